@@ -1,0 +1,125 @@
+import type { Catalog } from '../catalog/catalog.js';
+
+/**
+ * What the event archive says of items, keyed by hash48 so that it travels between processes: items in order of
+ * popularity, and for each its neighbours (items met by the same shoppers close in time), strongest first.
+ */
+export interface StatisticsData {
+  /** hash48 of each item, most popular first. */
+  keys: Float64Array;
+  /** log(1 + decayed interactions) per item. */
+  popularity: Float32Array;
+  /** Neighbours of item i are `targets[offsets[i] … offsets[i + 1])`, indexes into `keys`. */
+  offsets: Uint32Array;
+  targets: Uint32Array;
+  /** Strength in (0, 1], relative to the strongest of all. */
+  weights: Float32Array;
+}
+
+/** Items shown more of late than usual, per scope: `all`, `scene:<scene>`, `region:<region>`. */
+export type TrendingData = Readonly<Record<string, readonly (readonly [key: number, score: number])[]>>;
+
+/** Items kept per category and brand for retrieval. */
+const TOP_PER_NAME = 48;
+
+export function emptyStatisticsData(): StatisticsData {
+  return {
+    keys: new Float64Array(0), popularity: new Float32Array(0),
+    offsets: new Uint32Array(1), targets: new Uint32Array(0), weights: new Float32Array(0),
+  };
+}
+
+/** Statistics bound to this process's catalog rows; replaced whole when new data arrives. */
+export class Statistics {
+  /** Rows, most popular first; items without any interaction are not in it. */
+  readonly order: Int32Array;
+  readonly #popularity: Float32Array;
+  readonly #data: StatisticsData;
+  readonly #indexOfRow: Int32Array;
+  readonly #rowOfIndex: Int32Array;
+  readonly #topByCategory: number[][] = [];
+  readonly #topByBrand: number[][] = [];
+  #trending = new Map<string, Int32Array>();
+  #trendingScore = new Float32Array(0);
+
+  constructor(data: StatisticsData, catalog: Catalog) {
+    const count = data.keys.length;
+    this.#data = data;
+    this.#popularity = new Float32Array(catalog.rows);
+    this.#indexOfRow = new Int32Array(catalog.rows).fill(-1);
+    this.#rowOfIndex = new Int32Array(count);
+    this.order = new Int32Array(count);
+    let known = 0;
+    for (let i = 0; i < count; i++) {
+      const row = catalog.rowOfKey(data.keys[i]!);
+      this.#rowOfIndex[i] = row;
+      if (row < 0) continue;
+      this.order[known++] = row;
+      this.#popularity[row] = data.popularity[i]!;
+      this.#indexOfRow[row] = i;
+      for (const category of catalog.paths[row] ?? []) push(this.#topByCategory, category, row);
+      const brand = catalog.brand[row]!;
+      if (brand !== 0) push(this.#topByBrand, brand, row);
+    }
+    this.order = this.order.subarray(0, known);
+  }
+
+  /** log(1 + decayed interactions), 0 for an item never met. */
+  popularity(row: number): number {
+    return this.#popularity[row] ?? 0;
+  }
+
+  /** How much an item trends now, 0 … 1. */
+  trendingScore(row: number): number {
+    return this.#trendingScore[row] ?? 0;
+  }
+
+  /** Calls back with up to `limit` neighbours of a row, strongest first. */
+  neighbors(row: number, limit: number, visit: (row: number, weight: number) => void): void {
+    const index = this.#indexOfRow[row] ?? -1;
+    if (index < 0) return;
+    const { offsets, targets, weights } = this.#data;
+    const end = Math.min(offsets[index + 1]!, offsets[index]! + limit);
+    for (let i = offsets[index]!; i < end; i++) {
+      const neighbor = this.#rowOfIndex[targets[i]!]!;
+      if (neighbor >= 0) visit(neighbor, weights[i]!);
+    }
+  }
+
+  /** Most popular rows of a category (any level) or brand. */
+  topInCategory(category: number): readonly number[] {
+    return this.#topByCategory[category] ?? [];
+  }
+
+  topOfBrand(brand: number): readonly number[] {
+    return this.#topByBrand[brand] ?? [];
+  }
+
+  /** Rows that trend in a scope, hottest first. */
+  trending(scope: string): Int32Array | undefined {
+    return this.#trending.get(scope);
+  }
+
+  setTrending(data: TrendingData, catalog: Catalog): void {
+    const lists = new Map<string, Int32Array>();
+    const scores = new Float32Array(catalog.rows);
+    for (const [scope, entries] of Object.entries(data)) {
+      const rows: number[] = [];
+      const top = entries[0]?.[1] ?? 1;
+      for (const [key, score] of entries) {
+        const row = catalog.rowOfKey(key);
+        if (row < 0) continue;
+        rows.push(row);
+        if (scope === 'all') scores[row] = score / top;
+      }
+      lists.set(scope, Int32Array.from(rows));
+    }
+    this.#trending = lists;
+    this.#trendingScore = scores;
+  }
+}
+
+function push(lists: number[][], name: number, row: number): void {
+  const list = (lists[name] ??= []);
+  if (list.length < TOP_PER_NAME) list.push(row);
+}

@@ -1,0 +1,11 @@
+/**
+ * A shopper is addressed by one key that tells signed-in users (`u:`) and anonymous visitors (`a:`) apart,
+ * so that an anonymous id can never read or change a user's profile.
+ */
+export type ShopperKey = string;
+
+/** @returns the key of whoever is named; a signed-in user wins over an anonymous id. */
+export function shopperKey(ids: { userId?: string | undefined; anonymousId?: string | undefined }): ShopperKey | undefined {
+  if (ids.userId !== undefined) return `u:${ids.userId}`;
+  return ids.anonymousId === undefined ? undefined : `a:${ids.anonymousId}`;
+}

@@ -1,0 +1,63 @@
+/**
+ * The one catalogue of errors: code → HTTP status, socket close code, whether the same request may be sent again,
+ * and what a reader of the message should do. Every error that leaves the process is one of these.
+ */
+const CATALOGUE = {
+  invalid_request: { status: 400, close: 4400, retryable: false },
+  invalid_event: { status: 400, close: 4400, retryable: false },
+  invalid_json: { status: 400, close: 4400, retryable: false },
+  unauthorized: { status: 401, close: 4401, retryable: false },
+  forbidden: { status: 403, close: 4403, retryable: false },
+  not_found: { status: 404, close: 4404, retryable: false },
+  auth_timeout: { status: 408, close: 4408, retryable: true },
+  conflict: { status: 409, close: 4409, retryable: false },
+  item_id_collision: { status: 409, close: 4409, retryable: false },
+  payload_too_large: { status: 413, close: 1009, retryable: false },
+  unsupported_media_type: { status: 415, close: 1003, retryable: false },
+  rate_limited: { status: 429, close: 4429, retryable: true },
+  slow_consumer: { status: 503, close: 4503, retryable: true },
+  internal: { status: 500, close: 1011, retryable: true },
+  profile_unreadable: { status: 500, close: 1011, retryable: false },
+  model_refused: { status: 500, close: 1011, retryable: false },
+  store_unavailable: { status: 503, close: 1013, retryable: true },
+  write_unknown: { status: 503, close: 1013, retryable: true },
+  write_contended: { status: 503, close: 1013, retryable: true },
+  backlog_full: { status: 503, close: 1013, retryable: true },
+  overloaded: { status: 503, close: 1013, retryable: true },
+  shutting_down: { status: 503, close: 1012, retryable: true },
+} as const satisfies Record<string, { status: number; close: number; retryable: boolean }>;
+
+export type ErrorCode = keyof typeof CATALOGUE;
+
+export class AppError extends Error {
+  readonly code: ErrorCode;
+  readonly statusCode: number;
+  /** WebSocket close code: 4400–4499 stay away, 1012, 1013, 4408, 4429 and 4503 come back. */
+  readonly closeCode: number;
+  readonly retryable: boolean;
+
+  /** @param message what was wrong, where, and what to do */
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'AppError';
+    this.code = code;
+    const entry = CATALOGUE[code];
+    this.statusCode = entry.status;
+    this.closeCode = entry.close;
+    this.retryable = entry.retryable;
+  }
+
+  /** The body of an error reply. */
+  toJSON(): { code: string; message: string; statusCode: number } {
+    return { code: this.code, message: this.message, statusCode: this.statusCode };
+  }
+}
+
+/** All codes with their properties, for the documentation. */
+export const ERROR_CATALOGUE: Readonly<Record<ErrorCode, { status: number; close: number; retryable: boolean }>> = CATALOGUE;
+
+/** @returns the error itself when it is one of ours, else an `internal` one that keeps it as the cause */
+export function asAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  return new AppError('internal', 'Something went wrong on our side; the log has the details under this request id.', { cause: error });
+}
