@@ -19,6 +19,7 @@ const CATALOGUE = {
   internal: { status: 500, close: 1011, retryable: true },
   profile_unreadable: { status: 500, close: 1011, retryable: false },
   model_refused: { status: 500, close: 1011, retryable: false },
+  model_unavailable: { status: 503, close: 1013, retryable: true },
   store_unavailable: { status: 503, close: 1013, retryable: true },
   write_unknown: { status: 503, close: 1013, retryable: true },
   write_contended: { status: 503, close: 1013, retryable: true },

@@ -1,0 +1,209 @@
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { readModelFiles, refused, type Golden, type Manifest, type ModelFiles } from './manifest.js';
+
+export const MODEL_LIMITS = {
+  /** Candidates in one run. */
+  rowsMax: 512,
+  /** Scores of the golden cases may differ by this much, times the larger of 1 and the score. */
+  goldenTolerance: 1e-4,
+  warmupRows: 200,
+  warmupRuns: 7,
+  /** The median run of `warmupRows` rows may take this long, ms: far above an honest model, below any deadline. */
+  warmupRunMsMax: 50,
+} as const;
+
+/** One thread and no pool: at 200 rows a second thread gains nothing and spins a core. */
+const SESSION_OPTIONS: InferenceSession.SessionOptions = {
+  intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: 'sequential', graphOptimizationLevel: 'all',
+  logSeverityLevel: 3,
+};
+
+/** The engine's feature names, in the order in which it writes them. */
+export interface FeatureNames {
+  readonly userFeatures: readonly string[];
+  readonly itemFeatures: readonly string[];
+}
+
+/**
+ * Loads a model folder and proves that it can serve: schema, hashes, graph, golden scores, speed.
+ * @throws AppError `model_refused` that says exactly why
+ */
+export async function loadModel(folder: string, features: FeatureNames): Promise<Model> {
+  const files = await readModelFiles(folder);
+  const where = join(folder, 'model.onnx');
+  const userColumns = columns(join(folder, 'manifest.json'), 'userFeatures', files.manifest.userFeatures, features.userFeatures);
+  const itemColumns = columns(join(folder, 'manifest.json'), 'itemFeatures', files.manifest.itemFeatures, features.itemFeatures);
+  const session = await openSession(where, files);
+  const model = new Model(session, files.manifest, features, userColumns, itemColumns);
+  try {
+    checkGraph(where, session, files.manifest);
+    await checkGolden(join(folder, 'golden.json'), session, files);
+    await checkSpeed(where, model, features);
+    return model;
+  } catch (error) {
+    await model.retire();
+    throw error;
+  }
+}
+
+/** A model that has passed its checks. */
+export class Model {
+  readonly name: string;
+  readonly version: string;
+  /** `name@version`: what replies and the impression log say. */
+  readonly label: string;
+  readonly #session: InferenceSession;
+  readonly #userWidth: number;
+  readonly #itemWidth: number;
+  /** Engine columns the model reads; undefined when it reads all of them in the engine's order. */
+  readonly #userColumns: Int32Array | undefined;
+  readonly #itemColumns: Int32Array | undefined;
+  #running = 0;
+  #idle: (() => void) | undefined;
+
+  constructor(
+    session: InferenceSession, readonly manifest: Manifest, engine: FeatureNames,
+    userColumns: Int32Array | undefined, itemColumns: Int32Array | undefined,
+  ) {
+    this.#session = session;
+    this.name = manifest.name;
+    this.version = manifest.version;
+    this.label = `${manifest.name}@${manifest.version}`;
+    this.#userWidth = engine.userFeatures.length;
+    this.#itemWidth = engine.itemFeatures.length;
+    this.#userColumns = userColumns;
+    this.#itemColumns = itemColumns;
+  }
+
+  /**
+   * Scores the first `count` rows of `items` for one user. Both hold the engine's features in full; neither may be
+   * changed before the promise settles, because the native run starts only in the next turn of the event loop.
+   *
+   * Measured at 200 × 28 and 200 × 36 floats, medians of 3,000 runs: tensors over copies 80 µs, over views of the
+   * caller's buffers 72, kept from run to run 71, kept with a preallocated output 73. So: views, and ORT's own output.
+   */
+  async score(user: Float32Array, items: Float32Array, count: number): Promise<Float32Array> {
+    const userInput = this.#userColumns === undefined ? user.subarray(0, this.#userWidth) : gather(user, 1, this.#userWidth, this.#userColumns);
+    const itemInput = this.#itemColumns === undefined
+      ? items.subarray(0, count * this.#itemWidth)
+      : gather(items, count, this.#itemWidth, this.#itemColumns);
+    this.#running += 1;
+    try {
+      const { score } = await this.#session.run({
+        user: new Tensor('float32', userInput, [1, userInput.length]),
+        items: new Tensor('float32', itemInput, [count, itemInput.length / count]),
+      });
+      return score!.data as Float32Array;
+    } finally {
+      this.#running -= 1;
+      if (this.#running === 0) this.#idle?.();
+    }
+  }
+
+  /** Frees the native session once the runs under way have ended. The model must not be used afterwards. */
+  async retire(): Promise<void> {
+    if (this.#running > 0) await new Promise<void>((resolve) => { this.#idle = resolve; });
+    await this.#session.release();
+  }
+}
+
+/** @returns the engine's column of each name, or undefined when the lists are the same */
+function columns(where: string, list: string, names: readonly string[], known: readonly string[]): Int32Array | undefined {
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length > 0) {
+    throw refused(where, `${list} to be among the engine's ${known.length}`, `unknown ${unknown.slice(0, 5).join(', ')}${unknown.length > 5 ? ` and ${unknown.length - 5} more` : ''}`);
+  }
+  const same = names.length === known.length && names.every((name, i) => name === known[i]);
+  return same ? undefined : Int32Array.from(names, (name) => known.indexOf(name));
+}
+
+function gather(from: Float32Array, rows: number, width: number, columns: Int32Array): Float32Array {
+  const to = new Float32Array(rows * columns.length);
+  let at = 0;
+  for (let row = 0; row < rows; row++) {
+    for (let i = 0; i < columns.length; i++) to[at++] = from[row * width + columns[i]!]!;
+  }
+  return to;
+}
+
+async function openSession(where: string, { onnx }: ModelFiles): Promise<InferenceSession> {
+  try {
+    return await InferenceSession.create(onnx, SESSION_OPTIONS);
+  } catch (error) {
+    throw refused(where, 'an ONNX model onnxruntime can load', firstLine(error), error);
+  }
+}
+
+/** The graph has exactly the inputs and the output of the contract. */
+function checkGraph(where: string, session: InferenceSession, manifest: Manifest): void {
+  const inputs = session.inputMetadata.map(describe).sort();
+  const outputs = session.outputMetadata.map(describe);
+  const expected = [`items float32[N,${manifest.itemFeatures.length}]`, `user float32[1,${manifest.userFeatures.length}]`];
+  if (inputs.join() !== expected.join()) throw refused(where, `inputs ${expected.join(', ')}`, inputs.join(', ') || 'none');
+  if (outputs.join() !== 'score float32[N]') throw refused(where, 'output score float32[N]', outputs.join(', '));
+}
+
+/** `items float32[N,28]`; any length known only at run time reads as N. */
+function describe(value: InferenceSession.ValueMetadata): string {
+  if (!value.isTensor) return `${value.name} (not a tensor)`;
+  return `${value.name} ${value.type}[${value.shape.map((length) => (typeof length === 'string' ? 'N' : length)).join()}]`;
+}
+
+async function checkGolden(where: string, session: InferenceSession, { manifest, golden }: ModelFiles): Promise<void> {
+  for (const entry of golden.cases) {
+    const at = `${where}: case "${entry.name}"`;
+    checkShape(at, entry, manifest);
+    const scores = await runGolden(at, session, entry);
+    if (scores.length !== entry.items.length) throw refused(at, `${entry.items.length} scores`, `${scores.length}`);
+    scores.forEach((score, i) => {
+      const expected = entry.scores[i]!;
+      if (!(Math.abs(score - expected) <= MODEL_LIMITS.goldenTolerance * Math.max(1, Math.abs(expected)))) {
+        throw refused(at, `score ${expected} of item ${i}`, `${score}`);
+      }
+    });
+  }
+}
+
+function checkShape(at: string, entry: Golden['cases'][number], manifest: Manifest): void {
+  const width = manifest.itemFeatures.length;
+  if (entry.user.length !== manifest.userFeatures.length) throw refused(at, `${manifest.userFeatures.length} user features`, `${entry.user.length}`);
+  const odd = entry.items.find((item) => item.length !== width);
+  if (odd !== undefined) throw refused(at, `${width} features of every item`, `${odd.length}`);
+  if (entry.scores.length !== entry.items.length) throw refused(at, `as many scores as items (${entry.items.length})`, `${entry.scores.length}`);
+}
+
+async function runGolden(at: string, session: InferenceSession, entry: Golden['cases'][number]): Promise<Float32Array> {
+  const items = Float32Array.from(entry.items.flat());
+  try {
+    const { score } = await session.run({
+      user: new Tensor('float32', Float32Array.from(entry.user), [1, entry.user.length]),
+      items: new Tensor('float32', items, [entry.items.length, items.length / entry.items.length]),
+    });
+    return score!.data as Float32Array;
+  } catch (error) {
+    throw refused(at, 'a run without error', firstLine(error), error);
+  }
+}
+
+/** Warms the session up; the first runs are slower and do not count. Gives up early, so that a stall is paid once. */
+async function checkSpeed(where: string, model: Model, features: FeatureNames): Promise<void> {
+  const rows = MODEL_LIMITS.warmupRows;
+  const limit = MODEL_LIMITS.warmupRunMsMax;
+  const user = new Float32Array(features.userFeatures.length);
+  const items = new Float32Array(rows * features.itemFeatures.length);
+  const times: number[] = [];
+  let total = 0;
+  while (times.length < MODEL_LIMITS.warmupRuns && total <= limit * MODEL_LIMITS.warmupRuns) {
+    const startedAt = performance.now();
+    const scores = await model.score(user, items, rows);
+    times.push(performance.now() - startedAt);
+    total += times.at(-1)!;
+    if (!scores.every(Number.isFinite)) throw refused(where, 'finite scores for all-zero features', 'NaN or infinity');
+  }
+  const median = times.sort((a, b) => a - b)[times.length >> 1]!;
+  if (median > limit) throw refused(where, `a run of ${rows} rows within ${limit} ms (median of ${times.length})`, `${median.toFixed(1)} ms`);
+}
+
+const firstLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n', 1)[0]!;
