@@ -10,10 +10,38 @@ export const POOL_MAX = 512;
 
 const REJECTED = 0xffff;
 
-/**
- * The candidates of one request: rows, which sources proposed them and how strongly. One pool serves one request
- * after another without being cleared: a row counts as seen only when its stamp is the request's.
- */
+/** Which rows the request under way has met, over the whole catalog; shared, because generation never waits. */
+export class RowMarks {
+  #stamps = new Uint32Array(1024);
+  #slots = new Uint16Array(1024);
+  #stamp = 0;
+
+  /** Forgets all marks, in constant time: a row counts as met only when its stamp is the newest. */
+  reset(rows: number): void {
+    if (this.#stamps.length < rows) {
+      this.#stamps = new Uint32Array(rows * 2);
+      this.#slots = new Uint16Array(rows * 2);
+      this.#stamp = 0;
+    }
+    this.#stamp = (this.#stamp + 1) >>> 0;
+    if (this.#stamp === 0) {
+      this.#stamps.fill(0);
+      this.#stamp = 1;
+    }
+  }
+
+  /** @returns the slot of a row, REJECTED, or −1 when it was not met */
+  get(row: number): number {
+    return this.#stamps[row] === this.#stamp ? this.#slots[row]! : -1;
+  }
+
+  set(row: number, slot: number): void {
+    this.#stamps[row] = this.#stamp;
+    this.#slots[row] = slot;
+  }
+}
+
+/** The candidates of one request: rows, which sources proposed them and how strongly. Reused from request to request. */
 export class CandidatePool {
   readonly rows = new Int32Array(POOL_MAX);
   /** Bit i: proposed by `SOURCES[i]`. */
@@ -24,30 +52,28 @@ export class CandidatePool {
   readonly related = new Float32Array(POOL_MAX);
   readonly neighbors = new Float32Array(POOL_MAX);
   count = 0;
-  #stamps = new Uint32Array(1024);
-  #slots = new Uint16Array(1024);
-  #stamp = 0;
+  readonly #marks: RowMarks;
   #limit = POOL_MAX;
   #accept: (row: number) => boolean = () => true;
+
+  constructor(marks: RowMarks) {
+    this.#marks = marks;
+  }
 
   /**
    * @param limit candidates at most
    * @param accept tells which rows may be shown; asked once per row
    */
   begin(catalog: Catalog, limit: number, accept: (row: number) => boolean): void {
-    if (this.#stamps.length < catalog.rows) {
-      this.#stamps = new Uint32Array(catalog.alive.length);
-      this.#slots = new Uint16Array(catalog.alive.length);
-      this.#stamp = 0;
-    }
-    this.#stamp = (this.#stamp + 1) >>> 0;
-    if (this.#stamp === 0) {
-      this.#stamps.fill(0);
-      this.#stamp = 1;
-    }
+    this.#marks.reset(catalog.rows);
     this.count = 0;
     this.#limit = Math.min(limit, POOL_MAX);
     this.#accept = accept;
+  }
+
+  /** No new candidates from here on; the sources still say what they think of those there are. */
+  close(): void {
+    this.#limit = this.count;
   }
 
   get full(): boolean {
@@ -56,20 +82,19 @@ export class CandidatePool {
 
   /** @returns the candidate's slot, or −1 when it may not be shown or the pool is full */
   add(row: number, source: number): number {
-    if (this.#stamps[row] === this.#stamp) {
-      const slot = this.#slots[row]!;
-      if (slot === REJECTED) return -1;
-      this.sources[slot]! |= 1 << source;
-      return slot;
+    const known = this.#marks.get(row);
+    if (known >= 0) {
+      if (known === REJECTED) return -1;
+      this.sources[known]! |= 1 << source;
+      return known;
     }
     if (this.count >= this.#limit) return -1;
-    this.#stamps[row] = this.#stamp;
     if (!this.#accept(row)) {
-      this.#slots[row] = REJECTED;
+      this.#marks.set(row, REJECTED);
       return -1;
     }
     const slot = this.count++;
-    this.#slots[row] = slot;
+    this.#marks.set(row, slot);
     this.rows[slot] = row;
     this.sources[slot] = 1 << source;
     this.first[slot] = source;

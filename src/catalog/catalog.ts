@@ -52,6 +52,7 @@ export class Catalog {
   readonly #rowByKey = new Map<number, number>();
   readonly #items: (Item | undefined)[] = [];
   readonly #facts: (ItemFacts | undefined)[] = [];
+  readonly #json: string[] = [];
   /** Category numbers of each row, root first. */
   readonly paths: number[][] = [];
   /** Tag numbers of each row. */
@@ -95,6 +96,16 @@ export class Catalog {
   /** @returns the live item at a row */
   item(row: number): Item | undefined {
     return this.#items[row];
+  }
+
+  /** The live item at a row as JSON, made once: replies are put together from it. */
+  json(row: number): string {
+    return this.#json[row]!;
+  }
+
+  /** Rows of all live items. */
+  *allRows(): Generator<number> {
+    for (let row = 0; row < this.rows; row++) if (this.alive[row] === 1) yield row;
   }
 
   /** What `fold` needs to know of the item with this id. */
@@ -172,6 +183,7 @@ export class Catalog {
     for (const category of path) if (!this.paths[row]?.includes(category)) append(this.#rowsByCategory, category, row);
     if (brand !== 0 && this.brand[row] !== brand) append(this.#rowsByBrand, brand, row);
     this.#items[row] = item;
+    this.#json[row] = JSON.stringify(item);
     this.#facts[row] = {
       categories: item.category.map((_, depth) => hash32(Catalog.pathKey(item.category, depth + 1))),
       brand: item.brand === undefined ? undefined : hash32(item.brand),

@@ -25,7 +25,7 @@ const HASH48_BYTES = 6;
 const AGE_OLD = 0xffff;
 
 const SECTION = {
-  core: 1, counters: 2, categories: 3, brands: 4, tags: 5, prices: 6, touches: 7, cart: 8, wishlist: 9, orders: 10, session: 11, offers: 12,
+  core: 1, counters: 2, categories: 3, brands: 4, tags: 5, prices: 6, touches: 7, cart: 8, wishlist: 9, orders: 10, session: 11, offers: 12, moved: 13,
 } as const;
 
 /** The largest encoded profile: head and `idsMax` ids with their ages. */
@@ -64,6 +64,9 @@ export function encodeProfile(profile: Profile, token: Buffer): Buffer {
     varint(profile.sessionEvents);
   });
   section(SECTION.offers, () => writeOffers(profile.offers, nowS));
+  section(SECTION.moved, () => {
+    if (profile.movedTo !== undefined) at += scratch.write(profile.movedTo, at);
+  });
   scratch.writeUInt16LE(at - HEADER_BYTES, TOKEN_BYTES + 1);
   writeIds(profile.ids, nowS);
   return Buffer.from(scratch.subarray(0, at));
@@ -119,6 +122,7 @@ function readSection(tag: number, profile: Profile): void {
       profile.sessionEvents = readVarint();
       break;
     case SECTION.offers: profile.offers = readOffers(nowS); break;
+    case SECTION.moved: profile.movedTo = source.toString('utf8', at, end); break;
     default: break; // a newer writer's section
   }
 }

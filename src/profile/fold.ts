@@ -97,6 +97,12 @@ function advance(profile: Profile, at: number): void {
     profile.sessionStartAt = at;
     profile.sessionEvents = 0;
   }
+  decayTo(profile, at);
+}
+
+/** Brings every decayed value from the profile's instant to `at`, which is not before it. */
+export function decayTo(profile: Profile, at: number): void {
+  const elapsed = at - profile.updatedAt;
   profile.updatedAt = at;
   const { counters } = profile;
   for (let h = 0; h < HALF_LIFE_COUNT; h++) {

@@ -107,6 +107,8 @@ export interface Profile {
   sessionStartAt: number;
   sessionEvents: number;
   offers: OfferMemory[];
+  /** Shopper key this anonymous shopper was merged into; all later events and readings go there. */
+  movedTo: string | undefined;
   ids: RecentIds;
 }
 
@@ -130,6 +132,6 @@ export function emptyProfile(): Profile {
     touches: [], cart: [], wishlist: [],
     orders: 0, units: 0, spentMinor: 0, refundedMinor: 0, firstOrderAt: 0, lastOrderAt: 0,
     sessions: 0, sessionStartAt: 0, sessionEvents: 0,
-    offers: [], ids: { ids: [], at: [] },
+    offers: [], movedTo: undefined, ids: { ids: [], at: [] },
   };
 }

@@ -1,0 +1,133 @@
+import { AppError } from './errors.js';
+
+/**
+ * The only reader of the environment. Every setting has a default and a unit; a value that does not fit stops the
+ * start with a message that names it. `SETTINGS` is also what the documentation lists.
+ */
+interface Setting { readonly fallback: string; readonly about: string }
+
+export const SETTINGS = {
+  ROLE: { fallback: 'both', about: 'api, worker, or both (the api then starts a worker process)' },
+  HOST: { fallback: '127.0.0.1', about: 'address to listen on; anything but loopback needs API_KEYS' },
+  PORT: { fallback: '8080', about: 'port; 0 picks a free one' },
+  REDIS_URL: { fallback: '', about: 'redis:// or rediss:// address; `npm start` brings its own when empty' },
+  KEY_PREFIX: { fallback: 'rivulet:', about: 'prefix of every key' },
+  API_KEYS: { fallback: '', about: 'comma-separated key:scope+scope (scopes: events, recommend, catalog, users, admin); empty: open, loopback only' },
+  CORS_ORIGINS: { fallback: '', about: 'comma-separated origins of storefronts; also the allowlist of the socket' },
+  DATA_DIR: { fallback: '.data', about: 'folder of the event archive' },
+  MODEL_DIR: { fallback: 'models/default', about: 'folder of the ranking model' },
+  DEMO: { fallback: '0', about: '1: fill an empty store with the demo shop and its shoppers' },
+  LOG_LEVEL: { fallback: 'info', about: 'pino level' },
+  BODY_BYTES_MAX: { fallback: '4194304', about: 'bytes of a JSON body' },
+  NDJSON_BYTES_MAX: { fallback: '67108864', about: 'bytes of an NDJSON body' },
+  REQUESTS_PER_MINUTE_MAX: { fallback: '0', about: 'requests a minute per key or address; 0: no limit' },
+  RECOMMEND_DEADLINE_MS: { fallback: '150', about: 'a ranking that takes longer answers from the next rung of the ladder, ms' },
+  CANDIDATES_MAX: { fallback: '200', about: 'candidates ranked per request (at most 512)' },
+  REDIS_TIMEOUT_MS: { fallback: '1000', about: 'a Redis command without a reply by then is unknown, ms' },
+  PROFILE_TTL_DAYS: { fallback: '400', about: 'a profile is forgotten this long after its last event, days' },
+  STREAM_ENTRIES_MAX: { fallback: '1000000', about: 'unarchived events per partition before new ones are refused' },
+  CART_ABANDONED_AFTER_S: { fallback: '1800', about: 'pause after the last cart change before an offer, s' },
+  OFFER_COOLDOWN_S: { fallback: '86400', about: 'at least this long between two offers of a kind to a shopper, s' },
+  STATISTICS_EVERY_S: { fallback: '900', about: 'rebuild of neighbours and popularity from the archive, s' },
+  TRENDING_EVERY_MS: { fallback: '2000', about: 'publication of trending lists, ms' },
+  ARCHIVE_DAYS: { fallback: '180', about: 'age at which archive files are deleted, days' },
+  DRAIN_MS: { fallback: '20000', about: 'time that running requests get at shutdown, ms' },
+} as const satisfies Record<string, Setting>;
+
+type Name = keyof typeof SETTINGS;
+export const SCOPES = ['events', 'recommend', 'catalog', 'users', 'admin'] as const;
+export type Scope = (typeof SCOPES)[number];
+export const ROLES = ['api', 'worker', 'both'] as const;
+
+export interface Config {
+  readonly role: (typeof ROLES)[number];
+  readonly host: string;
+  readonly port: number;
+  readonly redisUrl: string;
+  readonly keyPrefix: string;
+  /** API key → its scopes; empty when the engine is open. */
+  readonly apiKeys: ReadonlyMap<string, ReadonlySet<Scope>>;
+  readonly corsOrigins: readonly string[];
+  readonly dataDir: string;
+  readonly modelDir: string;
+  readonly demo: boolean;
+  readonly logLevel: string;
+  readonly bodyBytesMax: number;
+  readonly ndjsonBytesMax: number;
+  readonly requestsPerMinuteMax: number;
+  readonly recommendDeadlineMs: number;
+  readonly candidatesMax: number;
+  readonly redisTimeoutMs: number;
+  readonly profileTtlS: number;
+  readonly streamEntriesMax: number;
+  readonly cartAbandonedAfterMs: number;
+  readonly offerCooldownMs: number;
+  readonly statisticsEveryMs: number;
+  readonly trendingEveryMs: number;
+  readonly archiveDays: number;
+  readonly drainMs: number;
+}
+
+/** @throws AppError `invalid_request` naming the setting that does not fit */
+export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
+  const text = (name: Name): string => env[name] ?? SETTINGS[name].fallback;
+  const whole = (name: Name, min: number, max: number): number => {
+    const value = Number(text(name));
+    if (!Number.isInteger(value) || value < min || value > max) throw bad(name, `a whole number from ${min} to ${max}`, text(name));
+    return value;
+  };
+  const role = ROLES.find((known) => known === text('ROLE'));
+  if (role === undefined) throw bad('ROLE', ROLES.join(', '), text('ROLE'));
+  const config: Config = {
+    role,
+    host: text('HOST'),
+    port: whole('PORT', 0, 65_535),
+    redisUrl: text('REDIS_URL'),
+    keyPrefix: text('KEY_PREFIX'),
+    apiKeys: readKeys(text('API_KEYS')),
+    corsOrigins: list(text('CORS_ORIGINS')),
+    dataDir: text('DATA_DIR'),
+    modelDir: text('MODEL_DIR'),
+    demo: text('DEMO') === '1',
+    logLevel: text('LOG_LEVEL'),
+    bodyBytesMax: whole('BODY_BYTES_MAX', 1024, 2 ** 30),
+    ndjsonBytesMax: whole('NDJSON_BYTES_MAX', 1024, 2 ** 30),
+    requestsPerMinuteMax: whole('REQUESTS_PER_MINUTE_MAX', 0, 1e9),
+    recommendDeadlineMs: whole('RECOMMEND_DEADLINE_MS', 1, 60_000),
+    candidatesMax: whole('CANDIDATES_MAX', 1, 512),
+    redisTimeoutMs: whole('REDIS_TIMEOUT_MS', 10, 60_000),
+    profileTtlS: whole('PROFILE_TTL_DAYS', 1, 3650) * 86_400,
+    streamEntriesMax: whole('STREAM_ENTRIES_MAX', 1000, 1e9),
+    cartAbandonedAfterMs: whole('CART_ABANDONED_AFTER_S', 1, 86_400 * 30) * 1000,
+    offerCooldownMs: whole('OFFER_COOLDOWN_S', 0, 86_400 * 365) * 1000,
+    statisticsEveryMs: whole('STATISTICS_EVERY_S', 5, 86_400) * 1000,
+    trendingEveryMs: whole('TRENDING_EVERY_MS', 100, 3_600_000),
+    archiveDays: whole('ARCHIVE_DAYS', 1, 36_500),
+    drainMs: whole('DRAIN_MS', 100, 600_000),
+  };
+  if (config.redisUrl === '') throw bad('REDIS_URL', 'the address of a Redis 7 server, or a start by `npm start`, which brings one', '');
+  if (config.apiKeys.size === 0 && !isLoopback(config.host)) {
+    throw new AppError('invalid_request', `HOST is ${config.host} but no API_KEYS are set: an open engine listens on loopback only. Set API_KEYS, or HOST=127.0.0.1.`);
+  }
+  return Object.freeze(config);
+}
+
+export const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');
+
+function readKeys(text: string): Map<string, ReadonlySet<Scope>> {
+  const keys = new Map<string, ReadonlySet<Scope>>();
+  for (const entry of list(text)) {
+    const [key, scopes] = entry.split(':');
+    const known = (scopes ?? '').split('+').map((name) => SCOPES.find((scope) => scope === name));
+    if (key === undefined || key.length < 8 || known.includes(undefined)) {
+      throw bad('API_KEYS', `key:scope+scope with keys of 8 characters or more and scopes of ${SCOPES.join(', ')}`, '(not shown)');
+    }
+    keys.set(key, new Set(known.filter((scope) => scope !== undefined)));
+  }
+  return keys;
+}
+
+const list = (text: string): string[] => text.split(',').map((part) => part.trim()).filter((part) => part !== '');
+
+const bad = (name: Name, expected: string, found: string): AppError =>
+  new AppError('invalid_request', `Setting ${name} is "${found}"; expected ${expected}.`);

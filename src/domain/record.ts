@@ -1,0 +1,16 @@
+import type { ShopperEvent } from './event.js';
+
+/** What a partition's stream carries beside events: things that happened to a shopper as such. */
+export type ShopperRecord =
+  /** All that was and will be known of the anonymous shopper `from` belongs to `shopper`. */
+  | { readonly type: 'alias'; readonly id: string; readonly shopper: string; readonly from: string; readonly at: number }
+  /** The shopper is to be forgotten: everything before this. */
+  | { readonly type: 'erase'; readonly id: string; readonly shopper: string; readonly at: number };
+
+export type StreamRecord = ShopperEvent | ShopperRecord;
+
+/** Small notices that every process hears (Redis pub/sub, best effort; each is also kept where it can be read). */
+export type Notice =
+  | { readonly kind: 'statistics'; readonly version: string }
+  | { readonly kind: 'trending' }
+  | { readonly kind: 'erased'; readonly shopper: string };

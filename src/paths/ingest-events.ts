@@ -1,0 +1,155 @@
+import type { Catalog } from '../catalog/catalog.js';
+import type { ShopperEvent } from '../domain/event.js';
+import { AppError, type ErrorCode } from '../errors.js';
+import { decodeProfile, encodeProfile } from '../profile/codec.js';
+import { fold } from '../profile/fold.js';
+import { emptyProfile, type Profile } from '../profile/profile.js';
+import { isUncertain, storeError } from '../redis/errors.js';
+import type { ProfileStore } from '../redis/profile-store.js';
+import type { Clock } from '../util/clock.js';
+import { validateEvent } from './validate-event.js';
+
+/** The event path, top to bottom: validate, read, fold, compare and set with the append, acknowledge. */
+
+export const INGEST_LIMITS = {
+  /** Tries to write one shopper's profile while others write it too. */
+  attempts: 16,
+  /** Merged shoppers followed one after another. */
+  redirects: 4,
+} as const;
+
+export interface IngestReport {
+  /** Now in the profile and in the stream, visible to the next read. */
+  accepted: number;
+  /** Seen before, within the stated window. */
+  duplicates: number;
+  rejected: { index: number; code: ErrorCode; message: string }[];
+}
+
+export interface IngestDeps {
+  readonly store: ProfileStore;
+  readonly catalog: Catalog;
+  readonly clock: Clock;
+  /** 8 random bytes, new at each call. */
+  readonly newToken: () => Buffer;
+  /** Counted: events taken, and those whose item the catalog does not know. */
+  readonly onFolded: (events: number, unknownItems: number) => void;
+}
+
+interface Group {
+  readonly shopper: string;
+  readonly events: ShopperEvent[];
+  readonly indexes: number[];
+}
+
+interface Outcome {
+  readonly accepted: number;
+  readonly duplicates: number;
+  readonly profile: Profile;
+}
+
+export class EventIngestor {
+  readonly #deps: IngestDeps;
+
+  constructor(deps: IngestDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Takes a batch; one bad event never sinks the others.
+   * @throws AppError only when nothing could be stored (`store_unavailable`, `write_unknown`, `backlog_full`)
+   */
+  async ingest(inputs: readonly unknown[]): Promise<IngestReport> {
+    const report: IngestReport = { accepted: 0, duplicates: 0, rejected: [] };
+    const groups = this.#group(inputs, report);
+    const failures: AppError[] = [];
+    await Promise.all(groups.map(async (group) => {
+      try {
+        const outcome = await this.store(group.shopper, group.events);
+        report.accepted += outcome.accepted;
+        report.duplicates += outcome.duplicates;
+      } catch (error) {
+        const failure = storeError(error);
+        failures.push(failure);
+        for (const index of group.indexes) report.rejected.push({ index, code: failure.code, message: failure.message });
+      }
+    }));
+    const [failure] = failures;
+    if (failure !== undefined && failures.length === groups.length) throw failure;
+    report.rejected.sort((a, b) => a.index - b.index);
+    return report;
+  }
+
+  /**
+   * Folds one shopper's events and stores profile and events together.
+   * @returns the profile as stored
+   */
+  async store(shopper: string, events: readonly ShopperEvent[]): Promise<Outcome> {
+    let key = shopper;
+    for (let hop = 0; hop <= INGEST_LIMITS.redirects; hop++) {
+      const outcome = await this.#compareAndSet(key, events);
+      if (typeof outcome !== 'string') return outcome;
+      key = outcome;
+    }
+    throw new AppError('conflict', `Shopper ${shopper} was merged more than ${INGEST_LIMITS.redirects} times in a row.`);
+  }
+
+  #group(inputs: readonly unknown[], report: IngestReport): Group[] {
+    const receivedAt = this.#deps.clock();
+    const groups = new Map<string, Group>();
+    for (let index = 0; index < inputs.length; index++) {
+      const event = validateEvent(inputs[index], receivedAt);
+      if ('code' in event) {
+        report.rejected.push({ index, ...event });
+        continue;
+      }
+      const group = groups.get(event.shopper);
+      if (group === undefined) groups.set(event.shopper, { shopper: event.shopper, events: [event], indexes: [index] });
+      else {
+        group.events.push(event);
+        group.indexes.push(index);
+      }
+    }
+    return [...groups.values()];
+  }
+
+  /** @returns what came of it, or the key of the shopper this one was merged into */
+  async #compareAndSet(shopper: string, events: readonly ShopperEvent[]): Promise<Outcome | string> {
+    let value = await this.#deps.store.read(shopper);
+    /** An unknown write may have landed: what it held is then "seen before", yet it is ours and counts as accepted. */
+    let attempted: readonly ShopperEvent[] = [];
+    for (let attempt = 0; attempt < INGEST_LIMITS.attempts; attempt++) {
+      const profile = value === null ? emptyProfile() : decodeProfile(value);
+      if (profile.movedTo !== undefined) return profile.movedTo;
+      const fresh = this.#fold(profile, events, shopper);
+      const accepted = attempted.length > fresh.length ? attempted.length : fresh.length;
+      const outcome = { accepted, duplicates: events.length - accepted, profile };
+      if (fresh.length === 0) return outcome;
+      try {
+        const next = encodeProfile(profile, this.#deps.newToken());
+        const result = await this.#deps.store.write(shopper, value, next, fresh.map((event) => JSON.stringify(event)));
+        if (result.written) return outcome;
+        value = result.current;
+      } catch (error) {
+        if (!isUncertain(error) || attempted.length > 0) throw error;
+        attempted = fresh;
+        value = await this.#deps.store.read(shopper);
+      }
+    }
+    throw new AppError('write_contended', `Shopper ${shopper} is written from too many places at once; send the same events again.`);
+  }
+
+  /** @returns the events that were not seen before, now folded in */
+  #fold(profile: Profile, events: readonly ShopperEvent[], shopper: string): ShopperEvent[] {
+    const { catalog } = this.#deps;
+    const fresh: ShopperEvent[] = [];
+    let unknown = 0;
+    for (const event of events) {
+      const facts = event.itemId === undefined ? undefined : catalog.facts(event.itemId);
+      if (event.itemId !== undefined && facts === undefined) unknown += 1;
+      if (fold(profile, event, facts)) fresh.push(event.shopper === shopper ? event : { ...event, shopper });
+    }
+    if (fresh.length > 0) this.#deps.onFolded(fresh.length, unknown);
+    return fresh;
+  }
+}

@@ -1,0 +1,127 @@
+import type { Catalog } from '../catalog/catalog.js';
+import type { ShopperEvent } from '../domain/event.js';
+import type { Degradation } from '../domain/recommendation.js';
+import { AppError, type ErrorCode } from '../errors.js';
+import { decodeProfile } from '../profile/codec.js';
+import { fold } from '../profile/fold.js';
+import { emptyProfile, type Profile } from '../profile/profile.js';
+import { storeError } from '../redis/errors.js';
+import type { ProfileStore } from '../redis/profile-store.js';
+import { BoundedMap } from '../util/bounded-map.js';
+import { LATE, within } from '../util/deadline.js';
+import { INGEST_LIMITS, type EventIngestor, type IngestReport } from './ingest-events.js';
+import { validateEvent } from './validate-event.js';
+
+const READER_LIMITS = {
+  /** Profiles kept for the moments when Redis does not answer. */
+  staleMax: 5000,
+} as const;
+
+export interface ShopperState {
+  readonly profile: Profile;
+  readonly degraded: Degradation[];
+  /** What became of the page's own events. */
+  readonly events: IngestReport | undefined;
+}
+
+/** First rungs of the ladder: the shopper's profile, with the page's events in it, fresh, stale or not at all. */
+export class ShopperReader {
+  readonly #stale = new BoundedMap<string, Profile>(READER_LIMITS.staleMax);
+
+  constructor(
+    private readonly store: ProfileStore, private readonly ingestor: EventIngestor,
+    private readonly catalog: Catalog, private readonly clock: () => number,
+  ) {}
+
+  /** @param waitMs time the store gets; then the last known profile serves */
+  async read(shopper: string, events: readonly unknown[] | undefined, waitMs: number): Promise<ShopperState> {
+    if (events !== undefined && events.length > 0) return this.#readFolding(shopper, events, waitMs);
+    try {
+      const profile = await within(this.#fresh(shopper), waitMs);
+      if (profile !== LATE) {
+        this.#stale.set(shopper, profile);
+        return { profile, degraded: [], events: undefined };
+      }
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'profile_unreadable') throw error;
+    }
+    return { ...this.#lastKnown(shopper), events: undefined };
+  }
+
+  /** Forgets what is kept of an erased shopper. */
+  forget(shopper: string): void {
+    this.#stale.delete(shopper);
+  }
+
+  /** @returns the profile in Redis, of the user it was merged into where it was; an empty one for a new shopper */
+  async #fresh(shopper: string): Promise<Profile> {
+    let key = shopper;
+    for (let hop = 0; hop <= INGEST_LIMITS.redirects; hop++) {
+      const head = await this.store.readHead(key);
+      if (head === null) return emptyProfile();
+      const profile = decodeProfile(head, { ids: false });
+      if (profile.movedTo === undefined) return profile;
+      key = profile.movedTo;
+    }
+    return emptyProfile();
+  }
+
+  async #readFolding(shopper: string, inputs: readonly unknown[], waitMs: number): Promise<ShopperState> {
+    const report: IngestReport = { accepted: 0, duplicates: 0, rejected: [] };
+    const { events, indexes } = this.#validate(shopper, inputs, report);
+    if (events.length === 0) return { ...await this.read(shopper, undefined, waitMs), events: report };
+    let failure: AppError;
+    try {
+      const outcome = await within(this.ingestor.store(shopper, events), waitMs);
+      if (outcome !== LATE) {
+        report.accepted = outcome.accepted;
+        report.duplicates = outcome.duplicates;
+        this.#stale.set(shopper, outcome.profile);
+        return { profile: outcome.profile, degraded: [], events: report };
+      }
+      failure = storeError(new Error('Command timed out'));
+    } catch (error) {
+      failure = storeError(error);
+    }
+    return this.#foldLocally(shopper, events, indexes, report, failure);
+  }
+
+  /** The page still gets a list that knows its events; the reply says that they must be sent again. */
+  #foldLocally(
+    shopper: string, events: readonly ShopperEvent[], indexes: readonly number[], report: IngestReport, failure: AppError,
+  ): ShopperState {
+    const { profile: known, degraded } = this.#lastKnown(shopper);
+    const profile = structuredClone(known);
+    for (const event of events) fold(profile, event, event.itemId === undefined ? undefined : this.catalog.facts(event.itemId));
+    for (const index of indexes) report.rejected.push({ index, code: failure.code, message: failure.message });
+    return { profile, degraded: [...degraded, 'events_not_stored'], events: report };
+  }
+
+  #lastKnown(shopper: string): { profile: Profile; degraded: Degradation[] } {
+    const profile = this.#stale.get(shopper);
+    return profile === undefined
+      ? { profile: emptyProfile(), degraded: ['no_features'] }
+      : { profile, degraded: ['stale_features'] };
+  }
+
+  /** Events of a page belong to its shopper: absent ids are filled in, others' are rejected. */
+  #validate(shopper: string, inputs: readonly unknown[], report: IngestReport): { events: ShopperEvent[]; indexes: number[] } {
+    const receivedAt = this.clock();
+    const owner = shopper.startsWith('u:') ? { userId: shopper.slice(2) } : { anonymousId: shopper.slice(2) };
+    const events: ShopperEvent[] = [];
+    const indexes: number[] = [];
+    inputs.forEach((input, index) => {
+      const whole = typeof input === 'object' && input !== null && !('userId' in input) && !('anonymousId' in input) ? { ...input, ...owner } : input;
+      const event = validateEvent(whole, receivedAt);
+      const rejection: { code: ErrorCode; message: string } | undefined = 'code' in event ? event
+        : event.shopper === shopper ? undefined
+          : { code: 'invalid_event', message: 'The event belongs to another shopper than the page; send it to /v1/events.' };
+      if (rejection !== undefined) report.rejected.push({ index, ...rejection });
+      else if (!('code' in event)) {
+        events.push(event);
+        indexes.push(index);
+      }
+    });
+    return { events, indexes };
+  }
+}

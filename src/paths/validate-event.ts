@@ -1,0 +1,77 @@
+import { Compile } from 'typebox/compile';
+import { EVENT_LIMITS, EventInputSchema, type EventInput, type ShopperEvent } from '../domain/event.js';
+import { toMinor } from '../domain/money.js';
+import { shopperKey } from '../domain/shopper.js';
+
+const schema = Compile(EventInputSchema);
+const ID_FIELDS = ['id', 'userId', 'anonymousId', 'itemId', 'roomId'] as const;
+
+/** Why an event was not taken; `message` names the field. */
+export interface Rejection {
+  readonly code: 'invalid_event';
+  readonly message: string;
+}
+
+/**
+ * Checks one event and brings it to its inner form.
+ * Times: none or up to 5 minutes ahead of us → the time of receipt; further ahead or before 2000 → rejected; anything
+ * older than now is late and counts with what is left of it.
+ */
+export function validateEvent(input: unknown, receivedAt: number): ShopperEvent | Rejection {
+  if (!schema.Check(input)) return reject(describe(input));
+  const event: EventInput = input;
+  for (const field of ID_FIELDS) {
+    const value = event[field];
+    if (value === undefined) continue;
+    if (!value.isWellFormed()) return reject(`${field} has a lone surrogate: it is not valid Unicode.`);
+    // Cheap test first: a string of n units never has more than 3n bytes.
+    if (value.length * 3 > EVENT_LIMITS.idBytesMax && Buffer.byteLength(value) > EVENT_LIMITS.idBytesMax) {
+      return reject(`${field} is longer than ${EVENT_LIMITS.idBytesMax} bytes.`);
+    }
+  }
+  const shopper = shopperKey(event);
+  if (shopper === undefined) return reject('userId or anonymousId is missing.');
+  const at = timeOf(event.timestamp, receivedAt);
+  if (typeof at === 'string') return reject(at);
+  return inner(event, shopper, at);
+}
+
+function inner(event: EventInput, shopper: string, at: number): ShopperEvent {
+  return {
+    id: event.id, type: event.type, shopper, at,
+    ...(event.itemId === undefined ? {} : { itemId: event.itemId }),
+    ...(event.value === undefined ? {} : { valueMinor: toMinor(event.value, event.currency) }),
+    ...(event.currency === undefined ? {} : { currency: event.currency }),
+    ...(event.quantity === undefined ? {} : { quantity: event.quantity }),
+    ...(event.query === undefined ? {} : { query: event.query }),
+    ...(event.roomId === undefined ? {} : { roomId: event.roomId }),
+    ...(event.context === undefined ? {} : { context: event.context }),
+  };
+}
+
+/** @returns the event's time in ms, or what is wrong with it */
+function timeOf(timestamp: string | number | undefined, receivedAt: number): number | string {
+  if (timestamp === undefined) return receivedAt;
+  const at = typeof timestamp === 'number' ? Math.floor(timestamp) : Date.parse(timestamp);
+  if (!Number.isFinite(at)) return 'timestamp is neither ISO 8601 nor milliseconds since 1970.';
+  if (at < EVENT_LIMITS.earliestMs) return 'timestamp is before 2000-01-01; send ISO 8601 or milliseconds (not seconds) since 1970.';
+  if (at > receivedAt + EVENT_LIMITS.futureToleranceMs) return `timestamp is more than ${EVENT_LIMITS.futureToleranceMs / 60_000} minutes in the future.`;
+  return Math.min(at, receivedAt);
+}
+
+const reject = (message: string): Rejection => ({ code: 'invalid_event', message });
+
+/** Says in words what the schema found, first fault only. */
+function describe(input: unknown): string {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) return 'The event is not an object.';
+  if ('type' in input && typeof input.type === 'string' && !schema.Check({ id: 'x', type: input.type })) {
+    return `type "${input.type.slice(0, 64)}" is not a known event type.`;
+  }
+  const unknown = Object.keys(input).find((key) => !(key in EventInputSchema.properties));
+  if (unknown !== undefined) return `${unknown.slice(0, 64)} is not a field of an event.`;
+  const [fault] = schema.Errors(input);
+  if (fault === undefined) return 'The event does not fit its schema.';
+  const missing = 'requiredProperties' in fault.params ? fault.params.requiredProperties.join(', ') : undefined;
+  if (missing !== undefined) return `${missing} is missing.`;
+  return `${fault.instancePath.slice(1).replaceAll('/', '.') || 'event'} ${fault.message}.`;
+}

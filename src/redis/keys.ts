@@ -1,0 +1,63 @@
+import { hash48 } from '../util/hash.js';
+
+/** Partitions of shoppers; fixed at first start, because a profile's key depends on it. */
+export const PARTITIONS = 64;
+const SLOTS = 16_384;
+
+/** CRC16 (XMODEM) of a key's hash tag modulo 16384: the slot by the Redis Cluster specification. */
+export function slotOf(tag: string): number {
+  let crc = 0;
+  for (const byte of Buffer.from(tag)) {
+    crc ^= byte << 8;
+    for (let bit = 0; bit < 8; bit++) crc = (crc & 0x8000) === 0 ? crc << 1 : (crc << 1) ^ 0x1021;
+    crc &= 0xffff;
+  }
+  return crc % SLOTS;
+}
+
+/** Tags `pN.K`, K chosen so that partition N lies in the N-th of 64 equal slot ranges: any Cluster is loaded evenly. */
+const TAGS: readonly string[] = Array.from({ length: PARTITIONS }, (_, partition) => {
+  const width = SLOTS / PARTITIONS;
+  for (let k = 0; ; k++) {
+    const tag = `p${partition}.${k}`;
+    if (Math.floor(slotOf(tag) / width) === partition) return tag;
+  }
+});
+
+export const partitionOf = (shopper: string): number => hash48(shopper) % PARTITIONS;
+
+/** Names of all keys. A shopper's keys and the partition's streams share one hash tag, hence one slot. */
+export function makeKeys(prefix: string) {
+  const partition = (index: number): string => `${prefix}{${TAGS[index]!}}`;
+  const ofShopper = (shopper: string): string => partition(partitionOf(shopper));
+  return {
+    prefix,
+    profile: (shopper: string) => `${ofShopper(shopper)}:profile:${shopper}`,
+    /** ShopperEvents and shopper records (alias, erase) in order; field `e`, JSON. */
+    events: (index: number) => `${partition(index)}:events`,
+    eventsOf: (shopper: string) => `${ofShopper(shopper)}:events`,
+    /** What was shown, with the vectors it was ranked by; field `i`, JSON. */
+    impressions: (index: number) => `${partition(index)}:impressions`,
+    impressionsOf: (shopper: string) => `${ofShopper(shopper)}:impressions`,
+    /** A one-time mark of a shopper (an offer sent, a job done): set with NX and a time to live. */
+    once: (shopper: string, what: string) => `${ofShopper(shopper)}:once:${what}:${shopper}`,
+    items: `${prefix}{catalog}:items`,
+    pins: `${prefix}{catalog}:pins`,
+    catalogChanges: `${prefix}{catalog}:changes`,
+    catalogSequence: `${prefix}{catalog}:sequence`,
+    /** Shoppers who have an item in cart or wishlist: member shopper, score time. */
+    watchers: (itemId: string) => `${prefix}{item:${itemId.replaceAll('}', '%7D')}}:watchers`,
+    statisticsVersion: `${prefix}{statistics}:version`,
+    statistics: (version: string) => `${prefix}{statistics}:data:${version}`,
+    trending: `${prefix}{statistics}:trending`,
+    /** Pub/sub of small notices to every process. */
+    notices: `${prefix}notices`,
+    /** Sharded pub/sub of frames for one shopper's sockets. */
+    push: (shopper: string) => `${ofShopper(shopper)}:push:${shopper}`,
+    meta: `${prefix}meta`,
+    lock: (name: string) => `${prefix}lock:${name}`,
+    /** BullMQ adds its own separators. */
+    queues: `${prefix.replace(/[:{}]+$/u, '')}{jobs}`,
+  } as const;
+}
+export type Keys = ReturnType<typeof makeKeys>;
