@@ -11,8 +11,8 @@ import { startRedis } from './helpers/redis.js';
 // Compiled, this file is dist/test/setup.test.js.
 const ROOT = join(import.meta.dirname, '..', '..');
 
-t.test('the Redis helper', async (t) => {
-  t.test('starts an empty server of its own and removes every trace of it', async (t) => {
+await t.test('the Redis helper', async (t) => {
+  await t.test('starts an empty server of its own and removes every trace of it', async (t) => {
     const redis = await startRedis();
     const client = new Redis(redis.url);
     t.equal(await client.dbsize(), 0);
@@ -25,7 +25,7 @@ t.test('the Redis helper', async (t) => {
     t.notOk(existsSync(dir));
   });
 
-  t.test('keeps acknowledged data over a kill when asked for an append-only file', async (t) => {
+  await t.test('keeps acknowledged data over a kill when asked for an append-only file', async (t) => {
     const redis = await startRedis({ appendOnly: true, appendFsync: 'always' });
     t.teardown(() => redis.stop());
     await withClient(redis.url, (client) => client.set('kept', '1'));
@@ -36,7 +36,7 @@ t.test('the Redis helper', async (t) => {
     t.equal(await withClient(redis.url, (client) => client.get('kept')), '1');
   });
 
-  t.test('a paused server answers again, and restarts', async (t) => {
+  await t.test('a paused server answers again, and restarts', async (t) => {
     const redis = await startRedis();
     t.teardown(() => redis.stop());
     await redis.kill('SIGSTOP');
@@ -47,7 +47,7 @@ t.test('the Redis helper', async (t) => {
     t.equal(await withClient(redis.url, (client) => client.ping()), 'PONG');
   });
 
-  t.test('does not outlive a process that is killed', async (t) => {
+  await t.test('does not outlive a process that is killed', async (t) => {
     const script = `import { startRedis } from './dist/test/helpers/redis.js';
       const redis = await startRedis();
       console.log(JSON.stringify({ pid: redis.pid, dir: redis.dir }));
@@ -61,11 +61,11 @@ t.test('the Redis helper', async (t) => {
   });
 });
 
-t.test('the set-up command', async (t) => {
+await t.test('the set-up command', async (t) => {
   const cli = (...args: string[]) =>
     spawnSync(process.execPath, ['src/setup/cli.mjs', ...args], { cwd: ROOT, encoding: 'utf8', timeout: 30_000 });
 
-  t.test('tells its usage when it does not understand', async (t) => {
+  await t.test('tells its usage when it does not understand', async (t) => {
     for (const args of [[], ['strat'], ['start', 'now'], ['build', 'all']]) {
       const { status, stderr } = cli(...args);
       t.equal(status, 2, args.join(' '));
@@ -73,7 +73,7 @@ t.test('the set-up command', async (t) => {
     }
   });
 
-  t.test('names what is wrong with a run', async (t) => {
+  await t.test('names what is wrong with a run', async (t) => {
     const wrong = cli('run', '--rdis', 'dist/bench/bench.js');
     t.equal(wrong.status, 1);
     t.equal(wrong.stderr, 'rivulet: run does not know the option --rdis\n');
@@ -98,7 +98,7 @@ async function setUp<Name extends keyof SetUp>(file: string, name: Name): Promis
   return module[name];
 }
 
-t.test('a lock is held once, and taken over from the dead', async (t) => {
+await t.test('a lock is held once, and taken over from the dead', async (t) => {
   const takeLock = await setUp('lock.mjs', 'takeLock');
   const file = join(temporaryFolder(t), 'lock.json');
   const { lock } = takeLock(file);
@@ -114,7 +114,7 @@ t.test('a lock is held once, and taken over from the dead', async (t) => {
   t.ok(takeLock(file).lock, 'a dead owner holds nothing');
 });
 
-t.test('the private Redis comes back after a kill with its data, and refuses a second start', async (t) => {
+await t.test('the private Redis comes back after a kill with its data, and refuses a second start', async (t) => {
   const startPrivateRedis = await setUp('redis.mjs', 'startPrivateRedis');
   const findProgram = await setUp('shell.mjs', 'findProgram');
   const program = process.env['REDIS_SERVER'] ?? findProgram(['redis-server', 'valkey-server']);
@@ -139,7 +139,7 @@ t.test('the private Redis comes back after a kill with its data, and refuses a s
   t.match(second.stdout, /already runs here \(process \d+\)/);
 });
 
-t.test('the test report', async (t) => {
+await t.test('the test report', async (t) => {
   const readTap = await setUp('tap-summary.mjs', 'readTap');
   const summaryLine = await setUp('tap-summary.mjs', 'summaryLine');
   const report = async (text: string) => {
@@ -149,7 +149,7 @@ t.test('the test report', async (t) => {
     return { files, line: summaryLine(tap.total()), total: tap.total() };
   };
 
-  t.test('counts the tests of a file, and tells the skipped ones by name', async (t) => {
+  await t.test('counts the tests of a file, and tells the skipped ones by name', async (t) => {
     const { line, total, files } = await report(`TAP version 14
 1..1
 # Subtest: dist/test/a.test.js
@@ -182,7 +182,7 @@ not ok 1 - dist/test/a.test.js # time=61.9ms
     t.notMatch(files[0]?.details.join('\n'), /should be equal/);
   });
 
-  t.test('a file that crashed, hung or has no tests is a failure', async (t) => {
+  await t.test('a file that crashed, hung or has no tests is a failure', async (t) => {
     t.equal((await report('not ok 1 - dist/test/a.test.js # time=5ms\n')).line, '0 passed, 1 failed');
     t.equal((await report('    ok 1 - one\nnot ok 1 - dist/test/a.test.js # time=5ms\n')).line, '1 passed, 1 failed');
     t.equal((await report('ok 1 - dist/test/a.test.js # SKIP no tests found\n')).line, '0 passed, 1 failed');
@@ -190,7 +190,7 @@ not ok 1 - dist/test/a.test.js # time=61.9ms
   });
 });
 
-t.test('what a container is built from exists', async (t) => {
+await t.test('what a container is built from exists', async (t) => {
   const dockerfile = read('Dockerfile');
   const copied = [...dockerfile.matchAll(/^COPY (?!--from)(?:--\S+ )*(.+) \S+$/gm)].flatMap((match) => (match[1] ?? '').split(' '));
   t.ok(copied.length > 0);
@@ -207,10 +207,22 @@ t.test('what a container is built from exists', async (t) => {
   t.match(compose, /API_KEYS: \$\{API_KEYS:\?/, 'beyond loopback there is no engine without keys');
 });
 
-t.test('the lock file names no registry host', async (t) => {
-  const packages = (JSON.parse(read('package-lock.json')) as { packages: Record<string, { resolved?: string }> }).packages;
+await t.test('the lock file', async (t) => {
+  interface Package { resolved?: string; optionalDependencies?: Record<string, string> }
+  const packages = (JSON.parse(read('package-lock.json')) as { packages: Record<string, Package> }).packages;
   t.ok(Object.keys(packages).length > 100);
-  t.same(Object.entries(packages).filter(([, { resolved }]) => resolved !== undefined), []);
+
+  await t.test('names no registry host', async (t) => {
+    t.same(Object.entries(packages).filter(([, { resolved }]) => resolved !== undefined), []);
+  });
+
+  // npm leaves out what the registry in use did not have, and `npm ci` then refuses the file.
+  await t.test('has the optional packages of every platform', async (t) => {
+    const missing = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies).filter((name) => !(`node_modules/${name}` in packages) && !(`${path}/node_modules/${name}` in packages)),
+    );
+    t.same(missing, []);
+  });
 });
 
 function read(path: string): string {

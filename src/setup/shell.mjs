@@ -1,64 +1,64 @@
 // What every set-up step needs: where the project is, a way to say something, a way to run a program.
-import { spawn, spawnSync } from 'node:child_process'
-import { accessSync, constants, statSync } from 'node:fs'
-import { delimiter, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { spawn, spawnSync } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-export const ROOT = resolve(fileURLToPath(import.meta.url), '../../..')
+export const ROOT = resolve(fileURLToPath(import.meta.url), '../../..');
 
 /** A set-up step that cannot go on: the message says what the person can do; no stack is shown. */
 export class SetupError extends Error {}
 
 /** Progress goes to stderr, so that the stdout of what we run stays its own. */
 export function say(message) {
-  process.stderr.write(`rivulet: ${message}\n`)
+  process.stderr.write(`rivulet: ${message}\n`);
 }
 
 /** Folders a package manager installs into that are sometimes missing from PATH (cron, sudo, GUI shells). */
-const EXTRA_FOLDERS = ['/usr/local/bin', '/usr/bin', '/usr/sbin', '/opt/homebrew/bin']
+const EXTRA_FOLDERS = ['/usr/local/bin', '/usr/bin', '/usr/sbin', '/opt/homebrew/bin'];
 
 /** The first of `names` that is an executable file on the PATH, as a full path. */
 export function findProgram(names, path = process.env.PATH ?? '') {
-  const folders = [...path.split(delimiter).filter(Boolean), ...EXTRA_FOLDERS]
+  const folders = [...path.split(delimiter).filter(Boolean), ...EXTRA_FOLDERS];
   for (const name of names) {
     for (const folder of folders) {
-      if (isExecutable(join(folder, name))) return join(folder, name)
+      if (isExecutable(join(folder, name))) return join(folder, name);
     }
   }
-  return undefined
+  return undefined;
 }
 
 export function isExecutable(file) {
   try {
-    accessSync(file, constants.X_OK)
-    return statSync(file).isFile()
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
   } catch {
-    return false
+    return false;
   }
 }
 
 /** Runs a program to its end with its output kept: `{ok, output}`; never throws. */
 export function capture(program, args, options = {}) {
-  const result = spawnSync(program, args, { cwd: ROOT, encoding: 'utf8', timeout: 60_000, ...options })
-  return { ok: result.status === 0, output: `${result.stdout ?? ''}${result.stderr ?? ''}` }
+  const result = spawnSync(program, args, { cwd: ROOT, encoding: 'utf8', timeout: 60_000, ...options });
+  return { ok: result.status === 0, output: `${result.stdout ?? ''}${result.stderr ?? ''}` };
 }
 
 /** Runs a program in the foreground and resolves with its exit code (128 + n when a signal ended it). */
 export function run(program, args, options = {}) {
-  const child = spawn(program, args, { cwd: ROOT, stdio: 'inherit', ...options })
-  return withSignals(child, () => exitCode(child))
+  const child = spawn(program, args, { cwd: ROOT, stdio: 'inherit', ...options });
+  return withSignals(child, () => exitCode(child));
 }
 
 /** Resolves with a child's exit code, in the shell's way of counting signals. */
 export function exitCode(child) {
   return new Promise((resolvePromise, reject) => {
-    child.once('error', reject)
-    child.once('exit', (code, signal) => resolvePromise(code ?? 128 + signalNumber(signal)))
-  })
+    child.once('error', reject);
+    child.once('exit', (code, signal) => resolvePromise(code ?? 128 + signalNumber(signal)));
+  });
 }
 
 function signalNumber(signal) {
-  return { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 }[signal] ?? 1
+  return { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 }[signal] ?? 1;
 }
 
 /**
@@ -66,18 +66,18 @@ function signalNumber(signal) {
  * only survived; SIGTERM comes to this process alone and is passed on.
  */
 async function withSignals(child, body) {
-  const survive = () => {}
-  const forward = () => child.kill('SIGTERM')
-  process.on('SIGINT', survive)
-  process.on('SIGTERM', forward)
+  const survive = () => {};
+  const forward = () => child.kill('SIGTERM');
+  process.on('SIGINT', survive);
+  process.on('SIGTERM', forward);
   try {
-    return await body()
+    return await body();
   } finally {
-    process.off('SIGINT', survive)
-    process.off('SIGTERM', forward)
+    process.off('SIGINT', survive);
+    process.off('SIGTERM', forward);
   }
 }
 
 export function delay(ms) {
-  return new Promise((done) => setTimeout(done, ms))
+  return new Promise((done) => setTimeout(done, ms));
 }
