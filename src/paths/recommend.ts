@@ -3,11 +3,12 @@ import { compileFilter } from '../candidates/filter.js';
 import { generateCandidates, type CandidateRequest } from '../candidates/generate.js';
 import { CandidatePool, RowMarks, SOURCES, SOURCE_INDEX } from '../candidates/pool.js';
 import type { Statistics } from '../candidates/statistics.js';
+import { contextRows, hiddenRows } from '../candidates/visible.js';
 import type { Context } from '../domain/event.js';
 import { RECOMMENDATION_LIMITS, type Degradation, type Filter } from '../domain/recommendation.js';
 import type { Scene } from '../domain/scene.js';
 import { asAppError } from '../errors.js';
-import { TOUCH, type Profile } from '../profile/profile.js';
+import type { Profile } from '../profile/profile.js';
 import { writeUserFeatures } from '../profile/vector.js';
 import { fallbackScores } from '../ranking/fallback.js';
 import { FeatureWriter } from '../ranking/features.js';
@@ -150,26 +151,13 @@ export class Recommender {
   }
 
   /** What may be shown: the filter, in stock, not dismissed, not on the page already. */
-  #acceptor(request: ListRequest, contextRows: readonly number[]): (row: number) => boolean {
+  #acceptor(request: ListRequest, context: readonly number[]): (row: number) => boolean {
     const { catalog } = this.#deps;
-    const hidden = new Set([...request.shown, ...contextRows]);
-    for (const touch of request.profile.touches) {
-      if ((touch.mask & TOUCH.dismissed) !== 0) hidden.add(catalog.rowOfKey(touch.item));
-    }
-    return compileFilter(catalog, request.filter, hidden);
+    return compileFilter(catalog, request.filter, hiddenRows(catalog, request.profile, [...request.shown, ...context]));
   }
 
-  /** The page's own items: the one it is about, and the cart where the scene is about the cart. */
   #contextRows({ itemId, scene, profile }: ListRequest): number[] {
-    const { catalog } = this.#deps;
-    const rows = itemId === undefined ? [] : this.#rowsOf([itemId]);
-    const lines = scene === 'cart' ? profile.cart.filter((line) => line.quantity > 0)
-      : scene === 'post_purchase' ? profile.touches.filter((touch) => (touch.mask & TOUCH.purchased) !== 0) : [];
-    for (const line of lines) {
-      const row = catalog.rowOfKey(line.item);
-      if (row >= 0 && !rows.includes(row)) rows.push(row);
-    }
-    return rows;
+    return contextRows(this.#deps.catalog, profile, scene, itemId);
   }
 
   #rowsOf(ids: readonly string[]): number[] {
