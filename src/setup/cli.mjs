@@ -29,7 +29,7 @@ try {
 async function main([command, ...args]) {
   if (command === 'start' && args.length === 0) return (await import('./start.mjs')).start();
   if (command === 'test') return (await import('./test.mjs')).test(args);
-  if (command === 'build' && args.length === 0) return (await import('./run.mjs')).build();
+  if (command === 'build' && args.length === 0) return (await import('./prepare.mjs')).prepare();
   if (command === 'run') return (await import('./run.mjs')).runEntry(args);
   console.error(USAGE);
   return 2;

@@ -1,17 +1,10 @@
 // `npm run train`, `replay`, `bench`: the same preparation, then one compiled entry in the foreground.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ensureBuild } from './build.mjs';
-import { ensureDependencies } from './dependencies.mjs';
+import { prepare } from './prepare.mjs';
 import { bringUpRedis } from './redis.mjs';
 import { ensureRedisProgram } from './redis-program.mjs';
 import { ROOT, run, SetupError } from './shell.mjs';
-
-export async function build() {
-  await ensureDependencies();
-  await ensureBuild();
-  return 0;
-}
 
 /** `[--redis | --ensure-redis] ENTRY [ARGUMENT…]`; returns the entry's exit code. */
 export async function runEntry(args) {
@@ -23,7 +16,7 @@ export async function runEntry(args) {
   const unknown = options.find((option) => option !== '--redis' && option !== '--ensure-redis');
   if (unknown !== undefined) throw new SetupError(`run does not know the option ${unknown}`);
   if (entry === undefined) throw new SetupError('run needs the compiled file to run, e.g. dist/bench/bench.js');
-  await build();
+  await prepare();
   if (!existsSync(join(ROOT, entry))) throw new SetupError(`there is no ${entry} after the build`);
   const env = { ...process.env };
   if (options.includes('--ensure-redis')) env.REDIS_SERVER ??= ensureRedisProgram();

@@ -1,6 +1,7 @@
 // What every set-up step needs: where the project is, a way to say something, a way to run a program.
 import { spawn, spawnSync } from 'node:child_process';
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants as access, statSync } from 'node:fs';
+import { constants } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -30,7 +31,7 @@ export function findProgram(names, path = process.env.PATH ?? '') {
 
 export function isExecutable(file) {
   try {
-    accessSync(file, constants.X_OK);
+    accessSync(file, access.X_OK);
     return statSync(file).isFile();
   } catch {
     return false;
@@ -39,43 +40,39 @@ export function isExecutable(file) {
 
 /** Runs a program to its end with its output kept: `{ok, output}`; never throws. */
 export function capture(program, args, options = {}) {
-  const result = spawnSync(program, args, { cwd: ROOT, encoding: 'utf8', timeout: 60_000, ...options });
+  const limits = { timeout: 60_000, maxBuffer: 64 * 1024 * 1024 };
+  const result = spawnSync(program, args, { cwd: ROOT, encoding: 'utf8', ...limits, ...options });
   return { ok: result.status === 0, output: `${result.stdout ?? ''}${result.stderr ?? ''}` };
 }
 
-/** Runs a program in the foreground and resolves with its exit code (128 + n when a signal ended it). */
+/** Runs a program in the foreground and resolves with its exit code. */
 export function run(program, args, options = {}) {
-  const child = spawn(program, args, { cwd: ROOT, stdio: 'inherit', ...options });
-  return withSignals(child, () => exitCode(child));
-}
-
-/** Resolves with a child's exit code, in the shell's way of counting signals. */
-export function exitCode(child) {
-  return new Promise((resolvePromise, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code, signal) => resolvePromise(code ?? 128 + signalNumber(signal)));
-  });
-}
-
-function signalNumber(signal) {
-  return { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 }[signal] ?? 1;
+  return foreground(spawn(program, args, { cwd: ROOT, stdio: 'inherit', ...options }));
 }
 
 /**
- * Stays alive until a foreground child is done. The terminal delivers Ctrl-C to the child itself, so SIGINT is
- * only survived; SIGTERM comes to this process alone and is passed on.
+ * Stays alive until a foreground child is done, and resolves with its exit code. The terminal delivers Ctrl-C to the
+ * child itself, so SIGINT is only survived; SIGTERM comes to this process alone and is passed on.
  */
-async function withSignals(child, body) {
+export async function foreground(child) {
   const survive = () => {};
   const forward = () => child.kill('SIGTERM');
   process.on('SIGINT', survive);
   process.on('SIGTERM', forward);
   try {
-    return await body();
+    return await exitCode(child);
   } finally {
     process.off('SIGINT', survive);
     process.off('SIGTERM', forward);
   }
+}
+
+/** Resolves with a child's exit code; one that a signal ended has 128 + its number, as in a shell. */
+export function exitCode(child) {
+  return new Promise((resolvePromise, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code, signal) => resolvePromise(code ?? 128 + constants.signals[signal]));
+  });
 }
 
 export function delay(ms) {

@@ -1,8 +1,7 @@
 // `npm start`: everything the engine needs, then the engine, until a signal or its own end.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { ensureBuild } from './build.mjs';
-import { ensureDependencies } from './dependencies.mjs';
+import { prepare } from './prepare.mjs';
 import { bringUpRedis } from './redis.mjs';
 import { exitCode, ROOT, say } from './shell.mjs';
 
@@ -15,12 +14,18 @@ const SAME_WISH_MS = 1_000;
 /** Runs the engine to its end and returns its exit code. */
 export async function start() {
   const stop = stopSignal();
-  await ensureDependencies();
-  await ensureBuild();
+  await prepare();
   if (stop.isAsked()) return 0;
-  const redis = await bringUpRedis({ onLost: () => stop.ask('SIGTERM') });
+  let isRedisLost = false;
+  const redis = await bringUpRedis({
+    onLost() {
+      isRedisLost = true;
+      stop.ask('SIGTERM');
+    },
+  });
   try {
-    return stop.isAsked() ? 0 : await runEngine({ redis, stop });
+    const code = stop.isAsked() ? 0 : await runEngine({ redis, stop });
+    return isRedisLost ? 1 : code;
   } finally {
     await redis.stop();
   }

@@ -3,11 +3,12 @@ import { spawn } from 'node:child_process';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { ensureBuild, listFiles } from './build.mjs';
+import { listFiles } from './build.mjs';
 import { ensureChromium } from './chromium.mjs';
-import { ensureDependencies, ensureTestClass, TAP } from './dependencies.mjs';
+import { TAP } from './dependencies.mjs';
+import { prepare } from './prepare.mjs';
 import { ensureRedisProgram } from './redis-program.mjs';
-import { exitCode, ROOT, run, say, SetupError } from './shell.mjs';
+import { foreground, ROOT, run, say, SetupError } from './shell.mjs';
 import { readTap, skippedLine, summaryLine } from './tap-summary.mjs';
 
 const JOBS_MAX = 8;
@@ -16,10 +17,8 @@ const JOBS_MAX = 8;
 export async function test(choice) {
   const total = { passed: 0, failed: 0, skipped: [] };
   try {
-    await ensureDependencies();
-    ensureTestClass();
+    await prepare({ tests: true });
     const programs = { REDIS_SERVER: ensureRedisProgram(), CHROMIUM_PATH: ensureChromium() };
-    await ensureBuild();
     if (!(await lint())) total.failed++;
     const result = await runTests(chooseTests(choice), programs);
     total.passed += result.passed;
@@ -57,9 +56,9 @@ async function runTests(files, env) {
   const child = spawn(process.execPath, [TAP, '--reporter=tap', `--jobs=${jobs}`, ...files], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, ...withoutUndefined(env) },
+    env: { ...process.env, ...env },
   });
-  const ended = exitCode(child);
+  const ended = foreground(child);
   const tap = readTap({ onFile: printFile });
   for await (const text of createInterface({ input: child.stdout })) tap.line(text);
   const code = await ended;
@@ -77,8 +76,4 @@ function printFile({ name, passed, failed, skipped, duration, details }) {
     `${failed === 0 ? 'ok    ' : 'FAILED'} ${name}: ${counts}${duration === undefined ? '' : ` (${duration})`}`,
   );
   if (failed > 0) console.log(details.join('\n'));
-}
-
-function withoutUndefined(record) {
-  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
 }
