@@ -1,4 +1,4 @@
-import type { Catalog } from '../catalog/catalog.js';
+import { RECORD, type Catalog } from '../catalog/catalog.js';
 import type { Filter } from '../domain/recommendation.js';
 import { toMinor } from '../domain/money.js';
 import { hash32 } from '../util/hash.js';
@@ -9,8 +9,11 @@ import { hash32 } from '../util/hash.js';
  */
 export function compileFilter(catalog: Catalog, filter: Filter | undefined, hidden: ReadonlySet<number>): (row: number) => boolean {
   const inStock = filter?.inStock ?? true;
-  const base = (row: number): boolean =>
-    catalog.alive[row] === 1 && (!inStock || catalog.stock[row] !== 0) && !hidden.has(row);
+  const { records } = catalog;
+  const base = (row: number): boolean => {
+    const record = row * RECORD.width;
+    return records[record + RECORD.alive] === 1 && (!inStock || records[record + RECORD.stock] !== 0) && !hidden.has(row);
+  };
   if (filter === undefined) return base;
   const tests: ((row: number) => boolean)[] = [base];
   if (filter.category !== undefined) {
@@ -19,7 +22,7 @@ export function compileFilter(catalog: Catalog, filter: Filter | undefined, hidd
   }
   if (filter.brand !== undefined) {
     const wanted = numbers(filter.brand, catalog.brands);
-    tests.push((row) => wanted.has(catalog.brand[row]!));
+    tests.push((row) => wanted.has(catalog.brandOf(row)));
   }
   if (filter.tags !== undefined) {
     const wanted = numbers(filter.tags, catalog.tags);

@@ -82,8 +82,8 @@ function tastes(pool: CandidatePool, { catalog, statistics, profile, contextRows
   const brands = strongest(profile, profile.brands, now, QUOTAS.brands).map((hash) => catalog.brands.ofHash(hash));
   const context = contextRows[0];
   if (context !== undefined) {
-    categories.unshift(catalog.leaf[context]!);
-    brands.unshift(catalog.brand[context]!);
+    categories.unshift(catalog.leafOf(context));
+    brands.unshift(catalog.brandOf(context));
   }
   for (const category of categories) {
     addSome(pool, statistics.topInCategory(category), catalog.rowsInCategory(category), QUOTAS.categoryEach, SOURCE_INDEX.category);

@@ -58,7 +58,7 @@ export class Statistics {
       this.#popularity[row] = data.popularity[i]!;
       this.#indexOfRow[row] = i;
       for (const category of catalog.paths[row] ?? []) push(this.#topByCategory, category, row);
-      const brand = catalog.brand[row]!;
+      const brand = catalog.brandOf(row);
       if (brand !== 0) push(this.#topByBrand, brand, row);
     }
     this.order = this.order.subarray(0, known);

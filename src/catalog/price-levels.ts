@@ -23,8 +23,13 @@ export class PriceLevels {
 
   /** @returns 0 (cheapest fifth) … 4 */
   levelOf(priceMinor: number): number {
+    return this.levelOfBucket(bucketOf(priceMinor));
+  }
+
+  /** @param bucket of `bucketOf` */
+  levelOfBucket(bucket: number): number {
     if (this.#stale) this.#rebuild();
-    return this.#levels[bucketOf(priceMinor)]!;
+    return this.#levels[bucket]!;
   }
 
   #rebuild(): void {
@@ -38,5 +43,6 @@ export class PriceLevels {
   }
 }
 
-const bucketOf = (priceMinor: number): number =>
+/** Bucket of a price on the log scale. */
+export const bucketOf = (priceMinor: number): number =>
   Math.min(BUCKETS - 1, Math.floor(Math.log2(1 + priceMinor) * PER_OCTAVE));

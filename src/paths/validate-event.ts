@@ -1,9 +1,9 @@
-import { Compile } from 'typebox/compile';
-import { EVENT_LIMITS, EventInputSchema, type EventInput, type ShopperEvent } from '../domain/event.js';
+import { EVENT_LIMITS, EVENT_TYPE_INDEX, EventInputSchema, type EventInput, type ShopperEvent } from '../domain/event.js';
 import { toMinor } from '../domain/money.js';
 import { shopperKey } from '../domain/shopper.js';
+import { makeChecker } from '../util/schema-fault.js';
 
-const schema = Compile(EventInputSchema);
+const schema = makeChecker(EventInputSchema, 'event');
 const ID_FIELDS = ['id', 'userId', 'anonymousId', 'itemId', 'roomId'] as const;
 
 /** Why an event was not taken; `message` names the field. */
@@ -18,8 +18,8 @@ export interface Rejection {
  * older than now is late and counts with what is left of it.
  */
 export function validateEvent(input: unknown, receivedAt: number): ShopperEvent | Rejection {
-  if (!schema.Check(input)) return reject(describe(input));
-  const event: EventInput = input;
+  if (!schema.check(input)) return reject(describe(input));
+  const event = input as EventInput;
   for (const field of ID_FIELDS) {
     const value = event[field];
     if (value === undefined) continue;
@@ -61,17 +61,11 @@ function timeOf(timestamp: string | number | undefined, receivedAt: number): num
 
 const reject = (message: string): Rejection => ({ code: 'invalid_event', message });
 
-/** Says in words what the schema found, first fault only. */
+/** Says in words what does not fit. */
 function describe(input: unknown): string {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) return 'The event is not an object.';
-  if ('type' in input && typeof input.type === 'string' && !schema.Check({ id: 'x', type: input.type })) {
+  if ('type' in input && typeof input.type === 'string' && !EVENT_TYPE_INDEX.has(input.type)) {
     return `type "${input.type.slice(0, 64)}" is not a known event type.`;
   }
-  const unknown = Object.keys(input).find((key) => !(key in EventInputSchema.properties));
-  if (unknown !== undefined) return `${unknown.slice(0, 64)} is not a field of an event.`;
-  const [fault] = schema.Errors(input);
-  if (fault === undefined) return 'The event does not fit its schema.';
-  const missing = 'requiredProperties' in fault.params ? fault.params.requiredProperties.join(', ') : undefined;
-  if (missing !== undefined) return `${missing} is missing.`;
-  return `${fault.instancePath.slice(1).replaceAll('/', '.') || 'event'} ${fault.message}.`;
+  return schema.fault(input);
 }

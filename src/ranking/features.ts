@@ -1,6 +1,7 @@
+import { RECORD } from '../catalog/catalog.js';
 import type { CandidateRequest } from '../candidates/generate.js';
 import type { CandidatePool } from '../candidates/pool.js';
-import { TOUCH, type Affinities, type Profile } from '../profile/profile.js';
+import { PROFILE_LIMITS, TOUCH, type Affinities, type Profile } from '../profile/profile.js';
 import { affinityDecay } from '../profile/vector.js';
 
 /**
@@ -36,98 +37,114 @@ export class FeatureWriter {
   #tagLong = new Float32Array(0);
   /** Index into `profile.touches` plus one. */
   #touchOf = new Uint8Array(0);
+  readonly #touchedRows = new Int32Array(PROFILE_LIMITS.touches);
 
   /** @param out at least `pool.count × ITEM_FEATURES.length` floats, row-major */
   write(out: Float32Array, pool: CandidatePool, request: CandidateRequest): void {
-    const { catalog, profile, now } = request;
     this.#reserve(request);
-    const decay = affinityDecay(profile, now);
-    this.#spread(request, decay);
-    const shares = priceShares(profile);
-    const page = request.contextRows[0] ?? -1;
-    for (let slot = 0, at = 0; slot < pool.count; slot++, at += WIDTH) {
-      const row = pool.rows[slot]!;
-      this.#writeItem(out, at, row, request, shares);
-      this.#writeTaste(out, at + 6, row, request);
-      out[at + 14] = pool.related[slot]!;
-      out[at + 15] = pool.neighbors[slot]!;
-      out[at + 16] = bitCount(pool.sources[slot]!);
-      this.#writeTouch(out, at + 17, row, request);
-      const onPage = page >= 0;
-      out[at + 24] = onPage && catalog.leaf[page] === catalog.leaf[row] ? 1 : 0;
-      out[at + 25] = onPage && catalog.root[page] === catalog.root[row] ? 1 : 0;
-      out[at + 26] = onPage && catalog.brand[page] !== 0 && catalog.brand[page] === catalog.brand[row] ? 1 : 0;
-      out[at + 27] = onPage ? priceRatio(catalog.priceMinor[row]!, catalog.priceMinor[page]!) : 0;
-    }
+    this.#spread(request, affinityDecay(request.profile, request.now));
+    this.#writeItems(out, pool, request);
+    this.#writeTastes(out, pool, request);
+    this.#writeTouches(out, pool, request);
+    writePage(out, pool, request);
     this.#clear(request);
   }
 
-  #writeItem(out: Float32Array, at: number, row: number, { catalog, statistics, now }: CandidateRequest, shares: readonly number[]): void {
-    const published = catalog.publishedAt[row]!;
-    const ageDays = published === 0 ? AGE_UNKNOWN_DAYS : Math.max(0, now - published) / DAY_MS;
-    const price = catalog.priceMinor[row]!;
-    const level = catalog.priceLevel(row);
-    out[at] = statistics.popularity(row);
-    out[at + 1] = statistics.trendingScore(row);
-    out[at + 2] = Math.log1p(ageDays);
-    out[at + 3] = ageDays < FRESH_DAYS ? 1 : 0;
-    out[at + 4] = Number.isNaN(price) ? 0 : Math.log1p(price);
-    out[at + 5] = level < 0 ? 0 : shares[level]!;
+  /** Columns 0–5 and 14–16: the item itself, and what the sources say. */
+  #writeItems(out: Float32Array, pool: CandidatePool, { catalog, statistics, profile, now }: CandidateRequest): void {
+    const { rows, related, neighbors, sources } = pool;
+    const { recordFloats } = catalog;
+    const shares = priceShares(profile);
+    const today = now / DAY_MS;
+    for (let slot = 0, at = 0; slot < pool.count; slot++, at += WIDTH) {
+      const row = rows[slot]!;
+      const record = row * RECORD.width;
+      const published = recordFloats[record + RECORD.publishedDay]!;
+      const ageDays = published === 0 ? AGE_UNKNOWN_DAYS : Math.max(0, today - published);
+      const level = catalog.priceLevel(row);
+      out[at] = statistics.popularity(row);
+      out[at + 1] = statistics.trendingScore(row);
+      out[at + 2] = Math.log1p(ageDays);
+      out[at + 3] = ageDays < FRESH_DAYS ? 1 : 0;
+      out[at + 4] = recordFloats[record + RECORD.logPrice]!;
+      out[at + 5] = level < 0 ? 0 : shares[level]!;
+      out[at + 14] = related[slot]!;
+      out[at + 15] = neighbors[slot]!;
+      out[at + 16] = bitCount(sources[slot]!);
+    }
   }
 
-  #writeTaste(out: Float32Array, at: number, row: number, { catalog }: CandidateRequest): void {
-    const leaf = catalog.leaf[row]!;
-    const root = catalog.root[row]!;
-    const brand = catalog.brand[row]!;
-    out[at] = this.#leafShort[leaf]!;
-    out[at + 1] = this.#leafLong[leaf]!;
-    out[at + 2] = this.#leafShort[root]!;
-    out[at + 3] = this.#leafLong[root]!;
-    out[at + 4] = this.#brandShort[brand]!;
-    out[at + 5] = this.#brandLong[brand]!;
-    let short = 0;
-    let long = 0;
-    for (const tag of catalog.tagNumbers[row]!) {
-      short += this.#tagShort[tag]!;
-      long += this.#tagLong[tag]!;
+  /** Columns 6–13: affinity to the item's categories, brand and tags. */
+  #writeTastes(out: Float32Array, pool: CandidatePool, { catalog }: CandidateRequest): void {
+    const { rows } = pool;
+    const { records } = catalog;
+    const leafShort = this.#leafShort;
+    const leafLong = this.#leafLong;
+    const brandShort = this.#brandShort;
+    const brandLong = this.#brandLong;
+    const tagShort = this.#tagShort;
+    const tagLong = this.#tagLong;
+    for (let slot = 0, at = 0; slot < pool.count; slot++, at += WIDTH) {
+      const record = rows[slot]! * RECORD.width;
+      const leaf = records[record + RECORD.leaf]!;
+      const root = records[record + RECORD.root]!;
+      const brand = records[record + RECORD.brand]!;
+      out[at + 6] = leafShort[leaf]!;
+      out[at + 7] = leafLong[leaf]!;
+      out[at + 8] = leafShort[root]!;
+      out[at + 9] = leafLong[root]!;
+      out[at + 10] = brandShort[brand]!;
+      out[at + 11] = brandLong[brand]!;
+      let short = 0;
+      let long = 0;
+      for (let i = record + RECORD.tags; i < record + RECORD.tags + RECORD.tagsMax && records[i] !== 0; i++) {
+        short += tagShort[records[i]!]!;
+        long += tagLong[records[i]!]!;
+      }
+      out[at + 12] = short;
+      out[at + 13] = long;
     }
-    out[at + 6] = short;
-    out[at + 7] = long;
   }
 
-  #writeTouch(out: Float32Array, at: number, row: number, { profile, now }: CandidateRequest): void {
-    const index = this.#touchOf[row]!;
-    if (index === 0) {
-      out.fill(0, at, at + 7);
-      return;
+  /** Columns 17–23: what the shopper did with the item. */
+  #writeTouches(out: Float32Array, pool: CandidatePool, { profile, now }: CandidateRequest): void {
+    const { rows } = pool;
+    const touchOf = this.#touchOf;
+    for (let slot = 0, at = 17; slot < pool.count; slot++, at += WIDTH) {
+      const index = touchOf[rows[slot]!]!;
+      if (index === 0) {
+        for (let i = at; i < at + 7; i++) out[i] = 0;
+        continue;
+      }
+      const { mask, count, at: time } = profile.touches[index - 1]!;
+      out[at] = (mask & (TOUCH.viewed | TOUCH.clicked)) === 0 ? 0 : 1;
+      out[at + 1] = (mask & TOUCH.carted) === 0 ? 0 : 1;
+      out[at + 2] = (mask & (TOUCH.wished | TOUCH.liked)) === 0 ? 0 : 1;
+      out[at + 3] = (mask & TOUCH.purchased) === 0 ? 0 : 1;
+      out[at + 4] = (mask & (TOUCH.dismissed | TOUCH.refunded)) === 0 ? 0 : 1;
+      out[at + 5] = Math.log1p(count);
+      out[at + 6] = Math.exp(-Math.max(0, now - time) / TOUCH_MEMORY_MS);
     }
-    const touch = profile.touches[index - 1]!;
-    const { mask } = touch;
-    out[at] = (mask & (TOUCH.viewed | TOUCH.clicked)) === 0 ? 0 : 1;
-    out[at + 1] = (mask & TOUCH.carted) === 0 ? 0 : 1;
-    out[at + 2] = (mask & (TOUCH.wished | TOUCH.liked)) === 0 ? 0 : 1;
-    out[at + 3] = (mask & TOUCH.purchased) === 0 ? 0 : 1;
-    out[at + 4] = (mask & (TOUCH.dismissed | TOUCH.refunded)) === 0 ? 0 : 1;
-    out[at + 5] = Math.log1p(touch.count);
-    out[at + 6] = Math.exp(-Math.max(0, now - touch.at) / TOUCH_MEMORY_MS);
   }
 
   #spread({ catalog, profile }: CandidateRequest, decay: { short: number; long: number }): void {
     spreadTable(profile.categories, catalog.categories, decay, this.#leafShort, this.#leafLong);
     spreadTable(profile.brands, catalog.brands, decay, this.#brandShort, this.#brandLong);
     spreadTable(profile.tags, catalog.tags, decay, this.#tagShort, this.#tagLong);
-    profile.touches.forEach((touch, index) => {
-      const row = catalog.rowOfKey(touch.item);
+    const { touches } = profile;
+    for (let index = 0; index < touches.length; index++) {
+      const row = catalog.rowOfKey(touches[index]!.item);
+      this.#touchedRows[index] = row;
       if (row >= 0) this.#touchOf[row] = index + 1;
-    });
+    }
   }
 
   #clear({ catalog, profile }: CandidateRequest): void {
     clearTable(profile.categories, catalog.categories, this.#leafShort, this.#leafLong);
     clearTable(profile.brands, catalog.brands, this.#brandShort, this.#brandLong);
     clearTable(profile.tags, catalog.tags, this.#tagShort, this.#tagLong);
-    for (const touch of profile.touches) {
-      const row = catalog.rowOfKey(touch.item);
+    for (let index = 0; index < profile.touches.length; index++) {
+      const row = this.#touchedRows[index]!;
       if (row >= 0) this.#touchOf[row] = 0;
     }
   }
@@ -136,7 +153,7 @@ export class FeatureWriter {
     [this.#leafShort, this.#leafLong] = reserved(this.#leafShort, this.#leafLong, catalog.categories.size);
     [this.#brandShort, this.#brandLong] = reserved(this.#brandShort, this.#brandLong, catalog.brands.size);
     [this.#tagShort, this.#tagLong] = reserved(this.#tagShort, this.#tagLong, catalog.tags.size);
-    if (this.#touchOf.length < catalog.rows) this.#touchOf = new Uint8Array(catalog.alive.length);
+    if (this.#touchOf.length < catalog.rows) this.#touchOf = new Uint8Array(catalog.rows * 2);
   }
 }
 
@@ -177,8 +194,26 @@ function priceShares(profile: Profile): number[] {
   return levels.map((value) => (sum > 0 ? value / sum : 1 / levels.length));
 }
 
-const priceRatio = (price: number, pagePrice: number): number =>
-  Number.isNaN(price) || Number.isNaN(pagePrice) ? 0 : Math.log1p(price) - Math.log1p(pagePrice);
+/** Columns 24–27: the item beside the one the page is about. */
+function writePage(out: Float32Array, pool: CandidatePool, { catalog, contextRows }: CandidateRequest): void {
+  const { records, recordFloats } = catalog;
+  const page = contextRows[0];
+  if (page === undefined) {
+    for (let slot = 0, at = 24; slot < pool.count; slot++, at += WIDTH) out.fill(0, at, at + 4);
+    return;
+  }
+  const there = page * RECORD.width;
+  const brand = records[there + RECORD.brand]!;
+  const price = recordFloats[there + RECORD.logPrice]!;
+  for (let slot = 0, at = 24; slot < pool.count; slot++, at += WIDTH) {
+    const here = pool.rows[slot]! * RECORD.width;
+    const logPrice = recordFloats[here + RECORD.logPrice]!;
+    out[at] = records[there + RECORD.leaf] === records[here + RECORD.leaf] ? 1 : 0;
+    out[at + 1] = records[there + RECORD.root] === records[here + RECORD.root] ? 1 : 0;
+    out[at + 2] = brand !== 0 && brand === records[here + RECORD.brand] ? 1 : 0;
+    out[at + 3] = price === 0 || logPrice === 0 ? 0 : logPrice - price;
+  }
+}
 
 function bitCount(bits: number): number {
   let count = 0;

@@ -17,3 +17,11 @@ export function seededRandom(seed: number): Random {
 export function gaussian(random: Random): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
+
+/** Shuffles in place (Fisher and Yates). */
+export function shuffle(values: unknown[], random: Random): void {
+  for (let i = values.length - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1));
+    [values[i], values[j]] = [values[j], values[i]];
+  }
+}

@@ -1,0 +1,42 @@
+import { createHash } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
+import type { Scope } from '../config.js';
+import { AppError } from '../errors.js';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What a key must be allowed to do; a route without it is open. */
+    scope?: Scope;
+  }
+}
+
+const digest = (key: string): string => createHash('sha256').update(key).digest('base64');
+
+/** Looks keys up by their digest, so that the time a look-up takes tells nothing of a key. */
+export function keyBook(keys: ReadonlyMap<string, ReadonlySet<Scope>>): (key: string | undefined) => ReadonlySet<Scope> | undefined {
+  const scopes = new Map([...keys].map(([key, allowed]) => [digest(key), allowed]));
+  return (key) => (key === undefined ? undefined : scopes.get(digest(key)));
+}
+
+/** An onRequest hook: `Authorization: Bearer <key>` or `X-Api-Key: <key>` with the route's scope. */
+export function requireScope(keys: ReadonlyMap<string, ReadonlySet<Scope>>): (request: FastifyRequest) => Promise<void> {
+  const scopesOf = keyBook(keys);
+  return (request) => {
+    const { scope } = request.routeOptions.config;
+    if (keys.size === 0 || scope === undefined) return Promise.resolve();
+    const allowed = scopesOf(presentedKey(request));
+    if (allowed === undefined) {
+      return Promise.reject(new AppError('unauthorized', 'Send a valid API key as "Authorization: Bearer <key>" or "X-Api-Key: <key>".'));
+    }
+    if (!allowed.has(scope) && !allowed.has('admin')) {
+      return Promise.reject(new AppError('forbidden', `This key lacks the scope "${scope}".`));
+    }
+    return Promise.resolve();
+  };
+}
+
+function presentedKey({ headers }: FastifyRequest): string | undefined {
+  const header = headers['x-api-key'];
+  if (typeof header === 'string') return header;
+  return headers.authorization?.startsWith('Bearer ') === true ? headers.authorization.slice(7) : undefined;
+}

@@ -1,0 +1,25 @@
+import { AppError, asAppError } from '../errors.js';
+import { storeError } from '../redis/errors.js';
+
+/** Fastify's own faults, and those of its plugins, by code or status → ours. */
+export function toAppError(thrown: unknown): AppError {
+  if (thrown instanceof AppError) return thrown;
+  if (!(thrown instanceof Error)) return asAppError(thrown);
+  const code = 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : '';
+  const status = 'statusCode' in thrown && typeof thrown.statusCode === 'number' ? thrown.statusCode : 500;
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new AppError('payload_too_large', 'The body is larger than allowed; send smaller batches.', { cause: thrown });
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    return new AppError('unsupported_media_type', 'Send application/json or application/x-ndjson.', { cause: thrown });
+  }
+  if (code === 'FST_ERR_CTP_EMPTY_JSON_BODY') return new AppError('invalid_json', 'The body is empty; send a JSON object.', { cause: thrown });
+  if (thrown instanceof SyntaxError || code === 'FST_ERR_CTP_INVALID_JSON_BODY') {
+    return new AppError('invalid_json', `The body is not valid JSON: ${thrown.message.slice(0, 120)}.`, { cause: thrown });
+  }
+  if (status === 429) return new AppError('rate_limited', 'Too many requests; wait a minute.', { cause: thrown });
+  if (status === 503) return new AppError('overloaded', thrown.message, { cause: thrown });
+  if (status >= 400 && status < 500) return new AppError('invalid_request', thrown.message, { cause: thrown });
+  const fromStore = storeError(thrown);
+  return fromStore.code === 'write_unknown' || isConnectionFault(thrown) ? fromStore : asAppError(thrown);
+}
+
+const isConnectionFault = (error: Error): boolean => (/Stream isn't writeable|ECONNREFUSED|LOADING|MISCONF|OOM|READONLY/u).test(error.message);

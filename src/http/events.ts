@@ -1,0 +1,45 @@
+import type { FastifyInstance } from 'fastify';
+import { Type, type Static } from 'typebox';
+import { EVENT_LIMITS, EventInputSchema } from '../domain/event.js';
+import { AppError } from '../errors.js';
+import type { EventIngestor } from '../paths/ingest-events.js';
+import { parseNdjson } from './ndjson.js';
+
+/** Events are checked one by one on the path, so that a bad one does not sink its batch. */
+const Body = Type.Object({
+  events: Type.Array(Type.Unknown(), { minItems: 1, maxItems: EVENT_LIMITS.batchMax }),
+}, { additionalProperties: false });
+
+const documented = { description: 'One event per entry (or per line of NDJSON); see the schema of an event.', examples: [{ events: [{ id: 'e1', type: 'view_item', userId: 'u1', itemId: 'i1' }] }] };
+
+const Reply = Type.Object({
+  accepted: Type.Integer({ description: 'now in the profile and in the stream' }),
+  duplicates: Type.Integer(),
+  rejected: Type.Array(Type.Object({ index: Type.Integer(), code: Type.String(), message: Type.String() })),
+});
+
+export function eventRoutes(app: FastifyInstance, ingestor: EventIngestor): void {
+  app.addSchema({ ...EventInputSchema, $id: 'Event' });
+  app.post('/v1/events', {
+    config: { scope: 'events' },
+    schema: { summary: 'Take events', tags: ['events'], body: Type.Union([Body, Type.String()], documented), response: { 200: Reply } },
+  }, async (request) => {
+    const body = request.body as Static<typeof Body> | string;
+    if (typeof body !== 'string') return ingestor.ingest(body.events);
+    const events = await linesOf(body);
+    return ingestor.ingest(events);
+  });
+}
+
+/** A line that is not JSON becomes a value no schema takes, so that it is rejected at its own index. */
+async function linesOf(body: string): Promise<unknown[]> {
+  const events: unknown[] = [];
+  for await (const line of parseNdjson(body)) {
+    if (events.length === EVENT_LIMITS.batchMax) {
+      throw new AppError('payload_too_large', `More than ${EVENT_LIMITS.batchMax} lines; send them in several requests.`);
+    }
+    events.push(line.fault === undefined ? line.value : null);
+  }
+  if (events.length === 0) throw new AppError('invalid_request', 'The body has no lines; send one event per line.');
+  return events;
+}

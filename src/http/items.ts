@@ -1,0 +1,113 @@
+import type { FastifyInstance } from 'fastify';
+import { Type, type Static } from 'typebox';
+import type { Catalog } from '../catalog/catalog.js';
+import { ITEM_LIMITS, ItemSchema, type Item } from '../domain/item.js';
+import { SCENES } from '../domain/scene.js';
+import { AppError, type ErrorCode } from '../errors.js';
+import type { CatalogStore } from '../redis/catalog-store.js';
+import { hash48 } from '../util/hash.js';
+import { makeChecker } from '../util/schema-fault.js';
+import { parseNdjson } from './ndjson.js';
+
+const PINS_MAX = 20;
+/** Items stored together; between two such parts other requests get their turn. */
+const PART = 1000;
+
+const Body = Type.Object({ items: Type.Array(Type.Unknown(), { minItems: 1, maxItems: ITEM_LIMITS.batchMax }) }, { additionalProperties: false });
+const Params = Type.Object({ id: Type.String({ minLength: 1 }) });
+const SceneParams = Type.Object({ scene: Type.Enum([...SCENES]) });
+const Page = Type.Object({
+  cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,20}$' })),
+  limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,4}$', description: 'about so many, 1 to 1000' })),
+}, { additionalProperties: false });
+const Pins = Type.Object({ itemIds: Type.Array(Type.String({ minLength: 1, maxLength: 256 }), { maxItems: PINS_MAX }) }, { additionalProperties: false });
+
+interface Rejected { index: number; code: ErrorCode; message: string }
+interface PutReport { accepted: number; created: number; rejected: Rejected[] }
+
+const checker = makeChecker(ItemSchema, 'item');
+
+export function itemRoutes(app: FastifyInstance, store: CatalogStore, catalog: Catalog): void {
+  app.addSchema({ ...ItemSchema, $id: 'Item' });
+  app.post('/v1/items', {
+    config: { scope: 'catalog' },
+    schema: { summary: 'Add or replace items (JSON, or NDJSON with one item per line)', tags: ['catalog'], body: Type.Union([Body, Type.String()]) },
+  }, async (request) => {
+    const body = request.body as Static<typeof Body> | string;
+    const entries = typeof body === 'string' ? parseNdjson(body) : body.items.map((value, index) => ({ value, index }));
+    return putItems(entries, store, catalog);
+  });
+  app.get('/v1/items', {
+    config: { scope: 'catalog' }, schema: { summary: 'List items, in no order', tags: ['catalog'], querystring: Page },
+  }, async (request) => {
+    const { cursor, limit } = request.query as Static<typeof Page>;
+    const page = await store.listItems(cursor ?? '0', Math.min(1000, Math.max(1, Number(limit ?? 100))));
+    return page.cursor === '0' ? { items: page.items } : page;
+  });
+  app.get('/v1/items/:id', {
+    config: { scope: 'catalog' }, schema: { summary: 'Read an item', tags: ['catalog'], params: Params },
+  }, async (request) => {
+    const { id } = request.params as Static<typeof Params>;
+    return await store.getItem(id) ?? Promise.reject(noItem(id));
+  });
+  app.delete('/v1/items/:id', {
+    config: { scope: 'catalog' }, schema: { summary: 'Remove an item', tags: ['catalog'], params: Params },
+  }, async (request, reply) => {
+    const { id } = request.params as Static<typeof Params>;
+    if (!await store.deleteItem(id)) throw noItem(id);
+    return reply.status(204).send();
+  });
+  app.put('/v1/scenes/:scene/pins', {
+    config: { scope: 'catalog' },
+    schema: { summary: 'Pin items to the top of a scene, in order; none unpins', tags: ['catalog'], params: SceneParams, body: Pins },
+  }, async (request) => {
+    const { itemIds } = request.body as Static<typeof Pins>;
+    await store.setPins((request.params as Static<typeof SceneParams>).scene, itemIds);
+    return { itemIds };
+  });
+  app.get('/v1/scenes/:scene/pins', {
+    config: { scope: 'catalog' }, schema: { summary: 'Read what is pinned', tags: ['catalog'], params: SceneParams },
+  }, async (request) => ({ itemIds: (await store.getPins())[(request.params as Static<typeof SceneParams>).scene] ?? [] }));
+}
+
+async function putItems(
+  entries: AsyncIterable<{ index: number; value?: unknown; fault?: string }> | Iterable<{ index: number; value?: unknown; fault?: string }>,
+  store: CatalogStore, catalog: Catalog,
+): Promise<PutReport> {
+  const report: PutReport = { accepted: 0, created: 0, rejected: [] };
+  let part: Item[] = [];
+  const flush = async (): Promise<void> => {
+    report.created += await store.putItems(part);
+    report.accepted += part.length;
+    part = [];
+  };
+  for await (const { index, value, fault } of entries) {
+    if (index >= ITEM_LIMITS.ndjsonMax) throw new AppError('payload_too_large', `More than ${ITEM_LIMITS.ndjsonMax} items; send them in several requests.`);
+    const problem = fault ?? faultOf(value);
+    if (problem !== undefined) report.rejected.push({ index, code: 'invalid_request', message: problem });
+    else if (collides(value as Item, catalog)) {
+      report.rejected.push({ index, code: 'item_id_collision', message: 'Another item has an id with the same 48-bit hash; give this one another id.' });
+    } else part.push(value as Item);
+    if (part.length === PART) await flush();
+  }
+  await flush();
+  return report;
+}
+
+/** @returns what is wrong with an item, or undefined */
+function faultOf(value: unknown): string | undefined {
+  if (!checker.check(value)) return checker.fault(value);
+  const item = value as Item;
+  if (!item.id.isWellFormed()) return 'id has a lone surrogate: it is not valid Unicode.';
+  if (Buffer.byteLength(item.id) > 256) return 'id is longer than 256 bytes.';
+  if (item.publishedAt !== undefined && Number.isNaN(Date.parse(item.publishedAt))) return 'publishedAt is not ISO 8601.';
+  return undefined;
+}
+
+function collides(item: Item, catalog: Catalog): boolean {
+  const row = catalog.rowOfKey(hash48(item.id));
+  const there = row < 0 ? undefined : catalog.item(row);
+  return there !== undefined && there.id !== item.id;
+}
+
+const noItem = (id: string): AppError => new AppError('not_found', `There is no item ${id.slice(0, 256)}.`);

@@ -1,0 +1,33 @@
+import sjson from 'secure-json-parse';
+
+/** Lines parsed before other requests get their turn. */
+const LINES_PER_TURN = 500;
+
+export interface Line {
+  readonly index: number;
+  readonly value?: unknown;
+  /** Set when the line is not JSON. */
+  readonly fault?: string;
+}
+
+/** Parses newline-delimited JSON; empty lines are skipped, a bad line is told by its index. Yields to the event loop. */
+export async function* parseNdjson(text: string): AsyncGenerator<Line> {
+  let index = 0;
+  for (let from = 0; from < text.length;) {
+    let to = text.indexOf('\n', from);
+    if (to < 0) to = text.length;
+    const line = text.slice(from, to).trim();
+    from = to + 1;
+    if (line === '') continue;
+    yield parseLine(line, index++);
+    if (index % LINES_PER_TURN === 0) await new Promise(setImmediate);
+  }
+}
+
+function parseLine(line: string, index: number): Line {
+  try {
+    return { index, value: sjson.parse(line, null, { protoAction: 'error', constructorAction: 'error' }) as unknown };
+  } catch (error) {
+    return { index, fault: `The line is not valid JSON: ${error instanceof Error ? error.message.slice(0, 120) : 'parse error'}.` };
+  }
+}

@@ -1,0 +1,88 @@
+import cors from '@fastify/cors';
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import sensible from '@fastify/sensible';
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import underPressure from '@fastify/under-pressure';
+import Fastify, { type FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import type { TSchema } from 'typebox';
+import type { Config } from '../config.js';
+import { AppError } from '../errors.js';
+import { makeChecker } from '../util/schema-fault.js';
+import { requireScope } from './auth.js';
+import { toAppError } from './errors.js';
+
+const SERVER_LIMITS = {
+  /** A 256-byte id, percent-encoded, with room. */
+  paramCharsMax: 1024,
+  requestTimeoutMs: 60_000,
+  keepAliveMs: 72_000,
+  /** Delay of the event loop from which on new work is refused, recommendations excepted, ms. */
+  eventLoopDelayMaxMs: 2000,
+} as const;
+
+/** A Fastify server with the house's validation, errors, security headers and documentation, and no routes yet. */
+export async function makeServer(config: Config, log: Logger): Promise<FastifyInstance> {
+  const app = Fastify({
+    loggerInstance: log,
+    disableRequestLogging: true,
+    bodyLimit: config.bodyBytesMax,
+    requestTimeout: SERVER_LIMITS.requestTimeoutMs,
+    keepAliveTimeout: SERVER_LIMITS.keepAliveMs,
+    routerOptions: { maxParamLength: SERVER_LIMITS.paramCharsMax },
+    onProtoPoisoning: 'error',
+    onConstructorPoisoning: 'error',
+    // While draining, requests on open connections are still served; the load balancer sees /health/ready fail.
+    return503OnClosing: false,
+  }) as unknown as FastifyInstance;
+  app.setValidatorCompiler<TSchema>(({ schema, httpPart }) => {
+    const checker = makeChecker(schema, httpPart ?? 'request');
+    return (value: unknown) => (checker.check(value) ? { value } : { error: new AppError('invalid_request', checker.fault(value)) });
+  });
+  app.setErrorHandler((thrown, request, reply) => {
+    const error = toAppError(thrown);
+    if (error.statusCode >= 500) request.log.error({ err: thrown, code: error.code }, 'request failed');
+    if (error.retryable && error.statusCode === 503) void reply.header('retry-after', '1');
+    return reply.status(error.statusCode).send(error.toJSON());
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const error = new AppError('not_found', `There is no ${request.method} ${request.url.split('?')[0]!.slice(0, 200)}; /docs lists what there is.`);
+    return reply.status(404).send(error.toJSON());
+  });
+  app.addContentTypeParser(['application/x-ndjson', 'application/ndjson'], { parseAs: 'string', bodyLimit: config.ndjsonBytesMax }, (_request, body, done) => {
+    done(null, body);
+  });
+  await app.register(sensible);
+  await app.register(helmet, { contentSecurityPolicy: { directives: { upgradeInsecureRequests: null, connectSrc: ["'self'", 'ws:', 'wss:'] } } });
+  await app.register(cors, { origin: [...config.corsOrigins] });
+  if (config.requestsPerMinuteMax > 0) {
+    await app.register(rateLimit, {
+      max: config.requestsPerMinuteMax, timeWindow: '1 minute', allowList: (request) => request.url.startsWith('/health/'),
+      keyGenerator: (request) => String(request.headers['x-api-key'] ?? request.headers.authorization ?? request.ip),
+    });
+  }
+  await app.register(underPressure, {
+    maxEventLoopDelay: SERVER_LIMITS.eventLoopDelayMaxMs,
+    pressureHandler: (request) => {
+      // A ranking has its own ladder and never answers 5xx; health must stay readable.
+      if (request.url.startsWith('/v1/recommendations') || request.url.startsWith('/health/')) return;
+      throw new AppError('overloaded', 'The engine is behind with its work; send this again in a moment.');
+    },
+  });
+  app.addHook('onRequest', requireScope(config.apiKeys));
+  await documentation(app);
+  return app;
+}
+
+async function documentation(app: FastifyInstance): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Rivulet', description: 'Real-time personalization: events in, rankings and offers out.', version: '0.1.0' },
+      components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
+    },
+  });
+  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
+}

@@ -1,0 +1,67 @@
+import type { FastifyInstance } from 'fastify';
+import { Type, type Static } from 'typebox';
+import type { Catalog } from '../catalog/catalog.js';
+import { SCENES, type Scene } from '../domain/scene.js';
+import { shopperKey } from '../domain/shopper.js';
+import { named } from '../paths/explain.js';
+import type { Shoppers } from '../paths/shoppers.js';
+import { portrait, type NameBook } from '../profile/portrait.js';
+import { USER_FEATURES, writeUserFeatures } from '../profile/vector.js';
+import { describeProfile } from '../profile/describe.js';
+import type { Clock } from '../util/clock.js';
+
+const Params = Type.Object({ id: Type.String({ minLength: 1 }) });
+/** Users and anonymous visitors have ids of their own; `kind=anonymous` addresses the latter. */
+const Kind = { kind: Type.Optional(Type.Enum(['user', 'anonymous'])) };
+const KindQuery = Type.Object(Kind, { additionalProperties: false });
+const FeatureQuery = Type.Object({ ...Kind, scene: Type.Optional(Type.Enum([...SCENES])) }, { additionalProperties: false });
+const Alias = Type.Object({ anonymousId: Type.String({ minLength: 1, maxLength: 256 }) }, { additionalProperties: false });
+
+export function userRoutes(app: FastifyInstance, shoppers: Shoppers, catalog: Catalog, clock: Clock): void {
+  const names: NameBook = {
+    category: (hash) => catalog.categories.nameOf(hash), brand: (hash) => catalog.brands.nameOf(hash), tag: (hash) => catalog.tags.nameOf(hash),
+  };
+  const config = { scope: 'users' } as const;
+  const keyOf = (request: { params: unknown; query: unknown }): string => {
+    const { id } = request.params as Static<typeof Params>;
+    const { kind } = request.query as Static<typeof KindQuery>;
+    return shopperKey(kind === 'anonymous' ? { anonymousId: id } : { userId: id })!;
+  };
+  app.get('/v1/users/:id/profile', {
+    config, schema: { summary: 'The rolling state of a shopper', tags: ['users'], params: Params, querystring: KindQuery },
+  }, async (request, reply) => {
+    const { shopper, profile, bytes } = await shoppers.profile(keyOf(request));
+    void reply.preventCache();
+    return { shopper, bytes, ...describeProfile(profile, catalog) };
+  });
+  app.get('/v1/users/:id/features', {
+    config, schema: { summary: 'The feature vector as of now, by name', tags: ['users'], params: Params, querystring: FeatureQuery },
+  }, async (request, reply) => {
+    const { profile } = await shoppers.profile(keyOf(request));
+    const vector = new Float32Array(USER_FEATURES.length);
+    const { scene } = request.query as { scene?: Scene };
+    writeUserFeatures(vector, profile, scene ?? 'home', clock());
+    void reply.preventCache();
+    return { features: named(USER_FEATURES, vector) };
+  });
+  app.get('/v1/users/:id/portrait', {
+    config, schema: { summary: 'The profile as a person reads it', tags: ['users'], params: Params, querystring: KindQuery },
+  }, async (request, reply) => {
+    const { profile } = await shoppers.profile(keyOf(request));
+    void reply.preventCache();
+    return portrait(profile, names, clock());
+  });
+  app.delete('/v1/users/:id', {
+    config, schema: { summary: 'Erase a shopper', tags: ['users'], params: Params, querystring: KindQuery },
+  }, async (request, reply) => {
+    await shoppers.erase(keyOf(request));
+    return reply.status(204).send();
+  });
+  app.post('/v1/users/:id/alias', {
+    config, schema: { summary: 'Merge an anonymous visitor into a user, exactly once', tags: ['users'], params: Params, body: Alias },
+  }, async (request) => {
+    const { id } = request.params as Static<typeof Params>;
+    const { anonymousId } = request.body as Static<typeof Alias>;
+    return { merged: await shoppers.alias(shopperKey({ userId: id })!, shopperKey({ anonymousId })!) };
+  });
+}

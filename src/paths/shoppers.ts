@@ -1,0 +1,114 @@
+import { decodeProfile, encodeProfile } from '../profile/codec.js';
+import { mergeProfile } from '../profile/merge.js';
+import { emptyProfile, type Profile } from '../profile/profile.js';
+import type { ShopperRecord } from '../domain/record.js';
+import { AppError } from '../errors.js';
+import type { ProfileStore } from '../redis/profile-store.js';
+import type { Clock } from '../util/clock.js';
+import { hash48 } from '../util/hash.js';
+import { INGEST_LIMITS } from './ingest-events.js';
+
+export interface ShopperDeps {
+  readonly store: ProfileStore;
+  readonly clock: Clock;
+  readonly newToken: () => Buffer;
+  readonly newId: () => string;
+  /** Tells every process to forget what it keeps of the shopper. */
+  readonly announceErased: (shopper: string) => Promise<void>;
+}
+
+/** What is done to a shopper as such: read, erase, merge. */
+export class Shoppers {
+  readonly #deps: ShopperDeps;
+
+  constructor(deps: ShopperDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * @returns the profile, of the user it was merged into where it was
+   * @throws AppError `not_found`
+   */
+  async profile(shopper: string): Promise<{ shopper: string; profile: Profile; bytes: number }> {
+    let key = shopper;
+    for (let hop = 0; hop <= INGEST_LIMITS.redirects; hop++) {
+      const value = await this.#deps.store.read(key);
+      if (value === null) break;
+      const profile = decodeProfile(value);
+      if (profile.movedTo === undefined) return { shopper: key, profile, bytes: value.length };
+      key = profile.movedTo;
+    }
+    throw new AppError('not_found', `There is no shopper ${shopper.slice(2)}; nothing was received from them, or they were erased.`);
+  }
+
+  /** @throws AppError `not_found` */
+  async erase(shopper: string): Promise<void> {
+    const record: ShopperRecord = { type: 'erase', id: this.#deps.newId(), shopper, at: this.#deps.clock() };
+    if (!await this.#deps.store.erase(shopper, JSON.stringify(record))) {
+      throw new AppError('not_found', `There is no shopper ${shopper.slice(2)}; nothing was received from them, or they were erased.`);
+    }
+    await this.#deps.announceErased(shopper);
+  }
+
+  /**
+   * Merges an anonymous shopper into a user, exactly once, though the two live in different slots:
+   * 1. the anonymous profile is frozen (it says where it moved; events that come now go to the user);
+   * 2. the frozen profile is merged into the user's, together with an id that a second merge would meet there;
+   * 3. the anonymous profile is emptied, the signpost stays.
+   * Whoever finds a frozen profile, after a crash between the steps, continues with step 2.
+   * @returns whether this call, or one it finished, merged something
+   */
+  async alias(user: string, anonymous: string): Promise<boolean> {
+    const frozen = await this.#freeze(anonymous, user);
+    if (frozen === undefined) return false;
+    await this.#mergeInto(user, anonymous, frozen);
+    await this.#update(anonymous, (profile) => {
+      if (profile.events === 0) return undefined;
+      return { ...emptyProfile(), updatedAt: profile.updatedAt, movedTo: user };
+    }, []);
+    return true;
+  }
+
+  /** @returns the frozen profile, or undefined when there is nothing to merge (any more) */
+  async #freeze(anonymous: string, user: string): Promise<Profile | undefined> {
+    const profile = await this.#update(anonymous, (current) => {
+      if (current.movedTo !== undefined) {
+        if (current.movedTo !== user) throw new AppError('conflict', `Anonymous shopper ${anonymous.slice(2)} was merged into another user before.`);
+        return undefined;
+      }
+      return { ...current, movedTo: user };
+    }, []);
+    return profile.events === 0 ? undefined : profile;
+  }
+
+  async #mergeInto(user: string, anonymous: string, frozen: Profile): Promise<void> {
+    // The frozen profile cannot change, so its count of events tells this merge from one of a later anonymous life.
+    const id = `alias:${anonymous}:${frozen.firstAt}:${frozen.events}`;
+    const record: ShopperRecord = { type: 'alias', id, shopper: user, from: anonymous, at: this.#deps.clock() };
+    await this.#update(user, (current) => {
+      if (current.ids.ids.includes(hash48(id))) return undefined;
+      mergeProfile(current, structuredClone(frozen));
+      current.ids.ids.push(hash48(id));
+      current.ids.at.push(Math.floor(current.updatedAt / 1000));
+      return current;
+    }, [JSON.stringify(record)]);
+  }
+
+  /**
+   * Reads, changes and writes a profile until nobody was in between.
+   * @param change returns the new profile, or undefined to leave it
+   * @returns the profile as it is afterwards
+   */
+  async #update(shopper: string, change: (profile: Profile) => Profile | undefined, records: readonly string[]): Promise<Profile> {
+    let value = await this.#deps.store.read(shopper);
+    for (let attempt = 0; attempt < INGEST_LIMITS.attempts; attempt++) {
+      const current = value === null ? emptyProfile() : decodeProfile(value);
+      const next = change(current);
+      if (next === undefined) return current;
+      const result = await this.#deps.store.write(shopper, value, encodeProfile(next, this.#deps.newToken()), records);
+      if (result.written) return next;
+      value = result.current;
+    }
+    throw new AppError('write_contended', `Shopper ${shopper.slice(2)} is written from too many places at once; try again.`);
+  }
+}
