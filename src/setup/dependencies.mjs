@@ -62,7 +62,7 @@ function npmCommand() {
 export function ensureTestClass() {
   if (isTestClassBuilt()) return;
   const { ok, output } = capture(process.execPath, [TAP, 'build'], { timeout: 300_000 });
-  if (!ok || !isTestClassBuilt()) throw new SetupError(`tap could not prepare itself:\n${output}`);
+  if (!ok || !isTestClassBuilt()) throw new SetupError(`tap could not prepare itself; delete node_modules and try again:\n${output}`);
 }
 
 export const TAP = join(ROOT, 'node_modules', 'tap', 'dist', 'esm', 'run.mjs');

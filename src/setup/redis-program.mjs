@@ -16,7 +16,7 @@ export function ensureRedisProgram() {
   const installed = findRedisProgram();
   if (installed === undefined) {
     throw new SetupError(
-      `Rivulet needs Redis ${VERSION_MIN.join('.')} or newer (or Valkey), and ${problem ?? 'the one installed is too old'}.\n` +
+      `Rivulet needs Redis ${VERSION_MIN.join('.')} or newer (or Valkey), and ${problem ?? 'the one installed does not do'}.\n` +
         '  Do one of these, then run the command again:\n' +
         '  - install redis-server or valkey-server so that it is on the PATH;\n' +
         '  - set REDIS_URL to a Redis that is already running, e.g. REDIS_URL=redis://127.0.0.1:6379',
