@@ -9,24 +9,29 @@ import t from 'tap';
  */
 const PURE = ['domain', 'util', 'errors'];
 const STAGES = ['profile', 'catalog', 'candidates', 'ranking', 'offers', 'live'];
+/** How a profile is shown: pure views of it, no insides. */
+const VIEWS = ['profile/portrait', 'profile/describe', 'profile/vector'];
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   util: [],
   errors: [],
-  config: ['errors'],
+  config: ['errors', 'util'],
   domain: ['util'],
+  metrics: ['domain'],
   profile: PURE,
   catalog: [...PURE, 'profile/profile', 'type profile/fold'],
   candidates: [...PURE, 'catalog', 'profile'],
   ranking: [...PURE, 'catalog', 'profile', 'candidates/pool', 'type candidates'],
   offers: [...PURE, 'profile', 'type catalog'],
-  live: [...PURE, 'type offers'],
+  live: [...PURE, 'config', 'type offers'],
+  archive: PURE,
   redis: [...PURE, 'profile/codec', 'profile/vector', 'ranking/features'],
   paths: [...PURE, ...STAGES, 'redis'],
-  jobs: [...PURE, ...STAGES, 'redis'],
-  http: [...PURE, 'paths', 'type config'],
+  follow: [...PURE, ...STAGES, 'redis', 'archive', 'type paths'],
+  jobs: [...PURE, ...STAGES, 'redis', 'archive', 'type paths'],
+  http: [...PURE, ...VIEWS, 'paths', 'redis/errors', 'type redis', 'type catalog', 'type config', 'type metrics'],
   // Beside the running engine: the shop it is shown with, the training of its model, the reader of real logs.
   demo: PURE,
-  learn: [...PURE, 'profile', 'catalog', 'candidates', 'ranking', 'demo'],
+  learn: [...PURE, 'profile', 'catalog', 'candidates', 'ranking', 'archive', 'demo'],
   replay: PURE,
 };
 /** The composition root and the process around it import everything. */
