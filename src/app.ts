@@ -1,0 +1,169 @@
+import { randomFillSync, randomUUID } from 'node:crypto';
+import type { FastifyInstance } from 'fastify';
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { Catalog } from './catalog/catalog.js';
+import { CatalogFollower } from './catalog/follower.js';
+import type { Config } from './config.js';
+import { demoPage } from './demo/page.js';
+import { eventRoutes } from './http/events.js';
+import { healthRoutes } from './http/health.js';
+import { itemRoutes } from './http/items.js';
+import { recommendationRoutes } from './http/recommendations.js';
+import { makeServer } from './http/server.js';
+import { userRoutes } from './http/users.js';
+import { StatisticsFollower } from './jobs/follower.js';
+import { liveSocket } from './live/socket.js';
+import { makeMetrics, type Metrics } from './metrics.js';
+import { EventIngestor } from './paths/ingest-events.js';
+import { RecommendationService } from './paths/recommendation-service.js';
+import { Recommender } from './paths/recommend.js';
+import { ShopperReader } from './paths/shopper-reader.js';
+import { Shoppers } from './paths/shoppers.js';
+import { TOKEN_BYTES } from './profile/codec.js';
+import { USER_FEATURES } from './profile/vector.js';
+import { ITEM_FEATURES } from './ranking/features.js';
+import { ModelHolder } from './ranking/model-holder.js';
+import { CatalogStore } from './redis/catalog-store.js';
+import { connectRedis, untilReady } from './redis/client.js';
+import { ImpressionLog } from './redis/impression-log.js';
+import { makeKeys, type Keys } from './redis/keys.js';
+import { ProfileStore } from './redis/profile-store.js';
+
+const START_LIMITS = {
+  /** Time Redis gets to come up, ms. */
+  redisMs: 30_000,
+  /** Between asking clients to leave and closing the listener, ms: replies carry `Connection: close` meanwhile. */
+  leaveMs: 1000,
+} as const;
+
+export interface Api {
+  /** Where it listens, e.g. `http://127.0.0.1:8080`. */
+  readonly url: string;
+  /** Stops taking work, finishes what is under way, closes everything. */
+  close(): Promise<void>;
+}
+
+/** New random bytes for each write, from a block that is refilled when it is used up. */
+function tokenSource(): () => Buffer {
+  const block = Buffer.alloc(TOKEN_BYTES * 512);
+  let at = block.length;
+  return () => {
+    if (at === block.length) {
+      randomFillSync(block);
+      at = 0;
+    }
+    at += TOKEN_BYTES;
+    return block.subarray(at - TOKEN_BYTES, at);
+  };
+}
+
+/** Request ids: random per process, then counted. */
+function idSource(): () => string {
+  const prefix = randomUUID().slice(0, 13);
+  let count = 0;
+  return () => `${prefix}-${(count++).toString(36)}`;
+}
+
+/** Everything of the api role, wired together. */
+export async function startApi(config: Config, log: Logger): Promise<Api> {
+  const clock = Date.now;
+  const keys = makeKeys(config.keyPrefix);
+  const metrics = makeMetrics();
+  const redis = connectRedis(config.redisUrl, 'commands', { timeoutMs: config.redisTimeoutMs, name: 'rivulet-api' });
+  await untilReady(redis, START_LIMITS.redisMs);
+  const catalog = new Catalog();
+  const catalogStore = new CatalogStore(redis, keys);
+  const catalogFollower = new CatalogFollower({ url: config.redisUrl, keys, store: catalogStore, catalog, log });
+  await catalogFollower.ready;
+  const paths = wirePaths(config, log, { redis, keys, catalog, catalogFollower, metrics, clock });
+  const app = await makeServer(config, log);
+  const state = { draining: false };
+  eventRoutes(app, paths.ingestor);
+  recommendationRoutes(app, paths.service);
+  itemRoutes(app, catalogStore, catalog);
+  userRoutes(app, paths.shoppers, catalog, clock);
+  healthRoutes(app, { missing: () => missing(state, redis), facts: () => ({ items: catalog.size, model: paths.model.status.model ?? 'fallback' }) }, metrics.registry);
+  await app.register(liveSocket, { config, keys, ingestor: paths.ingestor, service: paths.service, clock, log });
+  if (config.demo) await app.register(demoPage);
+  app.addHook('onSend', async (_request, reply) => {
+    if (state.draining) void reply.header('connection', 'close');
+  });
+  const loading = paths.model.swap(config.modelDir);
+  const url = await app.listen({ host: config.host, port: config.port });
+  await loading;
+  return {
+    url,
+    close: () => close(app, state, config, [
+      () => paths.impressions.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(), () => paths.model.close(), () => void redis.disconnect(),
+    ]),
+  };
+}
+
+interface Parts {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly catalog: Catalog;
+  readonly catalogFollower: CatalogFollower;
+  readonly metrics: Metrics;
+  readonly clock: () => number;
+}
+
+function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogFollower, metrics, clock }: Parts) {
+  const newToken = tokenSource();
+  const newId = idSource();
+  const store = new ProfileStore(redis, keys, config);
+  const ingestor = new EventIngestor({ store, catalog, clock, newToken, onFolded: metrics.onFolded });
+  const impressions = new ImpressionLog(redis, keys);
+  const model = new ModelHolder({
+    features: { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES }, clock: () => performance.now(),
+    onEvent: (event) => ('error' in event ? log.error({ err: event.error, folder: event.folder }, 'model refused') : log.info(event, 'model')),
+  });
+  const recommender = new Recommender({
+    catalog, statistics: () => statistics.current, pins: (scene) => catalogFollower.pins(scene), model, impressions, clock, random: Math.random, newId,
+    candidatesMax: config.candidatesMax, deadlineMs: config.recommendDeadlineMs,
+    onFault: (error) => {
+      metrics.onRecommendFault();
+      log.error({ err: error }, 'ranking failed; the ladder stood in');
+    },
+  });
+  const reader = new ShopperReader(store, ingestor, catalog, clock);
+  const service = new RecommendationService(reader, recommender, catalog, config.recommendDeadlineMs, metrics);
+  const statistics = new StatisticsFollower({ url: config.redisUrl, keys, catalog, log, onErased: (shopper) => { service.forget(shopper); } });
+  const shoppers = new Shoppers({
+    store, clock, newToken, newId,
+    announceErased: async (shopper) => {
+      service.forget(shopper);
+      await redis.publish(keys.notices, JSON.stringify({ kind: 'erased', shopper }));
+    },
+  });
+  metrics.gauge('rivulet_impressions_dropped', 'Impressions that were not logged', () => impressions.dropped);
+  metrics.gauge('rivulet_catalog_items', 'Items in this process', () => catalog.size);
+  metrics.gauge('rivulet_scoring_queue', 'Requests waiting for the model', () => model.status.queued);
+  return { ingestor, impressions, model, service, statistics, shoppers };
+}
+
+async function missing(state: { draining: boolean }, redis: Redis): Promise<string[]> {
+  if (state.draining) return ['shutting down'];
+  try {
+    await redis.ping();
+    return [];
+  } catch {
+    return ['Redis does not answer'];
+  }
+}
+
+async function close(app: FastifyInstance, state: { draining: boolean }, config: Config, after: readonly (() => Promise<void> | void)[]): Promise<void> {
+  state.draining = true;
+  await new Promise((resolve) => { setTimeout(resolve, Math.min(START_LIMITS.leaveMs, config.drainMs / 2)); });
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(() => {
+      app.server.closeAllConnections();
+      resolve();
+    }, config.drainMs);
+  });
+  await Promise.race([app.close(), late]);
+  clearTimeout(timer);
+  for (const step of after) await step();
+}
