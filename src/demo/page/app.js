@@ -1,0 +1,229 @@
+import { createApi } from './api.js';
+import { renderStrip, sourceWords } from './cards.js';
+import { showCart, showProduct, showRelated } from './dialogs.js';
+import { $, h } from './dom.js';
+import { connectLive } from './live.js';
+import { Offers, showLiveState } from './offers.js';
+import { Features, Latency } from './panel.js';
+import { renderNobody, renderPortrait } from './portrait.js';
+import { Session } from './session.js';
+import { Shelf } from './shelf.js';
+
+/**
+ * The demo store's page. One idea carries it: every gesture is noted as an event, and the next recommendation call
+ * takes the noted events along, so the list that comes back has already seen them.
+ */
+const STRIP_ITEMS = 12;
+const RELATED_ITEMS = 8;
+const TOAST_MS = 2600;
+
+const latency = new Latency();
+const features = new Features();
+const api = createApi((call) => latency.add(call));
+const session = new Session();
+const shelf = new Shelf({ api, rank: rankForTab, onOpen: open });
+const offers = new Offers({
+  shown: (offer) => session.note('view_promotion', scene, known(offer.itemId), { context: { offerId: offer.id } }),
+  selected: (offer) => {
+    const item = known(offer.itemId);
+    session.note('select_promotion', scene, item, { context: { offerId: offer.id } });
+    if (item === undefined) showCartDrawer();
+    else open(item);
+  },
+  dismissed: (offer) => {
+    session.note('dismiss', scene, undefined, { context: { offerId: offer.id } });
+    void refreshStrip();
+  },
+});
+
+let scene = 'home';
+let turn = 0;
+let hangUp = () => {};
+/** Source of each item shown, for the dialog's "why". */
+const sources = new Map();
+
+const known = (id) => (id === undefined ? undefined : shelf.items.get(id));
+
+/** Sends what was noted and shows the list that comes back; of two calls under way only the later one's list is shown. */
+async function refreshStrip() {
+  const mine = ++turn;
+  const { body, events } = session.request({ scene: scene === 'product' ? 'home' : scene, limit: STRIP_ITEMS });
+  const reply = await attempt(() => api.recommend(body));
+  if (reply === undefined) return;
+  session.sent(events);
+  if (mine !== turn) return;
+  remember(reply.items);
+  renderStrip($('#strip'), reply.items, open);
+  session.note('view_item_list', scene);
+  $('#strip-note').textContent = reply.degraded === undefined
+    ? `Ranked by ${modelName(reply.model)}, your last click included`
+    : `Reduced service: ${reply.degraded.toString().replaceAll('_', ' ')}`;
+  void refreshPanel();
+}
+
+async function rankForTab(fields) {
+  const reply = await attempt(() => api.recommend({ anonymousId: session.anonymousId, scene: 'search', ...fields }));
+  if (reply === undefined) return [];
+  remember(reply.items);
+  return reply.items.map(({ id, item }) => ({ id, ...item }));
+}
+
+function remember(recommended) {
+  for (const { id, item, source } of recommended) {
+    shelf.items.set(id, { id, ...item });
+    sources.set(id, source);
+  }
+}
+
+async function refreshPanel() {
+  const id = session.anonymousId;
+  const [portrait, values] = await Promise.all([quietly(() => api.portrait(id)), quietly(() => api.features(id))]);
+  if (id !== session.anonymousId) return;
+  if (portrait === undefined) renderNobody();
+  else renderPortrait(portrait);
+  features.render(values?.features ?? {});
+}
+
+/** Opens a product: the click and the view go out with the call that re-ranks the strip. */
+function open(item) {
+  session.note('select_item', scene, item);
+  scene = 'product';
+  session.note('view_item', scene, item);
+  const source = sources.get(item.id);
+  showProduct(item, {
+    actions, isWished: session.wishlist.has(item.id),
+    why: source === undefined ? undefined : `Why you see it: ${sourceWords(source)}.`,
+  });
+  void refreshStrip().then(() => showGoesWith(item));
+}
+
+async function showGoesWith(item) {
+  const reply = await attempt(() => api.recommend({ anonymousId: session.anonymousId, scene: 'product', itemId: item.id, limit: RELATED_ITEMS }));
+  if (reply === undefined || $('#product-title')?.textContent !== item.title) return;
+  remember(reply.items);
+  showRelated(reply.items, open);
+}
+
+const actions = {
+  'add-to-cart': (item) => {
+    session.cart.set(item.id, (session.cart.get(item.id) ?? 0) + 1);
+    gesture('add_to_cart', item, { quantity: 1 }, 'In your cart');
+  },
+  buy: (item) => {
+    session.note('begin_checkout', scene, undefined);
+    session.cart.delete(item.id);
+    gesture('purchase', item, { quantity: 1 }, 'Bought. It is on its imaginary way.');
+  },
+  wishlist: (item, button) => {
+    if (session.wishlist.has(item.id)) return;
+    session.wishlist.add(item.id);
+    button.setAttribute('aria-pressed', 'true');
+    button.textContent = '♥ On your wishlist';
+    gesture('add_to_wishlist', item, {}, 'On your wishlist');
+  },
+  like: (item) => gesture('like', item, {}, 'Liked'),
+  share: (item) => gesture('share', item, {}, 'Shared, let us say'),
+  'not-interested': (item) => gesture('dismiss', item, {}, 'You will see less of this'),
+};
+
+function gesture(type, item, more, words) {
+  session.note(type, scene, item, more);
+  session.save();
+  showCartCount();
+  toast(words);
+  void refreshStrip();
+}
+
+function cartLines() {
+  return [...session.cart].flatMap(([id, quantity]) => (known(id) === undefined ? [] : [{ item: known(id), quantity }]));
+}
+
+function showCartDrawer() {
+  scene = 'cart';
+  showCart(cartLines(), {
+    onOpen: open,
+    onRemove: (item) => {
+      const quantity = session.cart.get(item.id);
+      session.cart.delete(item.id);
+      gesture('remove_from_cart', item, { quantity }, 'Taken out');
+      showCartDrawer();
+    },
+    onCheckOut: () => {
+      session.note('begin_checkout', scene, undefined);
+      for (const { item, quantity } of cartLines()) session.note('purchase', scene, item, { quantity });
+      session.cart.clear();
+      session.save();
+      showCartCount();
+      $('#cart').close();
+      scene = 'post_purchase';
+      toast('Bought. It is on its imaginary way.');
+      void refreshStrip();
+    },
+  });
+}
+
+function showCartCount() {
+  $('#cart-count').textContent = String([...session.cart.values()].reduce((sum, quantity) => sum + quantity, 0));
+}
+
+/** Runs a call; when it fails, says so once and goes on: what was noted goes out with the next one. */
+async function attempt(run) {
+  try {
+    const answer = await run();
+    $('#status').hidden = true;
+    return answer;
+  } catch (error) {
+    $('#status').textContent = `${error.message} Your gestures are kept and sent with the next call.`;
+    $('#status').hidden = false;
+    return undefined;
+  }
+}
+
+/** Runs a call whose failure is an answer too: nobody knows a new visitor. */
+async function quietly(run) {
+  try {
+    return await run();
+  } catch {
+    return undefined;
+  }
+}
+
+const modelName = (model) => (typeof model === 'string' ? model : [model?.name, model?.version].filter(Boolean).join(' ') || 'the engine');
+
+function toast(words) {
+  const element = h('p', { class: 'toast' }, words);
+  const stack = $('#toasts');
+  stack.append(element);
+  // Shown anew, the popover lies above a dialog that opened meanwhile.
+  stack.hidePopover();
+  stack.showPopover();
+  setTimeout(() => element.remove(), TOAST_MS);
+}
+
+/** Begins with whoever the session says is here. */
+function arrive() {
+  hangUp();
+  scene = 'home';
+  $('#visitor').textContent = session.anonymousId.slice(-6);
+  showCartCount();
+  offers.clear();
+  renderNobody();
+  features.render({});
+  hangUp = connectLive({ anonymousId: session.anonymousId, onOffer: (offer) => offers.add(offer), onState: showLiveState });
+  return refreshStrip();
+}
+
+for (const dialog of document.querySelectorAll('dialog')) {
+  dialog.addEventListener('close', () => { scene = 'home'; });
+  dialog.addEventListener('click', (event) => { if (event.target === dialog) dialog.close(); });
+}
+$('[data-action=open-cart]').addEventListener('click', showCartDrawer);
+$('[data-action=start-over]').addEventListener('click', () => {
+  session.startOver();
+  sources.clear();
+  void arrive().then(() => shelf.refresh());
+});
+
+await arrive();
+await shelf.refresh();
+await attempt(() => shelf.load());

@@ -1,0 +1,56 @@
+const SVG = 'http://www.w3.org/2000/svg';
+
+/** Makes an element; `on…` are listeners, `data` is the dataset, the rest are attributes (false and undefined are left out). */
+export function h(tag, attributes = {}, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+export function svg(tag, attributes = {}, ...children) {
+  return fill(document.createElementNS(SVG, tag), attributes, children);
+}
+
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === false) continue;
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else if (name === 'data') Object.assign(element.dataset, value);
+    else element.setAttribute(name, value === true ? '' : value);
+  }
+  element.append(...children.filter((child) => child !== undefined && child !== null && child !== false));
+  return element;
+}
+
+export const $ = (selector) => document.querySelector(selector);
+
+/** Money as the shopper's language writes it. */
+export function money(amount, currency = 'EUR') {
+  return new Intl.NumberFormat(navigator.language, { style: 'currency', currency }).format(amount);
+}
+
+/** `coffee-beans` → `Coffee beans`. */
+export function readable(name) {
+  const text = name.replaceAll(/[-_/]+/g, ' ');
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** An id that works on plain http too, where `crypto.randomUUID` is missing. */
+export function newId() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** Lets the children of a list glide to their new places; `change` alters the list. */
+export function glide(list, change) {
+  const before = new Map([...list.children].map((child) => [child, child.getBoundingClientRect()]));
+  change();
+  if (matchMedia('(prefers-reduced-motion: reduce)').matches) return;
+  for (const child of list.children) {
+    const from = before.get(child);
+    if (from === undefined) {
+      child.animate([{ opacity: 0, transform: 'scale(0.92)' }, { opacity: 1, transform: 'none' }], { duration: 320, easing: 'ease-out' });
+      continue;
+    }
+    const to = child.getBoundingClientRect();
+    const [dx, dy] = [from.left - to.left, from.top - to.top];
+    if (dx !== 0 || dy !== 0) child.animate([{ transform: `translate(${dx}px, ${dy}px)` }, { transform: 'none' }], { duration: 420, easing: 'cubic-bezier(.2,.7,.2,1)' });
+  }
+}

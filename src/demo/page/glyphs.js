@@ -1,0 +1,76 @@
+/** Flat drawings, 100 × 100, of what the demo store sells: [tone, path] pairs; tones a (body), b (dark), c (light). */
+const circle = (x, y, r) => `M${x - r} ${y}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0Z`;
+const ring = (x, y, r, width) => circle(x, y, r) + circle(x, y, r - width);
+
+const SHAPES = {
+  dress: [['a', 'M40 16H46Q50 22 54 16H60V36L56 48 72 84H28L44 48 40 36Z'], ['b', 'M44 46H56L57 51H43Z']],
+  top: [['a', 'M36 22 44 20Q50 28 56 20L64 22 82 36 74 48 66 43V82H34V43L26 48 18 36Z'], ['b', 'M49 27h2v55h-2Z']],
+  trousers: [['a', 'M36 18H64L68 84H54L50 44 46 84H32Z'], ['b', 'M36 18H64L64.6 26H35.4Z']],
+  coat: [['a', 'M34 20 44 18 50 30 56 18 66 20 80 40 74 58 66 52 68 86H32L34 52 26 58 20 40Z'], ['b', 'M49 30h2V86h-2Z'], ['c', circle(55, 50, 2) + circle(55, 62, 2)]],
+  shoe: [['a', 'M16 40Q22 46 32 40L50 54Q62 62 80 62 86 66 85 72H16Z'], ['b', 'M15 72H86V78H15Z'], ['c', 'M38 49l5-4 2 2-5 4ZM44 54l5-4 2 2-5 4Z']],
+  boot: [['a', 'M34 18H58V50Q72 54 82 62V74H34Z'], ['b', 'M32 74H83V81H32Z'], ['c', 'M34 24H58V28H34Z']],
+  sandal: [['b', 'M14 66Q50 56 86 66 88 74 82 76H18Q12 74 14 66Z'], ['a', 'M38 62Q52 34 68 62L59 62Q52 47 46 62Z']],
+  bag: [['b', 'M36 40Q36 20 50 20 64 20 64 40H59Q59 25 50 25 41 25 41 40Z'], ['a', 'M24 38H76L82 82H18Z'], ['c', 'M24 46H76L76.6 49H23.4Z']],
+  jewel: [['a', ring(50, 60, 24, 5)], ['b', 'M40 22H60L66 30 50 44 34 30Z'], ['c', 'M44 22H56L50 44Z']],
+  belt: [['a', 'M10 43H90V58H10Z'], ['b', 'M36 37H62V64H36ZM42 43H56V58H42Z'], ['c', circle(70, 50.5, 1.8) + circle(77, 50.5, 1.8)]],
+  scarf: [['b', 'M38 38 53 43 48 86 33 84Z'], ['a', 'M28 22Q50 40 72 22L76 34Q50 56 24 34Z']],
+  watch: [['b', 'M40 12H60L62 30H38ZM38 70H62L60 88H40Z'], ['a', circle(50, 50, 24)], ['c', circle(50, 50, 18)], ['b', 'M49 37h2v13l8 5-1 2-9-6Z']],
+  bottle: [['b', 'M42 16H58V30H42Z'], ['a', 'M34 36Q34 30 40 30H60Q66 30 66 36V84H34Z'], ['c', 'M40 50H60V66H40Z']],
+  tube: [['a', 'M36 16H64L60 72H40Z'], ['b', 'M41 72H59V84H41Z'], ['c', 'M43 32H57L56 38H44Z']],
+  lipstick: [['c', 'M42 34V20L58 14V34Z'], ['a', 'M42 34V24L58 17V34Z'], ['b', 'M36 52H64V86H36Z'], ['c', 'M39 34H61V52H39Z']],
+  perfume: [['b', 'M43 16H57V30H43Z'], ['a', 'M26 40Q26 32 34 32H66Q74 32 74 40V80Q74 86 68 86H32Q26 86 26 80Z'], ['c', 'M38 50H62V70H38Z']],
+  headphones: [['a', 'M18 58Q18 20 50 20 82 20 82 58H76Q76 27 50 27 24 27 24 58Z'], ['b', 'M16 54h14v26h-8q-6 0-6-6ZM84 54H70v26h8q6 0 6-6Z']],
+  phone: [['a', 'M34 12H66Q70 12 70 16V84Q70 88 66 88H34Q30 88 30 84V16Q30 12 34 12Z'], ['c', 'M34 20H66V76H34Z'], ['b', circle(50, 82, 2.4)]],
+  laptop: [['a', 'M22 24H78V66H22Z'], ['c', 'M26 28H74V62H26Z'], ['b', 'M12 66H88L84 74H16Z']],
+  camera: [['a', 'M14 34H34L40 24H60L66 34H86V76H14Z'], ['c', circle(50, 54, 17)], ['b', circle(50, 54, 11)]],
+  lamp: [['a', 'M36 18H64L76 50H24Z'], ['b', 'M48 50H52V78H48ZM34 78H66V84H34Z']],
+  bed: [['b', 'M10 26h6v56h-6ZM84 44h6v38h-6Z'], ['c', 'M20 38H46V52H20Z'], ['a', 'M16 50H84V72H16Z']],
+  chair: [['a', 'M30 18H70V50H30Z'], ['b', 'M24 50H76V60H24ZM28 60h6v26h-6ZM66 60h6v26h-6Z']],
+  vase: [['b', 'M49 12h2v20h-2ZM43 18l6 12h-2l-6-11Z'], ['c', circle(50, 13, 6) + circle(41, 18, 5)], ['a', 'M42 30H58L56 40Q74 52 66 76 62 84 50 84 38 84 34 76 26 52 44 40Z']],
+  basket: [['a', 'M20 40H80L72 82H28Z'], ['b', 'M18 36H82V44H18Z'], ['c', 'M29 54h42v4H29ZM31 66h38v4H31Z']],
+  pan: [['b', 'M60 50H94V58H60Z'], ['a', circle(40, 54, 28)], ['c', circle(40, 54, 21)]],
+  knife: [['a', 'M12 60Q38 34 62 40V60Z'], ['b', 'M62 42H90V58H62Z'], ['c', circle(70, 50, 2) + circle(81, 50, 2)]],
+  cup: [['b', 'M68 40H76Q85 40 85 49 85 61 68 61V55Q78 55 78 49 78 46 75 46H68Z'], ['a', 'M24 34H68V62Q68 78 52 78H40Q24 78 24 62Z'], ['c', 'M38 14q6 6 0 14h-3q6-7 0-14ZM53 14q6 6 0 14h-3q6-7 0-14Z']],
+  plate: [['a', circle(50, 50, 34)], ['c', circle(50, 50, 22)]],
+  pouch: [['b', 'M30 18H70V27H30Z'], ['a', 'M30 27H70L74 84H26Z'], ['c', circle(50, 57, 12)]],
+  bar: [['a', 'M20 30H80V70H20Z'], ['c', 'M46 36H60V48H46ZM64 36H76V48H64ZM46 52H60V64H46ZM64 52H76V64H64Z'], ['b', 'M20 30H40V70H20Z']],
+  mat: [['a', 'M22 34H78V74H22Z'], ['b', circle(22, 54, 20)], ['c', ring(22, 54, 13, 4)]],
+  dumbbell: [['b', 'M36 46H64V54H36Z'], ['a', 'M12 38h9v24h-9ZM79 38h9v24h-9ZM24 30h12v40H24ZM64 30h12v40H64Z']],
+  bike: [['a', ring(28, 62, 19, 4) + ring(72, 62, 19, 4)], ['b', 'M27 61 42 36 46 38 31 63ZM41 35H66V39H41ZM61 36 74 61 70 63 57 38ZM36 30H48V34H36Z']],
+  goggles: [['b', 'M44 47h12v6H44ZM4 46h14v7H4ZM82 46h14v7H82Z'], ['a', ring(32, 50, 17, 5) + ring(68, 50, 17, 5)], ['c', circle(32, 50, 12) + circle(68, 50, 12)]],
+  backpack: [['a', 'M30 34Q30 16 50 16 70 16 70 34V84H30Z'], ['b', 'M36 56H64V76H36ZM22 44h6v30h-6ZM72 44h6v30h-6Z'], ['c', 'M38 36H62V41H38Z']],
+  tent: [['a', 'M50 22 88 78H12Z'], ['b', 'M50 42 64 78H36Z'], ['c', 'M49 14h2v10h-2Z']],
+  clip: [['a', 'M38 16Q66 10 66 40L60 76Q54 88 42 82 32 76 34 60L30 36Q28 20 38 16ZM40 24Q36 26 38 36L42 60Q40 72 44 75 49 78 53 72L58 40Q58 18 40 24Z'], ['b', 'M30 36l8-1 3 24-7 1Z']],
+  thermos: [['b', 'M42 12H58V26H42Z'], ['a', 'M38 26H62Q67 26 67 33V86H33V33Q33 26 38 26Z'], ['c', 'M33 50H67V56H33Z']],
+  plant: [['a', 'M50 62Q24 54 22 26 48 32 50 62ZM50 62Q76 50 78 18 50 28 50 62Z'], ['b', 'M34 60H66L62 86H38Z']],
+  pot: [['a', 'M26 36H74L66 82H34Z'], ['b', 'M22 26H78V37H22Z']],
+  trowel: [['b', 'M46 10H54V48H46Z'], ['a', 'M50 42Q70 56 50 90 30 56 50 42Z']],
+  blocks: [['a', 'M14 54H46V84H14Z'], ['b', 'M54 54H86V84H54Z'], ['c', 'M34 20H66V50H34Z']],
+  book: [['a', 'M16 22Q34 16 50 26V82Q34 72 16 78Z'], ['b', 'M84 22Q66 16 50 26V82Q66 72 84 78Z']],
+  moon: [['a', 'M60 16A36 36 0 1 0 84 66 30 30 0 0 1 60 16Z'], ['c', circle(74, 32, 3) + circle(84, 46, 2)]],
+  pen: [['a', 'M28 60 66 22 78 34 40 72Z'], ['b', 'M24 76 28 60 40 72Z'], ['c', 'M60 28l3-3 12 12-3 3Z']],
+  notebook: [['a', 'M28 14H74V86H28Z'], ['b', 'M28 14H38V86H28Z'], ['c', 'M46 30H66V36H46Z']],
+  desk: [['a', 'M10 44H90V52H10Z'], ['b', 'M16 52h6v32h-6ZM78 52h6v32h-6Z'], ['c', 'M54 24H80V44H54Z']],
+  gift: [['a', 'M18 42H82V84H18Z'], ['b', 'M14 30H86V43H14ZM46 43H54V84H46Z'], ['c', ring(42, 22, 8, 3) + ring(58, 22, 8, 3)]],
+};
+
+const BY_LEAF = {
+  dresses: 'dress', knitwear: 'top', shirts: 'top', trousers: 'trousers', outerwear: 'coat',
+  running: 'shoe', sneakers: 'shoe', boots: 'boot', sandals: 'sandal',
+  bags: 'bag', jewellery: 'jewel', belts: 'belt', scarves: 'scarf', watches: 'watch',
+  skincare: 'bottle', makeup: 'lipstick', haircare: 'bottle', suncare: 'tube', fragrance: 'perfume',
+  audio: 'headphones', phones: 'phone', laptops: 'laptop', wearables: 'watch', photo: 'camera',
+  lighting: 'lamp', bedding: 'bed', furniture: 'chair', decor: 'vase', storage: 'basket',
+  cookware: 'pan', knives: 'knife', coffee: 'cup', tableware: 'plate',
+  'coffee-beans': 'pouch', tea: 'cup', pantry: 'pouch', snacks: 'bar',
+  'running-gear': 'shoe', yoga: 'mat', fitness: 'dumbbell', cycling: 'bike', swim: 'goggles',
+  hiking: 'backpack', camping: 'tent', climbing: 'clip', bottles: 'thermos',
+  plants: 'plant', pots: 'pot', tools: 'trowel', soil: 'pouch',
+  toys: 'blocks', books: 'book', clothing: 'top', care: 'tube', nursery: 'moon',
+  notebooks: 'notebook', pens: 'pen', desk: 'desk', gifts: 'gift',
+};
+
+/** The drawing of a category path; a parcel for one that is not known. */
+export function glyphOf(category) {
+  return SHAPES[BY_LEAF[category.at(-1)]] ?? SHAPES.gift;
+}

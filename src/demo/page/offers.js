@@ -1,0 +1,46 @@
+import { $, h, readable } from './dom.js';
+
+/** More than these would be noise: the oldest goes. */
+const SHOWN_MAX = 4;
+
+/** Offers as they arrive: each once, newest first. */
+export class Offers {
+  /** @param on `{shown(offer), selected(offer), dismissed(offer)}` */
+  constructor(on) {
+    this.on = on;
+  }
+
+  add(offer) {
+    const list = $('#offers');
+    if ([...list.children].some((child) => child.dataset.offerId === offer.id)) return;
+    const entry = h('li', { class: 'offer', data: { offerId: offer.id, kind: offer.kind } },
+      h('p', { class: 'source' }, readable(offer.kind ?? 'offer')),
+      h('p', { class: 'offer-title' }, offer.title),
+      offer.text !== undefined && h('p', { class: 'note' }, offer.text),
+      h('div', { class: 'actions' },
+        h('button', { type: 'button', class: 'primary', 'data-action': 'select-offer', onclick: () => this.on.selected(offer) }, offer.itemId === undefined ? 'Use it' : 'Show me'),
+        h('button', { type: 'button', class: 'quiet faint', 'data-action': 'dismiss-offer', onclick: () => this.#dismiss(offer, entry) }, 'No, thanks')));
+    list.prepend(entry);
+    while (list.children.length > SHOWN_MAX) list.lastElementChild.remove();
+    $('#offers-empty').hidden = true;
+    this.on.shown(offer);
+  }
+
+  clear() {
+    $('#offers').replaceChildren();
+    $('#offers-empty').hidden = false;
+  }
+
+  #dismiss(offer, entry) {
+    entry.remove();
+    $('#offers-empty').hidden = $('#offers').children.length > 0;
+    this.on.dismissed(offer);
+  }
+}
+
+export function showLiveState(state) {
+  const words = { connecting: 'connecting', live: 'live', waiting: 'reconnecting', closed: 'closed' };
+  const badge = $('#live');
+  badge.dataset.state = state;
+  badge.textContent = words[state];
+}
