@@ -28,6 +28,7 @@ import { CatalogStore } from './redis/catalog-store.js';
 import { connectRedis, untilReady } from './redis/client.js';
 import { ImpressionLog } from './redis/impression-log.js';
 import { makeKeys, type Keys } from './redis/keys.js';
+import { checkLayout } from './redis/meta.js';
 import { ProfileStore } from './redis/profile-store.js';
 
 const START_LIMITS = {
@@ -72,6 +73,7 @@ export async function startApi(config: Config, log: Logger): Promise<Api> {
   const metrics = makeMetrics();
   const redis = connectRedis(config.redisUrl, 'commands', { timeoutMs: config.redisTimeoutMs, name: 'rivulet-api' });
   await untilReady(redis, START_LIMITS.redisMs);
+  await checkLayout(redis, keys);
   const catalog = new Catalog();
   const catalogStore = new CatalogStore(redis, keys);
   const catalogFollower = new CatalogFollower({ url: config.redisUrl, keys, store: catalogStore, catalog, log });

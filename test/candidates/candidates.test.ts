@@ -1,0 +1,123 @@
+import t from 'tap';
+import { StatisticsBuilder } from '../../src/candidates/build-statistics.js';
+import { compileFilter } from '../../src/candidates/filter.js';
+import { generateCandidates, type CandidateRequest } from '../../src/candidates/generate.js';
+import { CandidatePool, RowMarks, SOURCES, SOURCE_INDEX } from '../../src/candidates/pool.js';
+import { Statistics, emptyStatisticsData } from '../../src/candidates/statistics.js';
+import { Catalog } from '../../src/catalog/catalog.js';
+import type { EventType, ShopperEvent } from '../../src/domain/event.js';
+import { fold } from '../../src/profile/fold.js';
+import { emptyProfile } from '../../src/profile/profile.js';
+import { hash48 } from '../../src/util/hash.js';
+import { seededRandom } from '../../src/util/random.js';
+
+const NOW = Date.UTC(2026, 5, 1);
+const DAY_MS = 86_400_000;
+
+function store(): Catalog {
+  const catalog = new Catalog();
+  for (let i = 0; i < 400; i++) {
+    catalog.put({
+      id: `item-${i}`, title: `Item ${i}`, category: [`root-${i % 4}`, `leaf-${i % 20}`], brand: `brand-${i % 10}`, price: 5 + (i % 50),
+      stock: i % 40 === 7 ? 0 : 5, tags: [`tag-${i % 3}`], attributes: { color: i % 2 === 0 ? 'red' : 'blue' },
+      ...(i < 20 ? { publishedAt: new Date(NOW - i * 3_600_000).toISOString() } : {}),
+    });
+  }
+  return catalog;
+}
+
+const event = (shopper: string, type: EventType, item: number, at: number): ShopperEvent =>
+  ({ id: `${shopper}-${type}-${item}-${at}`, type, shopper, itemId: `item-${item}`, at });
+
+function request(catalog: Catalog, over: Partial<CandidateRequest> = {}): CandidateRequest {
+  return {
+    catalog, statistics: new Statistics(emptyStatisticsData(), catalog), profile: emptyProfile(), scene: 'home', region: undefined,
+    contextRows: [], pinnedRows: [], now: NOW, random: seededRandom(1), ...over,
+  };
+}
+
+function generate(asked: CandidateRequest, accept = compileFilter(asked.catalog, undefined, new Set()), limit = 200): CandidatePool {
+  const pool = new CandidatePool(new RowMarks());
+  pool.begin(asked.catalog, limit, accept);
+  generateCandidates(pool, asked);
+  return pool;
+}
+
+const sourceOf = (pool: CandidatePool, slot: number): string => SOURCES[pool.first[slot]!]!;
+const slotsBy = (pool: CandidatePool, source: string): number[] =>
+  Array.from({ length: pool.count }, (_, slot) => slot).filter((slot) => sourceOf(pool, slot) === source);
+
+t.test('a shopper never seen, in a store without statistics, gets a full list without repeats or sold-out items', async (t) => {
+  const catalog = store();
+  const pool = generate(request(catalog));
+  const rows = [...pool.rows.subarray(0, pool.count)];
+  t.equal(pool.count, 200);
+  t.equal(new Set(rows).size, 200);
+  t.notOk(rows.some((row) => catalog.item(row)?.stock === 0));
+  t.equal(slotsBy(pool, 'new').length, 12, 'with new items to explore');
+});
+
+t.test('neighbours come from what shoppers met close in time, strongest first', async (t) => {
+  const builder = new StatisticsBuilder();
+  for (let u = 0; u < 30; u++) {
+    builder.add(event(`u:${u}`, 'view_item', 1, NOW - DAY_MS));
+    builder.add(event(`u:${u}`, 'view_item', 2, NOW - DAY_MS + 1000));
+    builder.add(event(`u:${u}`, 'view_item', u % 3 === 0 ? 3 : 50 + u, NOW - DAY_MS + 2000));
+  }
+  const catalog = store();
+  const statistics = new Statistics(builder.build(), catalog);
+  const found: string[] = [];
+  statistics.neighbors(catalog.rowOf('item-1'), 5, (row) => found.push(catalog.item(row)!.id));
+  t.same(found.slice(0, 2), ['item-2', 'item-3']);
+  const profile = emptyProfile();
+  fold(profile, event('u:me', 'view_item', 1, NOW), catalog.facts('item-1'));
+  const pool = generate(request(catalog, { statistics, profile }));
+  const slot = Array.from(pool.rows).indexOf(catalog.rowOf('item-2'));
+  t.equal(sourceOf(pool, slot), 'neighbors');
+  t.ok(pool.neighbors[slot]! > 0);
+});
+
+t.test('each source proposes what it should', async (t) => {
+  const catalog = store();
+  const profile = emptyProfile();
+  for (let i = 0; i < 3; i++) fold(profile, event('u:me', 'view_item', 5 + 20 * i, NOW - 1000 + i), catalog.facts(`item-${5 + 20 * i}`));
+  fold(profile, event('u:me', 'purchase', 9, NOW - 10 * DAY_MS), catalog.facts('item-9'));
+  const statistics = new Statistics(emptyStatisticsData(), catalog);
+  statistics.setTrending({ all: [[hash48('item-33'), 4], [hash48('item-34'), 2]], 'region:EU': [[hash48('item-35'), 3]] }, catalog);
+  const pool = generate(request(catalog, { statistics, profile, region: 'EU', pinnedRows: [catalog.rowOf('item-77')] }));
+  t.equal(sourceOf(pool, 0), 'pinned');
+  t.ok(slotsBy(pool, 'category').filter((slot) => catalog.item(pool.rows[slot]!)!.category[1] === 'leaf-5').length >= 10, 'the category just looked at');
+  t.ok(slotsBy(pool, 'brand').length > 0);
+  const has = (id: string, source: keyof typeof SOURCE_INDEX): boolean => {
+    const slot = Array.from(pool.rows.subarray(0, pool.count)).indexOf(catalog.rowOf(id));
+    return slot >= 0 && (pool.sources[slot]! & (1 << SOURCE_INDEX[source])) !== 0;
+  };
+  t.ok(has('item-9', 'buy_again'));
+  t.ok(has('item-33', 'trending') && has('item-35', 'trending'));
+  t.equal(statistics.trendingScore(catalog.rowOf('item-34')), 0.5);
+});
+
+t.test('a filter is kept by every source, and the catalog is searched when the sources know too little', async (t) => {
+  const catalog = store();
+  const filter = { category: ['root-1/leaf-13'], attributes: { color: 'blue' }, priceMin: 10, priceMax: 50, inStock: true };
+  const pool = generate(request(catalog), compileFilter(catalog, filter, new Set()));
+  const expected = [...catalog.allRows()].filter((row) => {
+    const item = catalog.item(row)!;
+    return item.category[1] === 'leaf-13' && item.attributes?.['color'] === 'blue' && item.price! >= 10 && item.price! <= 50 && item.stock !== 0;
+  });
+  t.ok(expected.length > 5);
+  t.same(new Set(pool.rows.subarray(0, pool.count)), new Set(expected));
+  t.equal(generate(request(catalog), compileFilter(catalog, { brand: ['nobody'] }, new Set())).count, 0);
+});
+
+t.test('a closed pool takes no new rows but hears the sources on its own', async (t) => {
+  const catalog = store();
+  const pool = new CandidatePool(new RowMarks());
+  pool.begin(catalog, 3, () => true);
+  for (const id of ['item-1', 'item-2', 'item-3']) pool.add(catalog.rowOf(id), SOURCE_INDEX.requested);
+  pool.close();
+  generateCandidates(pool, request(catalog));
+  t.equal(pool.count, 3);
+  t.same([...pool.rows.subarray(0, 3)].map((row) => catalog.item(row)!.id), ['item-1', 'item-2', 'item-3']);
+  t.ok((pool.sources[0]! & (1 << SOURCE_INDEX.new)) !== 0, 'item-1 is among the new');
+});

@@ -1,0 +1,64 @@
+import t from 'tap';
+import fc from 'fast-check';
+import { CandidatePool, RowMarks, SOURCE_INDEX } from '../../src/candidates/pool.js';
+import { Catalog } from '../../src/catalog/catalog.js';
+import { RERANK, byScore, diversify, explore } from '../../src/ranking/rerank.js';
+import { seededRandom } from '../../src/util/random.js';
+
+function pooled(leaves: readonly string[], pinned: readonly number[] = []): { catalog: Catalog; pool: CandidatePool } {
+  const catalog = new Catalog();
+  leaves.forEach((leaf, i) => { catalog.put({ id: `i${i}`, title: 'x', category: ['root', leaf] }); });
+  const pool = new CandidatePool(new RowMarks());
+  pool.begin(catalog, leaves.length, () => true);
+  for (const row of pinned) pool.add(row, SOURCE_INDEX.pinned);
+  leaves.forEach((_, row) => { pool.add(row, SOURCE_INDEX.popular); });
+  return { catalog, pool };
+}
+
+t.test('byScore sorts any finite scores, negative ones and zeros too', async () => {
+  fc.assert(fc.property(fc.array(fc.float({ noNaN: true, noDefaultInfinity: true }), { maxLength: 300 }), (values) => {
+    const scores = Float32Array.from(values);
+    const sorted = byScore(scores, scores.length);
+    if (new Set(sorted).size !== scores.length) throw new Error('not a permutation');
+    for (let i = 1; i < sorted.length; i++) if (scores[sorted[i - 1]!]! < scores[sorted[i]!]!) throw new Error(`place ${i}`);
+  }));
+});
+
+t.test('a run of one category is broken up when the scores are near, not when they are far apart', async (t) => {
+  const { catalog, pool } = pooled(['c', 'a', 'a', 'a', 'a', 'b', 'b']);
+  // The cost is in units of the scores' deviation, which the leader makes large beside the others' distances.
+  const near = diversify(catalog, pool, Float32Array.from([3, 1.05, 1.04, 1.03, 1.02, 1.01, 1]), 4).map((entry) => entry.slot);
+  t.same(near, [0, 1, 5, 2]);
+  const far = diversify(catalog, pool, Float32Array.from([9, 8, 7, 6, -9, -9, -9]), 4).map((entry) => entry.slot);
+  t.same(far, [0, 1, 2, 3]);
+});
+
+t.test('pinned items stay on top, in the order of their pins', async (t) => {
+  const { catalog, pool } = pooled(['a', 'b', 'c', 'd', 'e'], [3, 1]);
+  const list = diversify(catalog, pool, Float32Array.from([0, 1, 5, 4, 3]), 3);
+  t.same(list.map((entry) => pool.rows[entry.slot]), [3, 1, pool.rows[2 + 0]!]);
+});
+
+t.test('exploration takes one place of the lower half in its share of lists, with the propensity it really has', async (t) => {
+  const random = seededRandom(7);
+  const rounds = 20_000;
+  const counts = new Map<string, number>();
+  const told = new Map<string, number>();
+  for (let i = 0; i < rounds; i++) {
+    const list = Array.from({ length: 6 }, (_, slot) => ({ slot, propensity: 1 }));
+    explore(list, 10, random);
+    if (new Set(list.map((entry) => entry.slot)).size !== 6) throw new Error('a repeat');
+    list.forEach(({ slot, propensity }, place) => {
+      counts.set(`${slot}@${place}`, (counts.get(`${slot}@${place}`) ?? 0) + 1);
+      told.set(`${slot}@${place}`, propensity);
+    });
+  }
+  t.equal(told.get('0@0'), 1);
+  for (const [key, propensity] of told) {
+    const share = counts.get(key)! / rounds;
+    const error = 5 * Math.sqrt((propensity * (1 - propensity)) / rounds) + 1e-9;
+    t.ok(Math.abs(share - propensity) <= error, `${key}: shown ${share}, told ${propensity}`);
+  }
+  t.equal(told.size, 6 + 3 * 4, 'all four others turn up at the three lower places');
+  t.ok(RERANK.explore > 0);
+});
