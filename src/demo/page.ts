@@ -1,8 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
-import fp from 'fastify-plugin';
+import type { FastifyInstance } from 'fastify';
 
-/** Serves the demo store's page at `/`. */
-export const demoPage = fp(async (app) => {
-  await app.register(fastifyStatic, { root: fileURLToPath(new URL('page', import.meta.url)), prefix: '/' });
-});
+/** The page's files are served from the sources: plain modules that no build touches. */
+const FOLDER = fileURLToPath(new URL('../../../src/demo/page/', import.meta.url));
+
+/** The demo store's page at `/`. One route a file, so that any other path still gets the catalogue's 404. */
+export async function demoPage(app: FastifyInstance): Promise<void> {
+  await app.register(fastifyStatic, { root: FOLDER, wildcard: false });
+}

@@ -56,8 +56,8 @@ async function refreshStrip() {
   renderStrip($('#strip'), reply.items, open);
   session.note('view_item_list', scene);
   $('#strip-note').textContent = reply.degraded === undefined
-    ? `Ranked by ${modelName(reply.model)}, your last click included`
-    : `Reduced service: ${reply.degraded.toString().replaceAll('_', ' ')}`;
+    ? `Ranked by ${reply.model}, your last click included`
+    : `Reduced service: ${reply.degraded.join(', ').replaceAll('_', ' ')}`;
   void refreshPanel();
 }
 
@@ -77,6 +77,7 @@ function remember(recommended) {
 
 async function refreshPanel() {
   const id = session.anonymousId;
+  if (!session.isKnown) return;
   const [portrait, values] = await Promise.all([quietly(() => api.portrait(id)), quietly(() => api.features(id))]);
   if (id !== session.anonymousId) return;
   if (portrait === undefined) renderNobody();
@@ -187,8 +188,6 @@ async function quietly(run) {
     return undefined;
   }
 }
-
-const modelName = (model) => (typeof model === 'string' ? model : [model?.name, model?.version].filter(Boolean).join(' ') || 'the engine');
 
 function toast(words) {
   const element = h('p', { class: 'toast' }, words);

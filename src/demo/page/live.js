@@ -23,7 +23,7 @@ export function connectLive({ anonymousId, onOffer, onState }) {
       send({ type: 'subscribe', id: 'offers', channel: 'offers' });
     },
     offer: (frame) => onOffer(frame.offer),
-    ping: (frame) => send({ type: 'pong', ...(frame.id !== undefined && { replyTo: frame.id }) }),
+    ping: () => send({ type: 'pong' }),
   };
 
   function open() {

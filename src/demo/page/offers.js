@@ -1,7 +1,9 @@
-import { $, h, readable } from './dom.js';
+import { $, h, money } from './dom.js';
 
 /** More than these would be noise: the oldest goes. */
 const SHOWN_MAX = 4;
+
+const CAUSES = { cart_abandoned: 'Still thinking it over?', price_drop: 'The price has dropped' };
 
 /** Offers as they arrive: each once, newest first. */
 export class Offers {
@@ -14,9 +16,9 @@ export class Offers {
     const list = $('#offers');
     if ([...list.children].some((child) => child.dataset.offerId === offer.id)) return;
     const entry = h('li', { class: 'offer', data: { offerId: offer.id, kind: offer.kind } },
-      h('p', { class: 'source' }, readable(offer.kind ?? 'offer')),
+      h('p', { class: 'source' }, CAUSES[offer.cause] ?? 'An offer'),
       h('p', { class: 'offer-title' }, offer.title),
-      offer.text !== undefined && h('p', { class: 'note' }, offer.text),
+      h('p', { class: 'note' }, termsOf(offer)),
       h('div', { class: 'actions' },
         h('button', { type: 'button', class: 'primary', 'data-action': 'select-offer', onclick: () => this.on.selected(offer) }, offer.itemId === undefined ? 'Use it' : 'Show me'),
         h('button', { type: 'button', class: 'quiet faint', 'data-action': 'dismiss-offer', onclick: () => this.#dismiss(offer, entry) }, 'No, thanks')));
@@ -36,6 +38,13 @@ export class Offers {
     $('#offers-empty').hidden = $('#offers').children.length > 0;
     this.on.dismissed(offer);
   }
+}
+
+function termsOf({ price, currency, expiresAt }) {
+  const time = new Date(expiresAt);
+  const isToday = time.toDateString() === new Date().toDateString();
+  const until = time.toLocaleString(navigator.language, isToday ? { timeStyle: 'short' } : { dateStyle: 'medium', timeStyle: 'short' });
+  return [price !== undefined && `${money(price.now, currency)} instead of ${money(price.was, currency)}`, `until ${until}`].filter(Boolean).join(' · ');
 }
 
 export function showLiveState(state) {

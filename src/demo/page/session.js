@@ -15,12 +15,14 @@ export class Session {
     /** Item id → quantity. */
     this.cart = new Map(kept?.cart ?? []);
     this.wishlist = new Set(kept?.wishlist ?? []);
+    /** Whether the engine has heard of this visitor. */
+    this.isKnown = kept?.isKnown ?? false;
     this.save();
   }
 
   save() {
-    const { anonymousId, cart, wishlist } = this;
-    localStorage.setItem(KEY, JSON.stringify({ anonymousId, cart: [...cart], wishlist: [...wishlist] }));
+    const { anonymousId, cart, wishlist, isKnown } = this;
+    localStorage.setItem(KEY, JSON.stringify({ anonymousId, cart: [...cart], wishlist: [...wishlist], isKnown }));
   }
 
   /** Forgets everything: the next visitor has a new id and empty hands. */
@@ -30,6 +32,7 @@ export class Session {
     this.anonymousId = `web-${newId()}`;
     this.cart = new Map();
     this.wishlist = new Set();
+    this.isKnown = false;
     this.save();
   }
 
@@ -61,6 +64,9 @@ export class Session {
 
   /** Drops events that the engine has acknowledged. Until then they are sent again: their ids make that safe. */
   sent(events) {
+    if (events.length === 0) return;
     this.#outbox = this.#outbox.filter((event) => !events.includes(event));
+    this.isKnown = true;
+    this.save();
   }
 }

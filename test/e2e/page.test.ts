@@ -1,0 +1,86 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import t from 'tap';
+import { launchChromium, skipWithoutChromium } from '../helpers/chromium.js';
+import { startEngine } from '../helpers/engine.js';
+
+const WAIT_MS = 60_000;
+/** The engine's own pause between the last touch of a cart and an offer, made short, s. */
+const CART_ABANDONED_AFTER_S = 2;
+
+/** Root categories of the strip's items, first to last. */
+const strip = (page: Page): Promise<string[]> =>
+  page.evaluate('[...document.querySelectorAll("#strip [data-root-category]")].map((card) => card.dataset.rootCategory)');
+const tabs = (page: Page): Promise<string[]> =>
+  page.evaluate('[...document.querySelectorAll("#tabs [data-category]")].map((tab) => tab.dataset.category).filter(Boolean)');
+const shareOf = (root: string, roots: readonly string[]): number => roots.filter((name) => name === root).length / roots.length;
+
+/** Does something that makes the page send events, and waits for the strip that answers. */
+async function andReRank(page: Page, act: () => Promise<void>): Promise<void> {
+  const answered = page.waitForResponse((reply) => reply.url().endsWith('/v1/recommendations') && (reply.request().postData() ?? '').includes('"events"'), { timeout: WAIT_MS });
+  await act();
+  await (await answered).finished();
+  await page.waitForTimeout(100);
+}
+
+async function openAndClose(page: Page, place: number): Promise<void> {
+  await andReRank(page, () => page.locator(`#grid > li:nth-child(${place}) button`).click());
+  await page.keyboard.press('Escape');
+}
+
+void t.test('the page at /', { skip: skipWithoutChromium() }, async (t) => {
+  const engine = await startEngine({ env: { DEMO: '1', CART_ABANDONED_AFTER_S: String(CART_ABANDONED_AFTER_S) } });
+  t.teardown(() => engine.stop());
+  const browser = await launchChromium();
+  t.teardown(() => browser.close());
+  const page = await browser.newPage({ viewport: { width: 1440, height: 1000 } });
+  const faults: string[] = [];
+  page.on('pageerror', (error) => faults.push(error.message));
+  page.on('console', (message) => { if (message.type() === 'error') faults.push(message.text()); });
+  page.on('response', (reply) => { if (reply.status() >= 400) faults.push(`${reply.status()} ${reply.url()}`); });
+  await storeIsFilled(page, engine.url);
+
+  const before = await strip(page);
+  t.ok(before.length >= 10, 'a newcomer gets a full strip');
+  t.ok(new Set(before).size >= 3, `of several categories: ${before.join(' ')}`);
+  t.equal(await page.locator('#live').getAttribute('data-state'), 'live', 'the socket is open');
+
+  const root = (await tabs(page)).reduce((least, name) => (shareOf(name, before) < shareOf(least, before) ? name : least));
+  await page.locator(`#tabs [data-category="${root}"]`).click();
+  await page.locator(`#grid > li:nth-child(3)[data-root-category="${root}"]`).waitFor({ timeout: WAIT_MS });
+  for (const place of [1, 2, 3]) await openAndClose(page, place);
+  const after = await strip(page);
+  t.ok(shareOf(root, after) > shareOf(root, before), `three clicks in ${root} move its share from ${shareOf(root, before)} to ${shareOf(root, after)}`);
+  await page.locator(`#portrait [data-interest="${root}"]`).waitFor({ timeout: WAIT_MS });
+  t.ok(await page.locator('#features dt').count() > 0, 'features are shown');
+  t.ok(await page.locator('#latency [data-call="recommend"]').count() === 1, 'latency is shown');
+
+  await page.locator('#grid > li:not(:has(.badge.out)):has(.price:text-matches("[0-9]")) button').first().click();
+  await andReRank(page, () => page.locator('[data-action=add-to-cart]').click());
+  await page.screenshot({ path: join(tmpdir(), 'rivulet-page-product.png') });
+  await page.keyboard.press('Escape');
+  t.equal(await page.locator('#cart-count').textContent(), '1');
+  await page.locator('#offers [data-offer-id]').first().waitFor({ timeout: WAIT_MS });
+  t.pass('an offer arrives');
+  await page.screenshot({ path: join(tmpdir(), 'rivulet-page.png') });
+
+  await page.locator('[data-action=start-over]').click();
+  await page.waitForTimeout(1000);
+  t.equal(await page.locator('#portrait [data-interest]').count(), 0, 'someone new has no portrait');
+  t.equal(await page.locator('#offers [data-offer-id]').count(), 0, 'and no offers');
+  t.equal(await page.locator('#cart-count').textContent(), '0', 'and an empty cart');
+  t.same(faults, [], 'nothing failed on the way');
+});
+
+/** Loads the page until the demo store behind it is complete: it answers while it is still being filled. */
+async function storeIsFilled(page: Page, url: string): Promise<void> {
+  const deadline = Date.now() + 2 * WAIT_MS;
+  for (;;) {
+    await page.goto(url);
+    await page.locator('#grid [data-item-id], #status:not([hidden])').first().waitFor({ timeout: WAIT_MS });
+    await page.waitForTimeout(1500);
+    if ((await tabs(page)).length >= 12) return;
+    if (Date.now() > deadline) throw new Error('the demo store was not filled in time');
+  }
+}
