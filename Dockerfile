@@ -16,6 +16,8 @@ COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist/src dist/src
 COPY package.json ./
 COPY models models
+# The demo store's page is served from its sources.
+COPY src/demo/page src/demo/page
 # The event archive; mount a volume here to keep it.
 RUN mkdir .data && chown node:node .data
 VOLUME /app/.data
