@@ -23,6 +23,8 @@ export function makeChecker(schema: TSchema, what: string): Checker {
         const name = params.additionalProperties.map(String).join(', ').slice(0, 100);
         return `${[path, name].filter((part) => part !== '').join('.')} is not a known field.`;
       }
+      // What no schema allows at this path: TypeBox compiles `additionalProperties: false` to the schema `false`.
+      if (fault.keyword === 'boolean') return `${path.slice(0, 100)} is not a known field.`;
       if (fault.keyword === 'enum' || fault.keyword === 'anyOf') return `${path || what} is not one of the allowed values.`;
       return `${path || `The ${what}`} ${fault.message}.`;
     },
