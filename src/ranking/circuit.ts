@@ -60,11 +60,4 @@ export class Circuit {
     this.#slowRuns = 0;
     this.#openUntil = this.clock() + this.limits.coolDownMs;
   }
-
-  /** Forgets everything, because another model has taken over. */
-  reset(): void {
-    this.#probing = false;
-    this.#slowRuns = 0;
-    this.#openUntil = 0;
-  }
 }

@@ -10,15 +10,17 @@ export const SCORE_POOL_LIMITS = {
 } as const;
 
 /** Buffers of one request: the engine's features of the shopper and of its candidates, row-major. */
-export interface ScoreSlot {
+export class ScoreSlot {
   readonly user: Float32Array;
   readonly items: Float32Array;
-}
+  /** The pool's notes: whether the request that acquired the slot still holds it, and how many runs read it. */
+  held = false;
+  runs = 0;
 
-/** Who still needs a slot: the request that acquired it, and runs that read it. */
-interface Use {
-  held: boolean;
-  runs: number;
+  constructor(userWidth: number, itemWidth: number) {
+    this.user = new Float32Array(userWidth);
+    this.items = new Float32Array(itemWidth * MODEL_LIMITS.rowsMax);
+  }
 }
 
 /**
@@ -27,46 +29,37 @@ interface Use {
  */
 export class ScorePool {
   readonly #free: ScoreSlot[] = [];
-  readonly #uses = new Map<ScoreSlot, Use>();
   #made = 0;
 
   constructor(readonly userWidth: number, readonly itemWidth: number, readonly slotsMax: number = SCORE_POOL_LIMITS.slotsMax) {}
 
   /** Slots in use. */
   get used(): number {
-    return this.#uses.size;
+    return this.#made - this.#free.length;
   }
 
   /** @throws AppError `overloaded` when all slots are in use */
   acquire(): ScoreSlot {
     const slot = this.#free.pop() ?? this.#make();
-    this.#uses.set(slot, { held: true, runs: 0 });
+    slot.held = true;
     return slot;
   }
 
   /** The request is done with the slot; to release it twice does no harm. */
   release(slot: ScoreSlot): void {
-    const use = this.#uses.get(slot);
-    if (use === undefined) return;
-    use.held = false;
-    this.#reclaim(slot, use);
+    if (!slot.held) return;
+    slot.held = false;
+    if (slot.runs === 0) this.#free.push(slot);
   }
 
   /** A run begins to depend on a slot that is in use. */
   beginRun(slot: ScoreSlot): void {
-    this.#uses.get(slot)!.runs += 1;
+    slot.runs += 1;
   }
 
   endRun(slot: ScoreSlot): void {
-    const use = this.#uses.get(slot)!;
-    use.runs -= 1;
-    this.#reclaim(slot, use);
-  }
-
-  #reclaim(slot: ScoreSlot, use: Use): void {
-    if (use.held || use.runs > 0) return;
-    this.#uses.delete(slot);
-    this.#free.push(slot);
+    slot.runs -= 1;
+    if (slot.runs === 0 && !slot.held) this.#free.push(slot);
   }
 
   #make(): ScoreSlot {
@@ -74,6 +67,6 @@ export class ScorePool {
       throw new AppError('overloaded', `All ${this.slotsMax} scoring buffers are in use; try again in a moment.`);
     }
     this.#made += 1;
-    return { user: new Float32Array(this.userWidth), items: new Float32Array(this.itemWidth * MODEL_LIMITS.rowsMax) };
+    return new ScoreSlot(this.userWidth, this.itemWidth);
   }
 }
