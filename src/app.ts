@@ -24,6 +24,7 @@ import { TOKEN_BYTES } from './profile/codec.js';
 import { USER_FEATURES } from './profile/vector.js';
 import { ITEM_FEATURES } from './ranking/features.js';
 import { ModelHolder } from './ranking/model-holder.js';
+import { ModelWatcher } from './ranking/model-watcher.js';
 import { CatalogStore } from './redis/catalog-store.js';
 import { connectRedis, untilReady } from './redis/client.js';
 import { ImpressionLog } from './redis/impression-log.js';
@@ -91,13 +92,15 @@ export async function startApi(config: Config, log: Logger): Promise<Api> {
   app.addHook('onSend', async (_request, reply) => {
     if (state.draining) void reply.header('connection', 'close');
   });
-  const loading = paths.model.swap(config.modelDir);
+  const watcher = new ModelWatcher(paths.model, config.modelDir);
+  const loading = watcher.start();
   const url = await app.listen({ host: config.host, port: config.port });
   await loading;
   return {
     url,
     close: () => close(app, state, config, [
-      () => paths.impressions.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(), () => paths.model.close(), () => void redis.disconnect(),
+      () => paths.impressions.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(),
+      () => watcher.stop(), () => paths.model.close(), () => void redis.disconnect(),
     ]),
   };
 }

@@ -54,6 +54,8 @@ export class ModelHolder {
   /** Swaps take turns. */
   #swaps: Promise<unknown> = Promise.resolve();
   #refused: AppError | undefined;
+  /** Whether this is past the first load, when nobody waits yet. */
+  #started = false;
 
   constructor(options: ModelHolderOptions) {
     this.#options = options;
@@ -103,8 +105,8 @@ export class ModelHolder {
   }
 
   /**
-   * Puts the model of a folder into service. It is proven first, in a process of its own when another is serving;
-   * runs under way end on the model they began with. A model that is refused changes nothing.
+   * Puts the model of a folder into service. It is proven first, and after the very first time in a process of
+   * its own, because the proof of a bad one may stall. Runs under way end on the model they began with. A model that is refused changes nothing.
    */
   swap(folder: string): Promise<SwapResult> {
     return this.#inTurn(folder, 'refused', async () => {
@@ -140,7 +142,8 @@ export class ModelHolder {
 
   async #load(folder: string): Promise<Model> {
     const { features } = this.#options;
-    if (this.#live !== undefined) await checkModel({ folder, features, sample: undefined });
+    if (this.#started) await checkModel({ folder, features, sample: undefined });
+    this.#started = true;
     return loadModel(folder, features);
   }
 

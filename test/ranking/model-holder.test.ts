@@ -1,8 +1,10 @@
+import { truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { AppError } from '../../src/errors.js';
 import { Circuit } from '../../src/ranking/circuit.js';
 import { ModelHolder, type ModelEvent, type Scored } from '../../src/ranking/model-holder.js';
+import { ModelWatcher } from '../../src/ranking/model-watcher.js';
 import type { ScoreSlot } from '../../src/ranking/score-pool.js';
 import { ENGINE_FEATURES, nanModel, stallingModel, writeTestModel } from '../helpers/models.js';
 
@@ -179,6 +181,32 @@ await t.test('a shadow scores beside the live model and is dropped when it fails
   await new Promise((resolve) => { setTimeout(resolve, 20); });
   t.equal(holder.status.shadow, undefined);
   t.equal(await codeOf(scoreOnce(holder)), 'ok');
+  await holder.close();
+});
+
+await t.test('a folder is watched: what is put there goes into service, what is broken does not', async (t) => {
+  const folder = t.testdir();
+  const events: ModelEvent[] = [];
+  const holder = new ModelHolder({ features: ENGINE_FEATURES, clock: Date.now, onEvent: (event) => events.push(event) });
+  const watcher = new ModelWatcher(holder, folder, 50);
+  t.match(await watcher.start(), { refused: { code: 'model_refused' } }, 'nothing there yet');
+  const until = async (done: () => boolean): Promise<void> => {
+    for (const giveUpAt = Date.now() + 10_000; !done();) {
+      if (Date.now() > giveUpAt) throw new Error('waited too long');
+      await new Promise((resolve) => { setTimeout(resolve, 20); });
+    }
+  };
+  await writeTestModel(folder, { name: 'first' });
+  await until(() => holder.current?.label === 'first@1');
+  await writeTestModel(folder, { name: 'second' });
+  await until(() => holder.current?.label === 'second@1');
+  await truncate(join(folder, 'model.onnx'), 100);
+  await until(() => events.at(-1)?.kind === 'refused');
+  t.equal((await scoreOnce(holder)).model, 'second@1', 'goes on with the model it has');
+  await writeTestModel(folder, { name: 'third' });
+  await until(() => holder.current?.label === 'third@1');
+  t.equal(holder.status.refused, undefined);
+  await watcher.stop();
   await holder.close();
 });
 
