@@ -45,6 +45,16 @@ export function makeKeys(prefix: string) {
     pins: `${prefix}{catalog}:pins`,
     catalogChanges: `${prefix}{catalog}:changes`,
     catalogSequence: `${prefix}{catalog}:sequence`,
+    /** Item id → the last price seen by the watch for price drops, minor units. */
+    pricesSeen: `${prefix}{catalog}:prices-seen`,
+    /** Where in the change stream that watch stands. */
+    pricesPosition: `${prefix}{catalog}:prices-position`,
+    /** The latest offers of a shopper that still stand: list of JSON, newest first. */
+    inbox: (shopper: string) => `${ofShopper(shopper)}:inbox:${shopper}`,
+    /** Time of each shopper's last cart change: member shopper, score ms. */
+    cartChangesOf: (shopper: string) => `${ofShopper(shopper)}:cart-changes`,
+    /** Items by which a shopper is found in `watchers`: member item id, score time. */
+    watched: (shopper: string) => `${ofShopper(shopper)}:watched:${shopper}`,
     /** Shoppers who have an item in cart or wishlist: member shopper, score time. */
     watchers: (itemId: string) => `${prefix}{item:${itemId.replaceAll('}', '%7D')}}:watchers`,
     statisticsVersion: `${prefix}{statistics}:version`,

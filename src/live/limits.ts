@@ -1,0 +1,41 @@
+/** Limits of the socket; nothing about it is unbounded. A test may tighten them. */
+export const LIVE_LIMITS = {
+  /** Bytes of one frame from a client. */
+  frameBytesMax: 64 * 1024,
+  /** Frames a client may send in a minute, evenly or at once. */
+  framesPerMinuteMax: 600,
+  /** Frames of one socket taken but not yet answered; beyond that nothing more is read from it. */
+  framesPendingMax: 16,
+  /** Frames that make no sense before the socket is closed. */
+  badFramesMax: 20,
+  /** Time to authenticate, ms. */
+  authMs: 5000,
+  /** Time for Redis to confirm a subscription, ms. */
+  subscribeMs: 5000,
+  /** Frames and bytes that may wait for a slow client. */
+  outboxFramesMax: 256,
+  outboxBytesMax: 1024 * 1024,
+  /** Bytes handed to the system at once; what waits beyond them can still be dropped in favour of a close frame. */
+  windowBytes: 32 * 1024,
+  /** Time in which something of a waiting outbox must get through, ms. */
+  stalledMs: 8000,
+  /** A ping this often, ms … */
+  pingEveryMs: 25_000,
+  /** … and no sign of life this long after one ends the socket, ms. */
+  pongWithinMs: 10_000,
+  /** How often sockets are looked at, ms. */
+  sweepEveryMs: 1000,
+  /** Time a closing socket gets for its goodbye, ms. */
+  closeGraceMs: 3000,
+  socketsMax: 20_000,
+  /** Sockets of one shopper in one process; a newer one takes the place of the oldest. */
+  socketsPerShopperMax: 16,
+  /** Fresh recommendations follow the shopper's events after this pause, ms. */
+  refreshAfterMs: 150,
+  /** At shutdown clients are asked to come back over a window that grows with their number, ms. */
+  reconnectMinMs: 1000,
+  reconnectPerSocketMs: 2,
+  reconnectMaxMs: 30_000,
+} as const;
+
+export type LiveLimits = { readonly [Name in keyof typeof LIVE_LIMITS]: number };

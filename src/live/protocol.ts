@@ -1,0 +1,108 @@
+import { Type, type Static } from 'typebox';
+import { EVENT_LIMITS } from '../domain/event.js';
+import type { Offer } from '../domain/offer.js';
+import { RECOMMENDATION_LIMITS, RecommendationSchema } from '../domain/recommendation.js';
+import { SCENES } from '../domain/scene.js';
+import { AppError, type ErrorCode } from '../errors.js';
+import { makeChecker, type Checker } from '../util/schema-fault.js';
+
+/**
+ * What is said on the socket: JSON text frames with a `type`. A client may give a frame an `id`; the reply carries it
+ * as `replyTo`. Unknown types and fields are errors. Rooms will add channels and server frames, not change these.
+ */
+
+/** What one can subscribe to. */
+export const CHANNELS = ['offers', 'recommendations'] as const;
+export type Channel = (typeof CHANNELS)[number];
+
+const FRAME_ID_CHARS_MAX = 64;
+const FrameId = Type.Optional(Type.String({ minLength: 1, maxLength: FRAME_ID_CHARS_MAX }));
+const ShopperId = Type.Optional(Type.String({ minLength: 1, maxLength: EVENT_LIMITS.idBytesMax }));
+const strict = { additionalProperties: false } as const;
+
+export const CLIENT_FRAMES = {
+  /** The first frame. `token` is an API key, when keys are configured; it is never part of the address. */
+  auth: Type.Object({
+    type: Type.Literal('auth'), id: FrameId, token: Type.Optional(Type.String({ maxLength: 4096 })), userId: ShopperId, anonymousId: ShopperId,
+  }, strict),
+  /** `scene` and `limit` belong to the channel `recommendations`. */
+  subscribe: Type.Object({
+    type: Type.Literal('subscribe'), id: FrameId, channel: Type.Enum([...CHANNELS]),
+    scene: Type.Optional(Type.Enum([...SCENES])),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: RECOMMENDATION_LIMITS.limitMax })),
+  }, strict),
+  unsubscribe: Type.Object({ type: Type.Literal('unsubscribe'), id: FrameId, channel: Type.Enum([...CHANNELS]) }, strict),
+  /** Events of the socket's shopper, who need not be named in them. */
+  events: Type.Object({
+    type: Type.Literal('events'), id: FrameId, events: Type.Array(Type.Unknown(), { minItems: 1, maxItems: EVENT_LIMITS.batchMax }),
+  }, strict),
+  /** The body of `POST /v1/recommendations`, for the socket's shopper. */
+  recommendations: Type.Object({ type: Type.Literal('recommendations'), id: FrameId, ...RecommendationSchema.properties }, strict),
+  /** Answers a `ping`. */
+  pong: Type.Object({ type: Type.Literal('pong'), id: FrameId, replyTo: FrameId }, strict),
+} as const;
+
+type ClientFrames = typeof CLIENT_FRAMES;
+export type ClientFrameOf<Type extends keyof ClientFrames> = Static<ClientFrames[Type]>;
+export type ClientFrame = { [Type in keyof ClientFrames]: ClientFrameOf<Type> }[keyof ClientFrames];
+
+export type ServerFrame =
+  | { readonly type: 'ready'; readonly replyTo: string | undefined; readonly pingEveryMs: number; readonly frameBytesMax: number; readonly framesPerMinuteMax: number }
+  | { readonly type: 'subscribed' | 'unsubscribed'; readonly replyTo: string | undefined; readonly channel: Channel }
+  /** What became of the events of a frame. */
+  | {
+    readonly type: 'ack'; readonly replyTo: string | undefined;
+    readonly accepted: number; readonly duplicates: number;
+    readonly rejected: readonly { readonly index: number; readonly code: ErrorCode; readonly message: string }[];
+  }
+  | { readonly type: 'offer'; readonly offer: Offer }
+  /** `retryAfterMs` comes with the last frame before a close that says come back. */
+  | {
+    readonly type: 'error'; readonly replyTo?: string | undefined;
+    readonly code: ErrorCode; readonly message: string; readonly statusCode: number; readonly retryable: boolean; readonly retryAfterMs?: number;
+  }
+  | { readonly type: 'ping' };
+
+export const encodeFrame = (frame: ServerFrame): Buffer => Buffer.from(JSON.stringify(frame));
+
+/**
+ * A `recommendations` frame around the JSON object that the recommendation path made.
+ * @param replyTo of the client's frame; absent in a list that the server sends of its own accord
+ */
+export function recommendationsFrame(body: string, replyTo: string | undefined): Buffer {
+  return Buffer.from(`{"type":"recommendations",${replyTo === undefined ? '' : `"replyTo":${JSON.stringify(replyTo)},`}${body.slice(1)}`);
+}
+
+export function errorFrame(error: AppError, replyTo?: string, retryAfterMs?: number): Buffer {
+  return encodeFrame({
+    type: 'error', replyTo, ...error.toJSON(), code: error.code, retryable: error.retryable,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
+}
+
+const CHECKERS: ReadonlyMap<string, Checker> = new Map(
+  Object.entries(CLIENT_FRAMES).map(([type, schema]) => [type, makeChecker(schema, 'frame')]),
+);
+
+export type ParsedFrame =
+  | { readonly frame: ClientFrame }
+  | { readonly fault: AppError; readonly replyTo: string | undefined };
+
+export function parseFrame(text: string): ParsedFrame {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return { fault: new AppError('invalid_json', 'The frame is not JSON.', { cause: error }), replyTo: undefined };
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return { fault: new AppError('invalid_request', 'A frame is a JSON object with a type.'), replyTo: undefined };
+  }
+  const replyTo = 'id' in value && typeof value.id === 'string' && value.id.length <= FRAME_ID_CHARS_MAX ? value.id : undefined;
+  const checker = 'type' in value && typeof value.type === 'string' ? CHECKERS.get(value.type) : undefined;
+  if (checker === undefined) {
+    return { fault: new AppError('invalid_request', `type is none of ${Object.keys(CLIENT_FRAMES).join(', ')}.`), replyTo };
+  }
+  if (!checker.check(value)) return { fault: new AppError('invalid_request', checker.fault(value)), replyTo };
+  return { frame: value as ClientFrame };
+}

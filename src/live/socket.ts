@@ -1,0 +1,102 @@
+import websocket from '@fastify/websocket';
+import type { FastifyInstance } from 'fastify';
+import { AppError } from '../errors.js';
+import type { Clock } from '../util/clock.js';
+import type { Random } from '../util/random.js';
+import { LiveConnection } from './connection.js';
+import type { LiveHub } from './hub.js';
+import type { LiveLimits } from './limits.js';
+import { isOriginAllowed, type OriginRule } from './origin.js';
+import { LiveSession, type LiveServices } from './session.js';
+
+export interface LiveSocketOptions {
+  readonly hub: LiveHub;
+  readonly services: LiveServices;
+  readonly origins: OriginRule;
+  readonly limits: LiveLimits;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Told of each socket that opened (+1) or closed (−1, with its close code). */
+  readonly onCount?: (change: 1 | -1, code?: number) => void;
+}
+
+/** `GET /v1/live`: the socket. Closing the server drains it: no new sockets, and each one told when to come back. */
+export async function liveSocket(app: FastifyInstance, options: LiveSocketOptions): Promise<void> {
+  const { hub, limits, clock } = options;
+  const connections = new Set<LiveConnection>();
+  let isDraining = false;
+
+  await app.register(websocket, {
+    // Compression costs each socket ten times the memory and doubles the CPU of a message.
+    options: { maxPayload: limits.frameBytesMax, perMessageDeflate: false, clientTracking: false },
+    errorHandler: (error, socket, request) => {
+      request.log.debug({ err: error }, 'socket fault');
+      if (socket.readyState === socket.CONNECTING) socket.terminate();
+    },
+    preClose: async () => {
+      isDraining = true;
+      clearInterval(sweep);
+      await drain(connections, options);
+      hub.close();
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/v1/live',
+    schema: {
+      summary: 'Open the socket',
+      description: 'Upgrade to WebSocket. The first frame is `auth`; then `subscribe`, `events`, `recommendations`. See the README for the frames.',
+      tags: ['live'],
+    },
+    preValidation: (request, _reply, done) => {
+      done(refusal(request.headers, request.ws));
+    },
+    wsHandler: (socket) => {
+      const connection = new LiveConnection(socket, {
+        limits, clock,
+        onFrame: (text) => session.handle(text),
+        onClosed: (code) => {
+          connections.delete(connection);
+          session.end();
+          options.onCount?.(-1, code);
+        },
+      });
+      const session = new LiveSession({ hub, services: options.services, limits, connection });
+      connections.add(connection);
+      options.onCount?.(1);
+    },
+    handler: () => {
+      throw new AppError('invalid_request', 'This is a WebSocket; connect with ws:// or wss://.');
+    },
+  });
+
+  const sweep = setInterval(() => {
+    const now = clock();
+    for (const connection of connections) connection.beat(now);
+  }, limits.sweepEveryMs);
+  sweep.unref();
+
+  function refusal(headers: { origin?: string | undefined; host?: string | undefined }, isUpgrade: boolean): AppError | undefined {
+    if (!isUpgrade) return undefined;
+    if (isDraining) return new AppError('shutting_down', 'This process is shutting down; connect again in a moment.');
+    if (!isOriginAllowed(options.origins, headers.origin, headers.host)) {
+      return new AppError('forbidden', 'Pages of this origin may not connect; see CORS_ORIGINS.');
+    }
+    if (connections.size >= limits.socketsMax) return new AppError('overloaded', 'This process has as many sockets as it may; connect again in a while.');
+    return undefined;
+  }
+}
+
+/** Says goodbye to all and waits until they are gone; the time to come back is spread, so that they do not all come at once. */
+async function drain(connections: Set<LiveConnection>, { limits, random }: LiveSocketOptions): Promise<void> {
+  const spreadMs = Math.min(limits.reconnectMaxMs, Math.max(limits.reconnectMinMs, connections.size * limits.reconnectPerSocketMs));
+  const goodbye = new AppError('shutting_down', 'This process is shutting down; connect again after retryAfterMs.');
+  const all = Promise.all([...connections].map((connection) => connection.drain(goodbye, Math.round(random() * spreadMs))));
+  const deadline = performance.now() + 2 * limits.closeGraceMs;
+  await Promise.race([all, pause(limits.closeGraceMs)]);
+  while (connections.size > 0 && performance.now() < deadline) await pause(20);
+  for (const connection of connections) connection.terminate();
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms).unref(); });

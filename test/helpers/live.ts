@@ -1,0 +1,113 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import Fastify from 'fastify';
+import type { Redis } from 'ioredis';
+import { emptyStatisticsData, Statistics } from '../../src/candidates/statistics.js';
+import { Catalog } from '../../src/catalog/catalog.js';
+import { SCOPES, type Scope } from '../../src/config.js';
+import type { Item } from '../../src/domain/item.js';
+import { LiveHub } from '../../src/live/hub.js';
+import { LIVE_LIMITS, type LiveLimits } from '../../src/live/limits.js';
+import { liveSocket } from '../../src/live/socket.js';
+import { pendingOffers } from '../../src/offers/inbox.js';
+import { EventIngestor } from '../../src/paths/ingest-events.js';
+import { RecommendationService } from '../../src/paths/recommendation-service.js';
+import { Recommender } from '../../src/paths/recommend.js';
+import { ShopperReader } from '../../src/paths/shopper-reader.js';
+import { USER_FEATURES } from '../../src/profile/vector.js';
+import { ITEM_FEATURES } from '../../src/ranking/features.js';
+import { ModelHolder } from '../../src/ranking/model-holder.js';
+import { connectRedis, untilReady } from '../../src/redis/client.js';
+import { storeError } from '../../src/redis/errors.js';
+import { ImpressionLog } from '../../src/redis/impression-log.js';
+import { makeKeys, type Keys } from '../../src/redis/keys.js';
+import { OfferStore } from '../../src/redis/offer-store.js';
+import { ProfileStore } from '../../src/redis/profile-store.js';
+
+export const KEYS = makeKeys('test:');
+
+export interface LiveServer {
+  readonly url: string;
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly hub: LiveHub;
+  readonly store: ProfileStore;
+  readonly offers: OfferStore;
+  readonly ingestor: EventIngestor;
+  /** Whatever was not expected. */
+  readonly faults: unknown[];
+  /** Sockets open now. */
+  sockets(): number;
+  /** Drains and ends it. */
+  close(): Promise<void>;
+}
+
+export interface LiveServerOptions {
+  readonly limits?: Partial<LiveLimits>;
+  readonly origins?: readonly string[];
+  readonly apiKeys?: Readonly<Record<string, readonly Scope[]>>;
+  readonly items?: readonly Item[];
+}
+
+/** The socket over the real paths, as an api process has it, without its other routes and without a model. */
+export async function startLive(redisUrl: string, options: LiveServerOptions = {}): Promise<LiveServer> {
+  const limits: LiveLimits = { ...LIVE_LIMITS, ...options.limits };
+  const redis = connectRedis(redisUrl, 'commands', { timeoutMs: 2000, name: 'test' });
+  await untilReady(redis, 10_000);
+  const catalog = new Catalog();
+  for (const item of options.items ?? []) catalog.put(item);
+  const store = new ProfileStore(redis, KEYS, { profileTtlS: 86_400, streamEntriesMax: 100_000 });
+  const offers = new OfferStore(redis, KEYS);
+  const ingestor = new EventIngestor({ store, catalog, clock: Date.now, newToken: () => randomBytes(8), onFolded: () => { /* not counted */ } });
+  const service = serviceOf({ redis, catalog, store, ingestor });
+  const faults: unknown[] = [];
+  const hub = new LiveHub({ redis, channelOf: KEYS.push, limits, onFault: (error) => faults.push(error) });
+  const apiKeys = new Map(Object.entries(options.apiKeys ?? {}).map(([key, scopes]) => [key, new Set(scopes)]));
+  let sockets = 0;
+  const app = Fastify();
+  await app.register(liveSocket, {
+    hub, limits, clock: Date.now, random: Math.random,
+    origins: { allowed: options.origins ?? [], isOpen: apiKeys.size === 0 },
+    services: {
+      ingest: (events) => ingestor.ingest(events),
+      recommend: (input) => service.recommend(input),
+      pendingOffers: async (shopper) => {
+        try {
+          return await pendingOffers({ offers, profiles: store, clock: Date.now }, shopper);
+        } catch (error) {
+          throw storeError(error);
+        }
+      },
+      scopesOf: (token) => (apiKeys.size === 0 ? new Set(SCOPES) : apiKeys.get(token ?? '')),
+      onFault: (error) => faults.push(error),
+    },
+    onCount: (change) => { sockets += change; },
+  });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  return {
+    url, redis, keys: KEYS, hub, store, offers, ingestor, faults,
+    sockets: () => sockets,
+    close: async () => {
+      await app.close();
+      redis.disconnect();
+    },
+  };
+}
+
+interface Parts { readonly redis: Redis; readonly catalog: Catalog; readonly store: ProfileStore; readonly ingestor: EventIngestor }
+
+function serviceOf({ redis, catalog, store, ingestor }: Parts): RecommendationService {
+  const statistics = new Statistics(emptyStatisticsData(), catalog);
+  const recommender = new Recommender({
+    catalog, statistics: () => statistics, pins: () => [],
+    model: new ModelHolder({ features: { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES }, clock: () => performance.now(), onEvent: () => { /* none loaded */ } }),
+    impressions: new ImpressionLog(redis, KEYS), clock: Date.now, random: Math.random, newId: randomUUID, candidatesMax: 200, deadlineMs: 500,
+    onFault: (error) => { throw error; },
+  });
+  const reader = new ShopperReader(store, ingestor, catalog, Date.now);
+  return new RecommendationService(reader, recommender, catalog, 500, { onReply: () => { /* not measured */ } });
+}
+
+/** A few items of one category, at 10.00 and more. */
+export const ITEMS: readonly Item[] = Array.from({ length: 12 }, (_, i) => ({
+  id: `i${i}`, title: `Item ${i}`, category: ['things', i % 2 === 0 ? 'even' : 'odd'], price: 10 + i, currency: 'EUR', stock: 5,
+}));

@@ -1,0 +1,99 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import t from 'tap';
+import type { Offer } from '../../src/domain/offer.js';
+import { LiveClient } from '../helpers/live-client.js';
+import { startLive } from '../helpers/live.js';
+import { startRedis } from '../helpers/redis.js';
+
+const redis = await startRedis({ appendOnly: true });
+const [here, there] = await Promise.all([startLive(redis.url), startLive(redis.url)]);
+t.teardown(async () => {
+  await Promise.all([here.close(), there.close()]);
+  await redis.stop();
+});
+
+const offer = (id: string): Offer => ({
+  id, kind: 'coupon', cause: 'cart_abandoned', title: `Offer ${id}`, discount: { type: 'percent', value: 10 },
+  createdAt: new Date().toISOString(), expiresAt: new Date(Date.now() + 60_000).toISOString(),
+});
+
+async function listener(server: typeof here, ids: { userId: string } | { anonymousId: string }): Promise<LiveClient> {
+  const client = await LiveClient.open(server.url, ids);
+  await client.ask({ type: 'subscribe', channel: 'offers' });
+  return client;
+}
+
+await t.test('a frame sent by any process reaches all sockets of the shopper, and nobody else', async (t) => {
+  const mine = await Promise.all([listener(here, { userId: 'ann' }), listener(here, { userId: 'ann' }), listener(there, { userId: 'ann' })]);
+  const others = await Promise.all([
+    listener(here, { userId: 'ben' }), listener(there, { anonymousId: 'ann' }), listener(here, { userId: 'ann:push' }), listener(here, { userId: '*' }),
+  ]);
+  const unsubscribed = await LiveClient.open(here.url, { userId: 'ann' });
+  t.equal(await there.offers.send('u:ann', offer('o1'), 0), 'sent');
+  for (const client of mine) t.match(await client.next('offer'), { offer: { id: 'o1' } });
+  await there.redis.spublish(there.keys.push('u:ann'), '{"type":"from_a_newer_version","x":1}');
+  await there.redis.spublish(there.keys.push('u:ann'), 'nonsense');
+  t.equal(await here.offers.send('u:ann', offer('o1'), 0), 'sent_before', 'once');
+  for (const client of [...mine, ...others, unsubscribed]) t.same(await client.during(30, 'offer'), []);
+  for (const client of [...mine, ...others, unsubscribed]) t.same(client.frames, []);
+});
+
+await t.test('frames for many shoppers go to each their own', async (t) => {
+  const clients = await Promise.all(Array.from({ length: 60 }, (_, i) => listener(i % 2 === 0 ? here : there, { userId: `m${i}` })));
+  await Promise.all(clients.flatMap((_, i) => [1, 2, 3].map((n) => here.offers.send(`u:m${i}`, offer(`m${i}.${n}`), 0))));
+  for (const [i, client] of clients.entries()) {
+    const ids = [await client.next('offer'), await client.next('offer'), await client.next('offer')].map((frame) => frame.offer?.id);
+    t.same(new Set(ids), new Set([`m${i}.1`, `m${i}.2`, `m${i}.3`]));
+  }
+});
+
+await t.test('what was sent to nobody waits for the next subscription', async (t) => {
+  await here.offers.send('u:late', offer('w1'), 0);
+  await here.offers.send('u:late', offer('w2'), 0);
+  await here.offers.send('u:late', { ...offer('w3'), expiresAt: new Date(Date.now() - 1).toISOString() }, 0);
+  const client = await listener(here, { userId: 'late' });
+  t.same([(await client.next('offer')).offer?.id, (await client.next('offer')).offer?.id], ['w1', 'w2'], 'oldest first');
+  t.same(await client.during(50, 'offer'), [], 'and what has expired is not sent');
+  await client.ask({ type: 'events', events: [{ id: 'seen', type: 'view_promotion', context: { offerId: 'w1' } }, { id: 'no', type: 'dismiss', context: { offerId: 'w2' } }] });
+  const again = await listener(there, { userId: 'late' });
+  t.match(await again.next('offer'), { offer: { id: 'w1' } }, 'one that was seen is there after a reload');
+  t.same(await again.during(50, 'offer'), [], 'one that was declined is not');
+  t.same(await (await listener(here, { anonymousId: 'late' })).during(50, 'offer'), [], 'nor is anything for a namesake');
+});
+
+await t.test('subscriptions outlive a lost connection and a restart of Redis; what came meanwhile comes late', async (t) => {
+  const client = await listener(here, { userId: 'eve' });
+  await there.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  await pause(200);
+  await there.offers.send('u:eve', offer('r1'), 0);
+  t.match(await client.next('offer'), { offer: { id: 'r1' } }, 'after the connection was lost');
+  await redis.restart();
+  while (there.redis.status !== 'ready') await pause(10);
+  await there.offers.send('u:eve', offer('r2'), 0);
+  const seen = new Set<string | undefined>();
+  while (!seen.has('r2')) seen.add((await client.next('offer')).offer?.id);
+  t.ok(seen.has('r2'), 'after the restart');
+  t.equal(client.closed, undefined, 'the socket stayed open');
+  await pause(300);
+  client.frames.length = 0;
+  await there.offers.send('u:eve', offer('r3'), 0);
+  t.match(await client.next('offer'), { offer: { id: 'r3' } });
+});
+
+await t.test('while Redis is away a socket stays; a new subscription is asked to come back', async (t) => {
+  const server = await startLive(redis.url, { limits: { subscribeMs: 300 } });
+  const staying = await listener(server, { userId: 'stay' });
+  await redis.kill('SIGKILL');
+  const late = await LiveClient.open(server.url, { userId: 'new' });
+  late.send({ type: 'subscribe', channel: 'offers' });
+  t.match(await late.untilClosed(), { code: 1013, reason: 'store_unavailable' });
+  t.match(await staying.ask({ type: 'events', events: [{ id: 'x', type: 'view_item' }] }), { type: 'error', code: 'store_unavailable', retryable: true });
+  t.equal(staying.closed, undefined);
+  await redis.restart();
+  while (server.redis.status !== 'ready') await pause(10);
+  await server.offers.send('u:stay', offer('back'), 0);
+  t.match(await staying.next('offer'), { offer: { id: 'back' } });
+  await server.close();
+});
+
+t.same([...here.faults, ...there.faults], []);
