@@ -4,8 +4,9 @@ import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { Catalog } from './catalog/catalog.js';
 import { CatalogFollower } from './catalog/follower.js';
-import type { Config } from './config.js';
+import { SCOPES, type Config } from './config.js';
 import { demoPage } from './demo/page.js';
+import { keyBook } from './http/auth.js';
 import { eventRoutes } from './http/events.js';
 import { healthRoutes } from './http/health.js';
 import { itemRoutes } from './http/items.js';
@@ -13,8 +14,11 @@ import { recommendationRoutes } from './http/recommendations.js';
 import { makeServer } from './http/server.js';
 import { userRoutes } from './http/users.js';
 import { StatisticsFollower } from './jobs/follower.js';
+import { LiveHub } from './live/hub.js';
+import { LIVE_LIMITS } from './live/limits.js';
 import { liveSocket } from './live/socket.js';
 import { makeMetrics, type Metrics } from './metrics.js';
+import { pendingOffers } from './offers/inbox.js';
 import { EventIngestor } from './paths/ingest-events.js';
 import { RecommendationService } from './paths/recommendation-service.js';
 import { Recommender } from './paths/recommend.js';
@@ -25,11 +29,14 @@ import { USER_FEATURES } from './profile/vector.js';
 import { ITEM_FEATURES } from './ranking/features.js';
 import { ModelHolder } from './ranking/model-holder.js';
 import { ModelWatcher } from './ranking/model-watcher.js';
+import { ModelWatcher } from './ranking/model-watcher.js';
 import { CatalogStore } from './redis/catalog-store.js';
 import { connectRedis, untilReady } from './redis/client.js';
+import { storeError } from './redis/errors.js';
 import { ImpressionLog } from './redis/impression-log.js';
 import { makeKeys, type Keys } from './redis/keys.js';
 import { checkLayout } from './redis/meta.js';
+import { OfferStore } from './redis/offer-store.js';
 import { ProfileStore } from './redis/profile-store.js';
 
 const START_LIMITS = {
@@ -87,7 +94,7 @@ export async function startApi(config: Config, log: Logger): Promise<Api> {
   itemRoutes(app, catalogStore, catalog);
   userRoutes(app, paths.shoppers, catalog, clock);
   healthRoutes(app, { missing: () => missing(state, redis), facts: () => ({ items: catalog.size, model: paths.model.status.model ?? 'fallback' }) }, metrics.registry);
-  await app.register(liveSocket, { config, keys, ingestor: paths.ingestor, service: paths.service, clock, log });
+  await openSocket(app, config, log, { redis, keys, metrics, clock }, paths);
   if (config.demo) await app.register(demoPage);
   app.addHook('onSend', async (_request, reply) => {
     if (state.draining) void reply.header('connection', 'close');
@@ -99,7 +106,7 @@ export async function startApi(config: Config, log: Logger): Promise<Api> {
   return {
     url,
     close: () => close(app, state, config, [
-      () => paths.impressions.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(),
+      () => watcher.stop(), () => paths.impressions.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(),
       () => watcher.stop(), () => paths.model.close(), () => void redis.disconnect(),
     ]),
   };
@@ -145,7 +152,41 @@ function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogF
   metrics.gauge('rivulet_impressions_dropped', 'Impressions that were not logged', () => impressions.dropped);
   metrics.gauge('rivulet_catalog_items', 'Items in this process', () => catalog.size);
   metrics.gauge('rivulet_scoring_queue', 'Requests waiting for the model', () => model.status.queued);
-  return { ingestor, impressions, model, service, statistics, shoppers };
+  return { store, ingestor, impressions, model, service, statistics, shoppers };
+}
+
+/** The socket, over the same paths as HTTP. */
+async function openSocket(
+  app: FastifyInstance, config: Config, log: Logger, { redis, keys, metrics, clock }: Pick<Parts, 'redis' | 'keys' | 'metrics' | 'clock'>,
+  { ingestor, service, store }: Pick<ReturnType<typeof wirePaths>, 'ingestor' | 'service' | 'store'>,
+): Promise<void> {
+  const isOpen = config.apiKeys.size === 0;
+  const scopesOf = keyBook(config.apiKeys);
+  const everything = new Set(SCOPES);
+  const offers = new OfferStore(redis, keys);
+  const onFault = (error: unknown): void => { log.error({ err: error }, 'socket'); };
+  const hub = new LiveHub({ redis, channelOf: keys.push, limits: LIVE_LIMITS, onFault });
+  let sockets = 0;
+  await app.register(liveSocket, {
+    hub, clock, limits: LIVE_LIMITS, random: Math.random,
+    origins: { allowed: config.corsOrigins, isOpen },
+    services: {
+      ingest: (events) => ingestor.ingest(events),
+      recommend: (input) => service.recommend(input),
+      pendingOffers: async (shopper) => {
+        try {
+          return await pendingOffers({ offers, profiles: store, clock }, shopper);
+        } catch (error) {
+          throw storeError(error);
+        }
+      },
+      scopesOf: (token) => (isOpen ? everything : scopesOf(token)),
+      onFault,
+    },
+    onCount: (change) => { sockets += change; },
+  });
+  metrics.gauge('rivulet_sockets', 'Sockets open in this process', () => sockets);
+  metrics.gauge('rivulet_socket_shoppers', 'Shoppers with a socket in this process', () => hub.shoppers);
 }
 
 async function missing(state: { draining: boolean }, redis: Redis): Promise<string[]> {

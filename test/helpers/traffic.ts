@@ -1,0 +1,95 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** One answer to a ranking that traffic asked for. */
+export interface Ranked {
+  /** ms since 1970 when the answer was there. */
+  readonly at: number;
+  readonly status: number;
+  readonly degraded: readonly string[];
+  readonly count: number;
+}
+
+/**
+ * Shoppers at work while something breaks: rankings asked for one after another, and events each sent until it is
+ * acknowledged, with the same id. Bounded by `stop`, and by `LIMIT` events a shopper.
+ */
+export class Traffic {
+  readonly ranked: Ranked[] = [];
+  /** Faults of the connection itself: refused, reset. */
+  readonly broken: string[] = [];
+  /** Events sent per shopper, all of them acknowledged once `stop` has returned. */
+  readonly sent = new Map<string, number>();
+  readonly eventStatuses = new Map<number, number>();
+  #stopped = false;
+  readonly #running: Promise<void>[];
+
+  constructor(readonly url: string, options: { readers: number; writers: number; scene?: string; items: number }) {
+    this.#running = [
+      ...Array.from({ length: options.readers }, (_, i) => this.#read(i, options.scene ?? 'home')),
+      ...Array.from({ length: options.writers }, (_, i) => this.#write(`w${i}`, options.items)),
+    ];
+  }
+
+  /** Ends the traffic; events under way are sent until they are acknowledged. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all(this.#running);
+  }
+
+  async #read(reader: number, scene: string): Promise<void> {
+    for (let n = 0; !this.#stopped; n++) {
+      try {
+        const response = await post(`${this.url}/v1/recommendations`, { userId: `w${(reader + n) % 8}`, scene, limit: 10 });
+        const body = await response.json() as { items?: unknown[]; degraded?: string[] };
+        this.ranked.push({ at: Date.now(), status: response.status, degraded: body.degraded ?? [], count: body.items?.length ?? 0 });
+      } catch (error) {
+        this.broken.push(String(error instanceof Error && error.cause !== undefined ? error.cause : error));
+        await pause(20);
+      }
+      await pause(5);
+    }
+  }
+
+  async #write(shopper: string, items: number): Promise<void> {
+    for (let n = 0; !this.#stopped; n++) {
+      const event = { id: `${shopper}-${n}`, type: 'view_item', userId: shopper, itemId: `sku-${n % items}` };
+      while (!await this.#taken(event)) await pause(25);
+      this.sent.set(shopper, n + 1);
+      await pause(5);
+    }
+  }
+
+  async #taken(event: object): Promise<boolean> {
+    try {
+      const response = await post(`${this.url}/v1/events`, { events: [event] });
+      this.eventStatuses.set(response.status, (this.eventStatuses.get(response.status) ?? 0) + 1);
+      if (!response.ok) {
+        await response.arrayBuffer();
+        return false;
+      }
+      const report = await response.json() as { accepted: number; duplicates: number };
+      return report.accepted + report.duplicates === 1;
+    } catch {
+      return false;
+    }
+  }
+}
+
+export function post(url: string, body: unknown): Promise<Response> {
+  return fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+}
+
+/** Puts `count` items and waits until they are ranked. */
+export async function putItems(url: string, count: number): Promise<void> {
+  const items = Array.from({ length: count }, (_, n) => ({
+    id: `sku-${n}`, title: `Item ${n}`, category: [`root-${n % 4}`, `leaf-${n % 12}`], brand: `brand-${n % 7}`, price: 5 + n, stock: 9,
+  }));
+  await (await post(`${url}/v1/items`, { items })).arrayBuffer();
+  const until = Date.now() + 5000;
+  for (;;) {
+    const reply = await (await post(`${url}/v1/recommendations`, { scene: 'search', itemIds: [`sku-${count - 1}`] })).json() as { items: unknown[] };
+    if (reply.items.length === 1) return;
+    if (Date.now() > until) throw new Error('the items did not arrive');
+    await pause(20);
+  }
+}
