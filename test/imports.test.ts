@@ -24,15 +24,18 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   offers: [...PURE, 'profile', 'type catalog'],
   live: [...PURE, 'config', 'type offers'],
   archive: PURE,
-  redis: [...PURE, 'profile/codec', 'profile/vector', 'ranking/features'],
+  // What the stores keep: encoded profiles and statistics, and impressions with their features' names.
+  redis: [...PURE, 'profile/codec', 'profile/vector', 'ranking/features', 'candidates/statistics-codec', 'type candidates'],
   paths: [...PURE, ...STAGES, 'redis'],
   follow: [...PURE, ...STAGES, 'redis', 'archive', 'type paths'],
   jobs: [...PURE, ...STAGES, 'redis', 'archive', 'type paths'],
   http: [...PURE, ...VIEWS, 'paths', 'redis/errors', 'type redis', 'type catalog', 'type config', 'type metrics'],
-  // Beside the running engine: the shop it is shown with, the training of its model, the reader of real logs.
+  // Beside the running engine: the shop it is shown with, the training of its model, the reader of real
+  // logs, the writer of the generated documentation.
   demo: PURE,
-  learn: [...PURE, 'profile', 'catalog', 'candidates', 'ranking', 'archive', 'demo'],
+  learn: [...PURE, 'profile', 'catalog', 'candidates', 'ranking', 'archive', 'demo', 'jobs/trending', 'redis/trending-store'],
   replay: PURE,
+  docs: [...PURE, 'config', 'profile/vector', 'ranking/features'],
 };
 /** The composition root and the process around it import everything. */
 const ROOTS = ['app', 'main'];
