@@ -1,4 +1,6 @@
 import { randomFillSync, randomUUID } from 'node:crypto';
+import { Server as NetServer } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
@@ -29,7 +31,6 @@ import { USER_FEATURES } from './profile/vector.js';
 import { ITEM_FEATURES } from './ranking/features.js';
 import { ModelHolder } from './ranking/model-holder.js';
 import { ModelWatcher } from './ranking/model-watcher.js';
-import { ModelWatcher } from './ranking/model-watcher.js';
 import { CatalogStore } from './redis/catalog-store.js';
 import { connectRedis, untilReady } from './redis/client.js';
 import { storeError } from './redis/errors.js';
@@ -42,9 +43,18 @@ import { ProfileStore } from './redis/profile-store.js';
 const START_LIMITS = {
   /** Time Redis gets to come up, ms. */
   redisMs: 30_000,
-  /** Between asking clients to leave and closing the listener, ms: replies carry `Connection: close` meanwhile. */
+  /** Between failing readiness and closing the listener, ms. */
   leaveMs: 1000,
+  /** Time that clients get for a last request on their open connections, whose reply then ends them, ms. */
+  lastRequestMs: 1500,
 } as const;
+
+interface DrainState {
+  /** Readiness fails. */
+  draining: boolean;
+  /** Replies end their connections. */
+  leaving: boolean;
+}
 
 export interface Api {
   /** Where it listens, e.g. `http://127.0.0.1:8080`. */
@@ -88,7 +98,7 @@ export async function startApi(config: Config, log: Logger): Promise<Api> {
   await catalogFollower.ready;
   const paths = wirePaths(config, log, { redis, keys, catalog, catalogFollower, metrics, clock });
   const app = await makeServer(config, log);
-  const state = { draining: false };
+  const state: DrainState = { draining: false, leaving: false };
   eventRoutes(app, paths.ingestor);
   recommendationRoutes(app, paths.service);
   itemRoutes(app, catalogStore, catalog);
@@ -97,17 +107,16 @@ export async function startApi(config: Config, log: Logger): Promise<Api> {
   await openSocket(app, config, log, { redis, keys, metrics, clock }, paths);
   if (config.demo) await app.register(demoPage);
   app.addHook('onSend', async (_request, reply) => {
-    if (state.draining) void reply.header('connection', 'close');
+    if (state.leaving) void reply.header('connection', 'close');
   });
   const watcher = new ModelWatcher(paths.model, config.modelDir);
-  const loading = watcher.start();
+  await watcher.start();
   const url = await app.listen({ host: config.host, port: config.port });
-  await loading;
   return {
     url,
     close: () => close(app, state, config, [
       () => watcher.stop(), () => paths.impressions.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(),
-      () => watcher.stop(), () => paths.model.close(), () => void redis.disconnect(),
+      () => paths.model.close(), () => { redis.disconnect(); },
     ]),
   };
 }
@@ -189,7 +198,7 @@ async function openSocket(
   metrics.gauge('rivulet_socket_shoppers', 'Shoppers with a socket in this process', () => hub.shoppers);
 }
 
-async function missing(state: { draining: boolean }, redis: Redis): Promise<string[]> {
+async function missing(state: DrainState, redis: Redis): Promise<string[]> {
   if (state.draining) return ['shutting down'];
   try {
     await redis.ping();
@@ -199,17 +208,24 @@ async function missing(state: { draining: boolean }, redis: Redis): Promise<stri
   }
 }
 
-async function close(app: FastifyInstance, state: { draining: boolean }, config: Config, after: readonly (() => Promise<void> | void)[]): Promise<void> {
+/**
+ * Leaves without failing a request: readiness fails first, so that a balancer looks elsewhere; then the listener closes,
+ * and only it, because Node would cut connections on which a request may just be arriving; open connections end with
+ * their next reply; at last whatever is left is drained.
+ */
+async function close(app: FastifyInstance, state: DrainState, config: Config, after: readonly (() => Promise<unknown> | void)[]): Promise<void> {
   state.draining = true;
-  await new Promise((resolve) => { setTimeout(resolve, Math.min(START_LIMITS.leaveMs, config.drainMs / 2)); });
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(() => {
-      app.server.closeAllConnections();
-      resolve();
-    }, config.drainMs);
-  });
-  await Promise.race([app.close(), late]);
+  await pause(Math.min(START_LIMITS.leaveMs, config.drainMs / 4));
+  state.leaving = true;
+  NetServer.prototype.close.call(app.server);
+  await pause(Math.min(START_LIMITS.lastRequestMs, config.drainMs / 4));
+  const timer = setTimeout(() => { app.server.closeAllConnections(); }, config.drainMs);
+  try {
+    await app.close();
+  } catch (error) {
+    // The listener is closed already: nothing else is wrong with that.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_SERVER_NOT_RUNNING')) throw error;
+  }
   clearTimeout(timer);
   for (const step of after) await step();
 }

@@ -47,7 +47,7 @@ const sourceOf = (pool: CandidatePool, slot: number): string => SOURCES[pool.fir
 const slotsBy = (pool: CandidatePool, source: string): number[] =>
   Array.from({ length: pool.count }, (_, slot) => slot).filter((slot) => sourceOf(pool, slot) === source);
 
-t.test('a shopper never seen, in a store without statistics, gets a full list without repeats or sold-out items', async (t) => {
+await t.test('a shopper never seen, in a store without statistics, gets a full list without repeats or sold-out items', async (t) => {
   const catalog = store();
   const pool = generate(request(catalog));
   const rows = [...pool.rows.subarray(0, pool.count)];
@@ -57,7 +57,7 @@ t.test('a shopper never seen, in a store without statistics, gets a full list wi
   t.equal(slotsBy(pool, 'new').length, 12, 'with new items to explore');
 });
 
-t.test('neighbours come from what shoppers met close in time, strongest first', async (t) => {
+await t.test('neighbours come from what shoppers met close in time, strongest first', async (t) => {
   const builder = new StatisticsBuilder();
   for (let u = 0; u < 30; u++) {
     builder.add(event(`u:${u}`, 'view_item', 1, NOW - DAY_MS));
@@ -77,7 +77,7 @@ t.test('neighbours come from what shoppers met close in time, strongest first', 
   t.ok(pool.neighbors[slot]! > 0);
 });
 
-t.test('each source proposes what it should', async (t) => {
+await t.test('each source proposes what it should', async (t) => {
   const catalog = store();
   const profile = emptyProfile();
   for (let i = 0; i < 3; i++) fold(profile, event('u:me', 'view_item', 5 + 20 * i, NOW - 1000 + i), catalog.facts(`item-${5 + 20 * i}`));
@@ -97,7 +97,7 @@ t.test('each source proposes what it should', async (t) => {
   t.equal(statistics.trendingScore(catalog.rowOf('item-34')), 0.5);
 });
 
-t.test('a filter is kept by every source, and the catalog is searched when the sources know too little', async (t) => {
+await t.test('a filter is kept by every source, and the catalog is searched when the sources know too little', async (t) => {
   const catalog = store();
   const filter = { category: ['root-1/leaf-13'], attributes: { color: 'blue' }, priceMin: 10, priceMax: 50, inStock: true };
   const pool = generate(request(catalog), compileFilter(catalog, filter, new Set()));
@@ -110,7 +110,7 @@ t.test('a filter is kept by every source, and the catalog is searched when the s
   t.equal(generate(request(catalog), compileFilter(catalog, { brand: ['nobody'] }, new Set())).count, 0);
 });
 
-t.test('a closed pool takes no new rows but hears the sources on its own', async (t) => {
+await t.test('a closed pool takes no new rows but hears the sources on its own', async (t) => {
   const catalog = store();
   const pool = new CandidatePool(new RowMarks());
   pool.begin(catalog, 3, () => true);

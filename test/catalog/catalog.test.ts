@@ -8,7 +8,7 @@ import { KeyIndex } from '../../src/util/key-index.js';
 
 const item = (id: string, over: Partial<Item> = {}): Item => ({ id, title: id, category: ['shoes', 'running'], price: 10, ...over });
 
-t.test('an item is put, replaced, removed and put again under the same row', async (t) => {
+await t.test('an item is put, replaced, removed and put again under the same row', async (t) => {
   const catalog = new Catalog();
   catalog.put(item('a', { brand: 'Kestrel', tags: ['red'] }));
   const row = catalog.rowOf('a');
@@ -27,7 +27,7 @@ t.test('an item is put, replaced, removed and put again under the same row', asy
   t.equal(catalog.size, 1);
 });
 
-t.test('facts name the whole category path, and the price level is that of the prices there are', async (t) => {
+await t.test('facts name the whole category path, and the price level is that of the prices there are', async (t) => {
   const catalog = new Catalog();
   for (let i = 1; i <= 100; i++) catalog.put(item(`i${i}`, { price: i }));
   t.match(catalog.facts('i1'), { categories: [hash32('shoes'), hash32('shoes/running')], priceLevel: 0, priceMinor: 100 });
@@ -36,7 +36,7 @@ t.test('facts name the whole category path, and the price level is that of the p
   t.equal(catalog.facts('nowhere'), undefined);
 });
 
-t.test('price levels do not depend on the order in which prices came and went', async () => {
+await t.test('price levels do not depend on the order in which prices came and went', async () => {
   const price = fc.integer({ min: 0, max: 1_000_000 });
   fc.assert(fc.property(fc.array(price, { minLength: 1, maxLength: 80 }), fc.array(price, { maxLength: 40 }), (kept, gone) => {
     const plain = new PriceLevels();
@@ -48,14 +48,14 @@ t.test('price levels do not depend on the order in which prices came and went', 
   }));
 });
 
-t.test('the latest published are remembered, newest first', async (t) => {
+await t.test('the latest published are remembered, newest first', async (t) => {
   const catalog = new Catalog();
   for (const day of [3, 1, 5, 2, 4]) catalog.put(item(`d${day}`, { publishedAt: `2026-01-0${day}` }));
   catalog.put(item('unknown'));
   t.same(catalog.freshRows.map((row) => catalog.item(row)?.id), ['d5', 'd4', 'd3', 'd2', 'd1']);
 });
 
-t.test('the key index is a map from numbers to numbers', async () => {
+await t.test('the key index is a map from numbers to numbers', async () => {
   fc.assert(fc.property(fc.array(fc.tuple(fc.maxSafeNat(), fc.nat(1e6)), { maxLength: 3000 }), (entries) => {
     const index = new KeyIndex();
     const map = new Map(entries);
@@ -65,7 +65,7 @@ t.test('the key index is a map from numbers to numbers', async () => {
   }), { numRuns: 50 });
 });
 
-t.test('hashes of a hundred thousand ids do not collide in 48 bits, and spread over the low ones', async (t) => {
+await t.test('hashes of a hundred thousand ids do not collide in 48 bits, and spread over the low ones', async (t) => {
   const hashes = Array.from({ length: 100_000 }, (_, i) => hash48(`item-${i}`));
   t.equal(new Set(hashes).size, hashes.length);
   const buckets = new Uint32Array(64);

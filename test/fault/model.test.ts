@@ -24,7 +24,7 @@ const broken: Readonly<Record<string, (folder: string) => Promise<void>>> = {
 };
 
 for (const [name, make] of Object.entries(broken)) {
-  t.test(`a model that is ${name}: the fallback scorer, labelled, until a good one comes`, { timeout: 60_000 }, async (t) => {
+  await t.test(`a model that is ${name}: the fallback scorer, labelled, until a good one comes`, { timeout: 60_000 }, async (t) => {
     const folder = join(root, `is ${name}`);
     await make(folder);
     const engine = await startEngine({ role: 'api', env: { MODEL_DIR: folder, LOG_LEVEL: 'error' } });
@@ -45,7 +45,7 @@ for (const [name, make] of Object.entries(broken)) {
   });
 }
 
-t.test('a good model replaced by a broken one stays in service', { timeout: 60_000 }, async (t) => {
+await t.test('a good model replaced by a broken one stays in service', { timeout: 60_000 }, async (t) => {
   const folder = join(root, 'replaced');
   await cp(good, folder, { recursive: true });
   const engine = await startEngine({ role: 'api', env: { MODEL_DIR: folder, LOG_LEVEL: 'error' } });
@@ -66,7 +66,7 @@ t.test('a good model replaced by a broken one stays in service', { timeout: 60_0
   t.same(traffic.ranked.filter((one) => one.status !== 200 || one.degraded.length > 0), [], 'and no request noticed anything');
 });
 
-t.test('a model that stalls for five seconds', { timeout: 90_000 }, async (t) => {
+await t.test('a model that stalls for five seconds', { timeout: 90_000 }, async (t) => {
   const folder = join(root, 'stalls');
   await writeTestModel(folder, { name: 'stalls', onnx: await stallingModel() });
   const engine = await startEngine({ role: 'api', env: { MODEL_DIR: folder, LOG_LEVEL: 'error' } });

@@ -27,13 +27,11 @@ const faults: Readonly<Record<string, (redis: TestRedis) => Promise<void>>> = {
 };
 
 for (const [name, fault] of Object.entries(faults)) {
-  t.test(`Redis ${name}`, { timeout: 60_000 }, async (t) => {
+  await t.test(`Redis ${name}`, { timeout: 60_000 }, async (t) => {
     const redis = await startRedis({ appendOnly: true });
+    t.teardown(() => redis.stop());
     const engine = await startEngine({ role: 'api', redis });
-    t.teardown(async () => {
-      await engine.stop();
-      await redis.stop();
-    });
+    t.teardown(() => engine.stop());
     await putItems(engine.url, ITEMS);
     const traffic = new Traffic(engine.url, { readers: 4, writers: 4, items: ITEMS });
     await pause(1500);

@@ -35,7 +35,7 @@ function ask(url: string, agent: Agent, body: string): Promise<string> {
 }
 
 for (const role of ['api', 'both'] as const) {
-  t.test(`SIGTERM under load, role ${role}`, { timeout: 60_000 }, async (t) => {
+  await t.test(`SIGTERM under load, role ${role}`, { timeout: 60_000 }, async (t) => {
     const engine = await startEngine({ role });
     t.teardown(() => engine.stop());
     await putItems(engine.url, 40);

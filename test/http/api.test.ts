@@ -34,7 +34,7 @@ async function untilRanked(id: string): Promise<void> {
   }
 }
 
-t.test('items: JSON and NDJSON, read, list, delete; a change is ranked within a second', async (t) => {
+await t.test('items: JSON and NDJSON, read, list, delete; a change is ranked within a second', async (t) => {
   const put = await post('/v1/items', { items: [...Array.from({ length: 60 }, (_, n) => item(n)), { id: 'bad', title: 'x', category: [], price: 1 }, item(1, { colour: 'red' })] });
   t.match(put, { status: 200, body: { accepted: 60, created: 60, rejected: [{ index: 60 }, { index: 61, code: 'invalid_request', message: /colour/u }] } });
   const lines = Array.from({ length: 120 }, (_, n) => JSON.stringify(item(100 + n)));
@@ -55,7 +55,7 @@ t.test('items: JSON and NDJSON, read, list, delete; a change is ranked within a 
   t.equal((await call('GET', '/v1/items/sku-219')).status, 404);
 });
 
-t.test('events: accepted, duplicate and rejected are told apart, by index and field', async (t) => {
+await t.test('events: accepted, duplicate and rejected are told apart, by index and field', async (t) => {
   const reply = await post('/v1/events', {
     events: [
       { id: 'a1', type: 'view_item', userId: 'ann', itemId: 'sku-1' }, { id: 'a1', type: 'view_item', userId: 'ann', itemId: 'sku-1' },
@@ -76,7 +76,7 @@ t.test('events: accepted, duplicate and rejected are told apart, by index and fi
   t.match(await call('GET', '/v1/users/nobody/profile'), { status: 404, body: { code: 'not_found' } });
 });
 
-t.test('bad input gets a clear 4xx with the field named, and the next request works', async (t) => {
+await t.test('bad input gets a clear 4xx with the field named, and the next request works', async (t) => {
   const event = { id: 'x', type: 'view_item', userId: 'bob' };
   const cases: [string, Promise<Reply>, number, RegExp][] = [
     ['no events', post('/v1/events', {}), 400, /events/u],
@@ -105,7 +105,7 @@ t.test('bad input gets a clear 4xx with the field named, and the next request wo
   t.match((await post('/v1/events', { events: [event] })).body, { accepted: 1 });
 });
 
-t.test('ids of any Unicode up to 256 bytes work, longer ones and lone surrogates do not', async (t) => {
+await t.test('ids of any Unicode up to 256 bytes work, longer ones and lone surrogates do not', async (t) => {
   const ids = ['日本語のショッパー', 'a/b?c#d%20e', '{braces}{p0.1}', '👩‍👩‍👧‍👦', 'x'.repeat(256), '\u0000\u0001', ' '];
   for (const id of ids) {
     const reply = await post('/v1/events', { events: [{ id: `e-${id}`.slice(0, 250), type: 'view_item', userId: id, itemId: id }] });
@@ -116,7 +116,7 @@ t.test('ids of any Unicode up to 256 bytes work, longer ones and lone surrogates
   t.match(bad.body, { accepted: 0, rejected: [{ message: /256 bytes/u }, { message: /surrogate/u }] });
 });
 
-t.test('recommendations: full for a stranger, exact for search, filtered, folded, explained', async (t) => {
+await t.test('recommendations: full for a stranger, exact for search, filtered, folded, explained', async (t) => {
   const stranger = await post('/v1/recommendations', { anonymousId: 'never-seen', scene: 'home', limit: 20 });
   t.equal(listOf(stranger).length, 20);
   t.notOk('degraded' in stranger.body, stranger.text.slice(-200));
@@ -138,7 +138,7 @@ t.test('recommendations: full for a stranger, exact for search, filtered, folded
   t.ok(listOf(folded).every((entry) => Object.values(entry.explain!.features).every(Number.isFinite)));
 });
 
-t.test('a batch of lists has no item twice', async (t) => {
+await t.test('a batch of lists has no item twice', async (t) => {
   const reply = await post('/v1/recommendations/batch', { userId: 'ann', lists: [{ scene: 'home', limit: 30 }, { scene: 'feed', limit: 30 }, { scene: 'cart', limit: 10 }] });
   const lists = reply.body['lists'] as { scene: string; items: Listed[] }[];
   t.same(lists.map((list) => list.scene), ['home', 'feed', 'cart']);
@@ -147,7 +147,7 @@ t.test('a batch of lists has no item twice', async (t) => {
   t.equal(new Set(ids).size, ids.length);
 });
 
-t.test('what a shopper dismissed is not shown again; pins come first', async (t) => {
+await t.test('what a shopper dismissed is not shown again; pins come first', async (t) => {
   const before = listOf(await post('/v1/recommendations', { userId: 'dora', scene: 'home', limit: 10 }));
   const disliked = before[0]!.id;
   await post('/v1/events', { events: [{ id: 'd1', type: 'dismiss', userId: 'dora', itemId: disliked }] });
@@ -160,7 +160,7 @@ t.test('what a shopper dismissed is not shown again; pins come first', async (t)
   t.same(feed.slice(0, 2).map((entry) => [entry.id, entry.source]), [['sku-33', 'pinned'], ['sku-44', 'pinned']]);
 });
 
-t.test('a shopper is merged exactly once, erased for good, and shown as portrait and features', async (t) => {
+await t.test('a shopper is merged exactly once, erased for good, and shown as portrait and features', async (t) => {
   await post('/v1/events', { events: [{ id: 'v1', type: 'view_item', anonymousId: 'visitor', itemId: 'sku-1' }, { id: 'v2', type: 'add_to_cart', anonymousId: 'visitor', itemId: 'sku-2' }] });
   await post('/v1/events', { events: [{ id: 'e1', type: 'purchase', userId: 'eve', itemId: 'sku-3', value: 5 }] });
   t.same((await post('/v1/users/eve/alias', { anonymousId: 'visitor' })).body, { merged: true });
@@ -176,7 +176,7 @@ t.test('a shopper is merged exactly once, erased for good, and shown as portrait
   t.equal((await call('DELETE', '/v1/users/eve')).status, 404);
 });
 
-t.test('fifty clients writing one shopper at once lose and double nothing', async (t) => {
+await t.test('fifty clients writing one shopper at once lose and double nothing', async (t) => {
   const events = Array.from({ length: 400 }, (_, n) => ({ id: `w${n}`, type: 'view_item', userId: 'wanted', itemId: `sku-${n % 50}` }));
   await Promise.all(Array.from({ length: 50 }, async (_, client) => {
     for (let n = client * 8; n < client * 8 + 8; n++) {
@@ -190,7 +190,7 @@ t.test('fifty clients writing one shopper at once lose and double nothing', asyn
   t.match((await call('GET', '/v1/users/wanted/profile')).body, { events: 400 });
 });
 
-t.test('operations: health, metrics, documentation', async (t) => {
+await t.test('operations: health, metrics, documentation', async (t) => {
   t.match(await call('GET', '/health/live'), { status: 200, body: { status: 'ok' } });
   t.match(await call('GET', '/health/ready'), { status: 200, body: { status: 'ready' } });
   const metrics = await call('GET', '/metrics');

@@ -7,7 +7,7 @@ import { T0, factsOf, shopperEvents } from '../helpers/events.js';
 
 const token = Buffer.from('12345678');
 
-t.test('decode(encode(profile)) is the profile, bit for bit, after any events', async (t) => {
+await t.test('decode(encode(profile)) is the profile, bit for bit, after any events', async (t) => {
   fc.assert(fc.property(shopperEvents(200), (events) => {
     const profile = emptyProfile();
     for (const event of events) fold(profile, event, factsOf(event.itemId));
@@ -19,7 +19,7 @@ t.test('decode(encode(profile)) is the profile, bit for bit, after any events', 
   }), { numRuns: 100 });
 });
 
-t.test('folding on after a trip through the store gives the same bytes as folding in memory', async (t) => {
+await t.test('folding on after a trip through the store gives the same bytes as folding in memory', async (t) => {
   fc.assert(fc.property(shopperEvents(80), fc.nat(80), (events, cut) => {
     const whole = emptyProfile();
     for (const event of events) fold(whole, event, factsOf(event.itemId));
@@ -31,7 +31,7 @@ t.test('folding on after a trip through the store gives the same bytes as foldin
   }), { numRuns: 100 });
 });
 
-t.test('a reader that leaves the event ids out needs only the head', async (t) => {
+await t.test('a reader that leaves the event ids out needs only the head', async (t) => {
   const profile = emptyProfile();
   for (let i = 0; i < 5000; i++) {
     const event = { id: `e${i}`, type: i % 2 === 0 ? 'add_to_cart' : 'add_to_wishlist', shopper: 'u:one', itemId: `item-${i % 200}`, at: T0 + i * 10, valueMinor: 1e11, context: { offerId: `offer ${i}` } } as const;
@@ -45,7 +45,7 @@ t.test('a reader that leaves the event ids out needs only the head', async (t) =
   t.same({ ...head, ids: undefined }, { ...profile, ids: undefined });
 });
 
-t.test('an older or newer writer: absent sections read as empty, unknown ones are skipped, a newer version is refused', async (t) => {
+await t.test('an older or newer writer: absent sections read as empty, unknown ones are skipped, a newer version is refused', async (t) => {
   const profile = emptyProfile();
   fold(profile, { id: 'a', type: 'purchase', shopper: 'u:one', itemId: 'item-1', at: T0, valueMinor: 500 }, factsOf('item-1'));
   const bytes = encodeProfile(profile, token);
@@ -66,6 +66,6 @@ t.test('an older or newer writer: absent sections read as empty, unknown ones ar
   t.throws(() => decodeProfile(Buffer.from('short')), { code: 'profile_unreadable' });
 });
 
-t.test('the token is the first eight bytes', async (t) => {
+await t.test('the token is the first eight bytes', async (t) => {
   t.same(tokenOf(encodeProfile(emptyProfile(), token)), token);
 });

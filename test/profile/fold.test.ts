@@ -17,7 +17,7 @@ const close = (a: number, b: number): boolean => Math.abs(a - b) <= 1e-3 * (1 + 
 /** Affinities as a map: the order of rows is the order of arrival. */
 const table = ({ keys, long, short }: Profile['brands']): Map<number, [number, number]> => new Map(keys.map((key, i) => [key, [short[i]!, long[i]!]]));
 
-t.test('an event counts once, whatever is sent again and in between', async (t) => {
+await t.test('an event counts once, whatever is sent again and in between', async (t) => {
   fc.assert(fc.property(shopperEvents(60), fc.array(fc.nat(59), { maxLength: 60 }), (events, again) => {
     const once = foldAll(events);
     const twice = emptyProfile();
@@ -30,7 +30,7 @@ t.test('an event counts once, whatever is sent again and in between', async (t) 
   }), { numRuns: 100 });
 });
 
-t.test('decayed values, sums, touches and removals do not depend on the order of arrival', async (t) => {
+await t.test('decayed values, sums, touches and removals do not depend on the order of arrival', async (t) => {
   fc.assert(fc.property(shopperEvents(40).chain((events) => fc.tuple(fc.constant(events), fc.shuffledSubarray(events, { minLength: events.length }))), ([events, shuffled]) => {
     const inOrder = foldAll([...events].sort((a, b) => a.at - b.at));
     const anyOrder = foldAll(shuffled);
@@ -51,7 +51,7 @@ t.test('decayed values, sums, touches and removals do not depend on the order of
   }), { numRuns: 150 });
 });
 
-t.test('every list stays within its bound and every number finite, for any stream', async (t) => {
+await t.test('every list stays within its bound and every number finite, for any stream', async (t) => {
   const now = T0 + 200 * 86_400_000;
   fc.assert(fc.property(shopperEvents(400), (events) => {
     const profile = foldAll(events);
@@ -64,7 +64,7 @@ t.test('every list stays within its bound and every number finite, for any strea
   }), { numRuns: 60 });
 });
 
-t.test('a counter halves in its half-life', async (t) => {
+await t.test('a counter halves in its half-life', async (t) => {
   const base = EVENT_TYPE_INDEX.get('view_item')! * HALF_LIFE_COUNT;
   for (const [h, halfLife] of HALF_LIVES_MS.entries()) {
     const profile = foldAll([event({ id: 'a' }), event({ id: 'b', type: 'search', at: T0 + halfLife })]);
@@ -72,7 +72,7 @@ t.test('a counter halves in its half-life', async (t) => {
   }
 });
 
-t.test('the window of event ids: 1,024 arrivals always, ten minutes of event time up to 4,096', async (t) => {
+await t.test('the window of event ids: 1,024 arrivals always, ten minutes of event time up to 4,096', async (t) => {
   const far = (i: number, stepMs: number): ShopperEvent => event({ id: `e${i}`, at: T0 + i * stepMs });
   const sparse = foldAll(Array.from({ length: 1024 }, (_, i) => far(i, 60_000)));
   t.notOk(fold(sparse, far(0, 60_000), undefined), 'the oldest of 1,024 is still known');
@@ -86,7 +86,7 @@ t.test('the window of event ids: 1,024 arrivals always, ten minutes of event tim
   t.notOk(fold(edge, event({ id: 'first' }), undefined), 'exactly ten minutes old is inside');
 });
 
-t.test('the cart follows the latest word on each item', async (t) => {
+await t.test('the cart follows the latest word on each item', async (t) => {
   const open = (profile: Profile): number[] => profile.cart.map((line) => line.quantity);
   const add = event({ id: 'add', type: 'add_to_cart', quantity: 2, at: T0 + 1000 });
   const remove = event({ id: 'remove', type: 'remove_from_cart', at: T0 + 2000 });
@@ -96,7 +96,7 @@ t.test('the cart follows the latest word on each item', async (t) => {
   t.same(open(foldAll([add, event({ id: 'buy', type: 'purchase', at: T0 + 4000 })])), [0], 'what is bought leaves the cart');
 });
 
-t.test('purchases close in time are one order; refunds are kept apart', async (t) => {
+await t.test('purchases close in time are one order; refunds are kept apart', async (t) => {
   const profile = foldAll([
     event({ id: '1', type: 'purchase', valueMinor: 500, quantity: 2 }), event({ id: '2', type: 'purchase', itemId: 'item-2', valueMinor: 250 }),
     event({ id: '3', type: 'purchase', valueMinor: 100, at: T0 + 86_400_000 }), event({ id: '4', type: 'refund', valueMinor: 100, at: T0 + 90_000_000 }),
@@ -105,12 +105,12 @@ t.test('purchases close in time are one order; refunds are kept apart', async (t
   t.equal(profile.touches[0]!.mask & (TOUCH.purchased | TOUCH.refunded), TOUCH.purchased | TOUCH.refunded);
 });
 
-t.test('a pause of more than half an hour opens a session', async (t) => {
+await t.test('a pause of more than half an hour opens a session', async (t) => {
   const profile = foldAll([event({ id: '1' }), event({ id: '2', at: T0 + 29 * 60_000 }), event({ id: '3', at: T0 + 60 * 60_000 })]);
   t.match(profile, { sessions: 2, sessionEvents: 1, sessionStartAt: T0 + 60 * 60_000 });
 });
 
-t.test('merging two shoppers equals one who did it all, where the maths is linear', async (t) => {
+await t.test('merging two shoppers equals one who did it all, where the maths is linear', async (t) => {
   fc.assert(fc.property(shopperEvents(40), fc.nat(40), (events, cut) => {
     const whole = foldAll([...events].sort((a, b) => a.at - b.at));
     const merged = foldAll(events.slice(cut));

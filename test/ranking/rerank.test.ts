@@ -15,7 +15,7 @@ function pooled(leaves: readonly string[], pinned: readonly number[] = []): { ca
   return { catalog, pool };
 }
 
-t.test('byScore sorts any finite scores, negative ones and zeros too', async () => {
+await t.test('byScore sorts any finite scores, negative ones and zeros too', async () => {
   fc.assert(fc.property(fc.array(fc.float({ noNaN: true, noDefaultInfinity: true }), { maxLength: 300 }), (values) => {
     const scores = Float32Array.from(values);
     const sorted = byScore(scores, scores.length);
@@ -24,7 +24,7 @@ t.test('byScore sorts any finite scores, negative ones and zeros too', async () 
   }));
 });
 
-t.test('a run of one category is broken up when the scores are near, not when they are far apart', async (t) => {
+await t.test('a run of one category is broken up when the scores are near, not when they are far apart', async (t) => {
   const { catalog, pool } = pooled(['c', 'a', 'a', 'a', 'a', 'b', 'b']);
   // The cost is in units of the scores' deviation, which the leader makes large beside the others' distances.
   const near = diversify(catalog, pool, Float32Array.from([3, 1.05, 1.04, 1.03, 1.02, 1.01, 1]), 4).map((entry) => entry.slot);
@@ -33,13 +33,13 @@ t.test('a run of one category is broken up when the scores are near, not when th
   t.same(far, [0, 1, 2, 3]);
 });
 
-t.test('pinned items stay on top, in the order of their pins', async (t) => {
+await t.test('pinned items stay on top, in the order of their pins', async (t) => {
   const { catalog, pool } = pooled(['a', 'b', 'c', 'd', 'e'], [3, 1]);
   const list = diversify(catalog, pool, Float32Array.from([0, 1, 5, 4, 3]), 3);
   t.same(list.map((entry) => pool.rows[entry.slot]), [3, 1, pool.rows[2 + 0]!]);
 });
 
-t.test('exploration takes one place of the lower half in its share of lists, with the propensity it really has', async (t) => {
+await t.test('exploration takes one place of the lower half in its share of lists, with the propensity it really has', async (t) => {
   const random = seededRandom(7);
   const rounds = 20_000;
   const counts = new Map<string, number>();
