@@ -55,8 +55,9 @@ export class OfferTriggers implements StreamHandler {
       await Promise.all(changed.slice(from, from + TRIGGER_LIMITS.changesAtOnce).map((change) => carts.changed(change)));
     }
     const watches = [...changes.watches.values()];
-    await watchers.watch(watches.filter((watch) => !watch.isEnd));
-    await this.#unwatch(watches.filter((watch) => watch.isEnd));
+    const ended = await this.#ended(watches.filter((watch) => watch.isEnd));
+    await watchers.watch(watches.filter((watch) => !ended.has(watch)));
+    await watchers.unwatch([...ended]);
   }
 
   #sum(entries: readonly EventEntry[]): Changes {
@@ -71,10 +72,11 @@ export class OfferTriggers implements StreamHandler {
   }
 
   /** What left the cart may still be on the wishlist, and the other way round: the profile knows. */
-  async #unwatch(ended: readonly Watch[]): Promise<void> {
-    const profiles = new Map(await Promise.all([...new Set(ended.map(({ shopper }) => shopper))].map(async (shopper) =>
+  async #ended(perhaps: readonly Watch[]): Promise<Set<Watch>> {
+    const shoppers = [...new Set(perhaps.map(({ shopper }) => shopper))];
+    const profiles = new Map(await Promise.all(shoppers.map(async (shopper) =>
       [shopper, await currentProfile(this.#deps.profiles, shopper)] as const)));
-    await this.#deps.watchers.unwatch(ended.filter(({ shopper, itemId }) => {
+    return new Set(perhaps.filter(({ shopper, itemId }) => {
       const profile = profiles.get(shopper)?.profile;
       return profile === undefined || linesOf(profile, itemId).length === 0;
     }));

@@ -5,9 +5,6 @@ import { pause } from '../util/pause.js';
 import type { LiveLimits } from './limits.js';
 import type { Channel } from './protocol.js';
 
-/** Published on a shopper's push channel when their profile changed; no frame, never sent on. */
-export const TOUCHED = JSON.stringify({ type: 'touched' });
-
 /** Frames that arrive by pub/sub → the channel whose subscribers get them. Other types are a newer process's: ignored. */
 const CHANNEL_OF_FRAME: Readonly<Record<string, Channel>> = { offer: 'offers', recommendations: 'recommendations' };
 /** A pushed frame begins with its type, so that it need not be parsed. */
@@ -20,7 +17,7 @@ const RESTORE = { atOnce: 64, attempts: 8, pauseMs: 250 } as const;
 export interface Member {
   /** @param frame shared by all members, not to be changed */
   deliver(channel: Channel, frame: Buffer): void;
-  /** The shopper did something. */
+  /** The shopper's profile changed. */
   touched(): void;
   /** Redis was away; what was published meanwhile is lost and may have to be read again. */
   restored(): Promise<void>;
@@ -116,12 +113,6 @@ export class LiveHub {
     }
   }
 
-  /** The shopper did something, by whatever way: their lists may have changed. */
-  touched(shopper: string): void {
-    const room = this.#rooms.get(shopper);
-    if (room !== undefined) for (const member of room.members) member.touched();
-  }
-
   close(): void {
     this.#redis.disconnect();
   }
@@ -130,6 +121,7 @@ export class LiveHub {
     const room = this.#roomsByChannel.get(channel);
     const type = FRAME_TYPE.exec(message.toString('latin1', 0, FRAME_HEAD_BYTES))?.[1];
     if (room === undefined || type === undefined) return;
+    // No frame: the script that writes profiles says so of each write, whichever way the events came.
     if (type === 'touched') {
       for (const member of room.members) member.touched();
       return;

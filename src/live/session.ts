@@ -175,7 +175,6 @@ export class LiveSession implements Member {
     for (const { index, ...rejection } of report.rejected) rejected.push({ index: indexes[index]!, ...rejection });
     rejected.sort((a, b) => a.index - b.index);
     this.#connection.send(encodeFrame({ type: 'ack', replyTo: id, accepted: report.accepted, duplicates: report.duplicates, rejected }));
-    if (report.accepted > 0) this.#hub.touched(shopper.key);
   }
 
   async #recommend({ type: _type, id, ...input }: ClientFrameOf<'recommendations'>, shopper: Shopper): Promise<void> {
@@ -185,7 +184,6 @@ export class LiveSession implements Member {
     if (named !== undefined && named !== shopper.key) throw new AppError('forbidden', 'The recommendations asked for are those of another shopper.');
     const { userId: _userId, anonymousId: _anonymousId, ...rest } = input;
     this.#connection.send(recommendationsFrame(await this.#services.recommend({ ...rest, ...shopper.ids }), id));
-    if (input.events !== undefined && input.events.length > 0) this.#hub.touched(shopper.key);
   }
 
   async #sendPending(shopper: Shopper): Promise<void> {

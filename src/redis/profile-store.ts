@@ -26,7 +26,7 @@ export class ProfileStore {
   readonly #streamMax: number;
 
   constructor(redis: Redis, keys: Keys, limits: { profileTtlS: number; streamEntriesMax: number }) {
-    redis.defineCommand('writeProfile', { numberOfKeys: 2, lua: readScript('write-profile') });
+    redis.defineCommand('writeProfile', { numberOfKeys: 3, lua: readScript('write-profile') });
     redis.defineCommand('eraseProfile', { numberOfKeys: 2, lua: readScript('erase-profile') });
     this.#redis = redis;
     this.#scripts = redis as unknown as ProfileScripts;
@@ -53,7 +53,7 @@ export class ProfileStore {
    */
   async write(shopper: string, read: Buffer | null, value: Buffer, events: readonly string[]): Promise<WriteResult> {
     const result = await this.#scripts.writeProfileBuffer(
-      this.#keys.profile(shopper), this.#keys.eventsOf(shopper),
+      this.#keys.profile(shopper), this.#keys.eventsOf(shopper), this.#keys.push(shopper),
       read === null ? NO_TOKEN : read.subarray(0, TOKEN_BYTES), value, this.#ttlS, this.#streamMax, ...events,
     );
     if (result === 1) return { written: true };
