@@ -7,11 +7,11 @@ export const FIT = {
   hidden: [128, 64],
   /** Lists per step. */
   batch: 64,
-  rate: 1e-3,
+  rate: 5e-4,
   /** The rate shrinks by this factor every epoch. */
-  rateDecay: 0.8,
-  weightDecay: 0.3,
-  epochsMax: 8,
+  rateDecay: 0.7,
+  weightDecay: 1,
+  epochsMax: 6,
   /** Epochs without a better validation NDCG before training stops. */
   patience: 1,
 } as const;

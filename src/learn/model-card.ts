@@ -23,7 +23,7 @@ gives the same \`model.onnx\` again, bit for bit on the same platform. Licence: 
 
 Simulated, not real: ${text(data['events'])} events of ${text(data['shoppers'])} shoppers over ${text(data['days'])} days made by \`src/demo\` (seed ${text(data['seed'])}; the demo store
 itself uses another). They were replayed in time order through the engine's own fold, candidate sources and feature
-assembly. Neighbours and popularity were rebuilt daily from the past only. Split by time: training from
+assembly; neighbours and popularity were rebuilt daily, trending lists every quarter of an hour. Split by time: training from
 ${day(data['trainFrom'])}, validation from ${day(data['validationFrom'])} (early stopping), test from ${day(data['testFrom'])} to ${day(data['until'])}.
 The simulator fills its lists without regard to the shopper's taste for single items, so places and clicks are not
 confounded and nothing corrects for position; on logs of a real storefront something must.

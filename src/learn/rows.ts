@@ -14,12 +14,14 @@ import { USER_FEATURES, writeUserFeatures } from '../profile/vector.js';
 import { FeatureWriter, ITEM_FEATURES } from '../ranking/features.js';
 import type { Random } from '../util/random.js';
 import type { RankList } from './mlp.js';
+import { ReplayedTrending } from './trending.js';
 
 /** What an engagement is worth to the loss: a click, putting into the cart, buying. */
 export const WORTH = { clicked: 1, carted: 2, bought: 4 } as const;
 
-/** How often the replay rebuilds neighbours and popularity: what the job does in service. */
+/** How often the replay rebuilds neighbours and popularity, and trending lists: what jobs do in service, more often. */
 const REBUILD_EVERY_MS = 86_400_000;
+const TREND_EVERY_MS = 15 * 60_000;
 
 /** What the engine would have ranked at one impression, and what the shopper then did. */
 export interface ReplayedList extends RankList {
@@ -69,6 +71,7 @@ class ReplayState {
   readonly #arrivals: readonly Item[];
   readonly #profiles = new Map<string, Profile>();
   readonly #builder = new StatisticsBuilder();
+  readonly #trending = new ReplayedTrending();
   readonly #writer = new FeatureWriter();
   readonly #pool = new CandidatePool(new RowMarks());
   readonly #user = new Float32Array(USER_FEATURES.length);
@@ -76,6 +79,7 @@ class ReplayState {
   #statistics: Statistics;
   #arrived = 0;
   #rebuildAt = 0;
+  #trendAt = 0;
 
   constructor(options: ReplayOptions) {
     this.#options = options;
@@ -83,14 +87,19 @@ class ReplayState {
     this.#statistics = new Statistics(emptyStatisticsData(), this.#catalog);
   }
 
-  /** Brings catalog and statistics to a time: items arrive when they were published. */
+  /** Brings catalog, statistics and trending lists to a time: items arrive when they were published. */
   advance(at: number): void {
     for (let next = this.#arrivals[this.#arrived]; next !== undefined && publishedAt(next) <= at; next = this.#arrivals[++this.#arrived]) {
       this.#catalog.put(next);
     }
-    if (at < this.#rebuildAt) return;
-    this.#statistics = new Statistics(this.#builder.build(), this.#catalog);
-    this.#rebuildAt = at + REBUILD_EVERY_MS;
+    const rebuilds = at >= this.#rebuildAt;
+    if (rebuilds) {
+      this.#statistics = new Statistics(this.#builder.build(), this.#catalog);
+      this.#rebuildAt = at + REBUILD_EVERY_MS;
+    }
+    if (!rebuilds && at < this.#trendAt) return;
+    this.#statistics.setTrending(this.#trending.lists(at), this.#catalog);
+    this.#trendAt = at + TREND_EVERY_MS;
   }
 
   fold(event: Parameters<typeof fold>[1]): void {
@@ -101,6 +110,7 @@ class ReplayState {
     }
     fold(profile, event, event.itemId === undefined ? undefined : this.#catalog.facts(event.itemId));
     this.#builder.add(event);
+    this.#trending.add(event);
   }
 
   list(impression: ImpressionRecord, kind: ReplayedList['kind']): ReplayedList {
