@@ -5,17 +5,17 @@ import type { FastifyInstance } from 'fastify';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { Catalog } from './catalog/catalog.js';
-import { CatalogFollower } from './catalog/follower.js';
 import { SCOPES, type Config } from './config.js';
 import { demoPage } from './demo/page.js';
 import { keyBook } from './http/auth.js';
+import { CatalogFollower } from './follow/catalog-follower.js';
+import { StatisticsFollower } from './follow/statistics-follower.js';
 import { eventRoutes } from './http/events.js';
 import { healthRoutes } from './http/health.js';
 import { itemRoutes } from './http/items.js';
 import { recommendationRoutes } from './http/recommendations.js';
 import { makeServer } from './http/server.js';
 import { userRoutes } from './http/users.js';
-import { StatisticsFollower } from './jobs/follower.js';
 import { LiveHub } from './live/hub.js';
 import { LIVE_LIMITS } from './live/limits.js';
 import { liveSocket } from './live/socket.js';
@@ -150,7 +150,7 @@ function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogF
   });
   const reader = new ShopperReader(store, ingestor, catalog, clock);
   const service = new RecommendationService(reader, recommender, catalog, config.recommendDeadlineMs, metrics);
-  const statistics = new StatisticsFollower({ url: config.redisUrl, keys, catalog, log, onErased: (shopper) => { service.forget(shopper); } });
+  const statistics = new StatisticsFollower({ url: config.redisUrl, keys, redis, catalog, log, onErased: (shopper) => { service.forget(shopper); } });
   const shoppers = new Shoppers({
     store, clock, newToken, newId,
     announceErased: async (shopper) => {

@@ -4,7 +4,6 @@ import { pino, type Logger } from 'pino';
 import { startApi } from './app.js';
 import { readConfig, type Config } from './config.js';
 import { AppError } from './errors.js';
-import { startWorker } from './worker.js';
 
 /** A process of the engine: reads its role, starts it, and drains it on SIGTERM or SIGINT. */
 
@@ -29,6 +28,8 @@ async function main(): Promise<void> {
   process.once('SIGINT', stop);
   process.on('unhandledRejection', (reason) => { log.error({ err: reason }, 'a promise was rejected and nobody cared: this is a defect'); });
   if (config.role === 'worker') {
+    // Only a worker loads what a worker needs.
+    const { startWorker } = await import('./worker.js');
     running.push(await startWorker(config, log));
     process.on('disconnect', () => { stop('parent gone'); });
     process.send?.({ ready: true });

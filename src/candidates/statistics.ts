@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.js';
 
 /**
@@ -19,6 +20,8 @@ export interface StatisticsData {
 /** Items shown more of late than usual, per scope: `all`, `scene:<scene>`, `region:<region>`. */
 export type TrendingData = Readonly<Record<string, readonly (readonly [key: number, score: number])[]>>;
 
+/** Items bound before other work of the process gets its turn: about a millisecond. */
+const ITEMS_PER_TURN = 2000;
 /** Items kept per category and brand for retrieval. */
 const TOP_PER_NAME = 48;
 
@@ -31,37 +34,56 @@ export function emptyStatisticsData(): StatisticsData {
 
 /** Statistics bound to this process's catalog rows; replaced whole when new data arrives. */
 export class Statistics {
-  /** Rows, most popular first; items without any interaction are not in it. */
-  readonly order: Int32Array;
   readonly #popularity: Float32Array;
   readonly #data: StatisticsData;
   readonly #indexOfRow: Int32Array;
   readonly #rowOfIndex: Int32Array;
+  readonly #order: Int32Array;
+  #known = 0;
   readonly #topByCategory: number[][] = [];
   readonly #topByBrand: number[][] = [];
   #trending = new Map<string, Int32Array>();
   #trendingScore = new Float32Array(0);
 
-  constructor(data: StatisticsData, catalog: Catalog) {
-    const count = data.keys.length;
+  /** @param bindNow false: the caller binds the items, in slices */
+  constructor(data: StatisticsData, catalog: Catalog, bindNow = true) {
     this.#data = data;
     this.#popularity = new Float32Array(catalog.rows);
     this.#indexOfRow = new Int32Array(catalog.rows).fill(-1);
-    this.#rowOfIndex = new Int32Array(count);
-    this.order = new Int32Array(count);
-    let known = 0;
-    for (let i = 0; i < count; i++) {
-      const row = catalog.rowOfKey(data.keys[i]!);
+    this.#rowOfIndex = new Int32Array(data.keys.length).fill(-1);
+    this.#order = new Int32Array(data.keys.length);
+    if (bindNow) this.#bind(catalog, 0, data.keys.length);
+  }
+
+  /** The same in slices, for a process that serves requests meanwhile. */
+  static async build(data: StatisticsData, catalog: Catalog): Promise<Statistics> {
+    const statistics = new Statistics(data, catalog, false);
+    for (let from = 0; from < data.keys.length; from += ITEMS_PER_TURN) {
+      statistics.#bind(catalog, from, Math.min(data.keys.length, from + ITEMS_PER_TURN));
+      await nextTurn();
+    }
+    return statistics;
+  }
+
+  /** Rows, most popular first; items without any interaction are not in it. */
+  get order(): Int32Array {
+    return this.#order.subarray(0, this.#known);
+  }
+
+  #bind(catalog: Catalog, from: number, to: number): void {
+    const { keys, popularity } = this.#data;
+    for (let i = from; i < to; i++) {
+      const row = catalog.rowOfKey(keys[i]!);
+      // An item that came while this is being built waits for the next time.
+      if (row < 0 || row >= this.#popularity.length) continue;
       this.#rowOfIndex[i] = row;
-      if (row < 0) continue;
-      this.order[known++] = row;
-      this.#popularity[row] = data.popularity[i]!;
+      this.#order[this.#known++] = row;
+      this.#popularity[row] = popularity[i]!;
       this.#indexOfRow[row] = i;
       for (const category of catalog.paths[row] ?? []) push(this.#topByCategory, category, row);
       const brand = catalog.brandOf(row);
       if (brand !== 0) push(this.#topByBrand, brand, row);
     }
-    this.order = this.order.subarray(0, known);
   }
 
   /** log(1 + decayed interactions), 0 for an item never met. */
