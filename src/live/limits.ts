@@ -30,8 +30,10 @@ export const LIVE_LIMITS = {
   socketsMax: 20_000,
   /** Sockets of one shopper in one process; a newer one takes the place of the oldest. */
   socketsPerShopperMax: 16,
-  /** Fresh recommendations follow the shopper's events after this pause, ms. */
-  refreshAfterMs: 150,
+  /** Fresh recommendations follow the shopper's events after this pause, in which more may come, ms … */
+  refreshAfterMs: 10,
+  /** … and not more often than this, ms. */
+  refreshEveryMs: 250,
   /** At shutdown clients are asked to come back over a window that grows with their number, ms. */
   reconnectMinMs: 1000,
   reconnectPerSocketMs: 2,

@@ -5,6 +5,7 @@ import type { RecommendationInput } from '../domain/recommendation.js';
 import type { Scene } from '../domain/scene.js';
 import { shopperKey } from '../domain/shopper.js';
 import { AppError, asAppError, type ErrorCode } from '../errors.js';
+import type { Clock } from '../util/clock.js';
 import type { LiveConnection } from './connection.js';
 import type { LiveHub, Member } from './hub.js';
 import type { LiveLimits } from './limits.js';
@@ -28,6 +29,14 @@ export interface IngestReport {
   readonly rejected: readonly { readonly index: number; readonly code: ErrorCode; readonly message: string }[];
 }
 
+export interface LiveSessionOptions {
+  readonly hub: LiveHub;
+  readonly services: LiveServices;
+  readonly limits: LiveLimits;
+  readonly clock: Clock;
+  readonly connection: LiveConnection;
+}
+
 interface Shopper {
   readonly key: string;
   readonly ids: { userId: string } | { anonymousId: string };
@@ -39,16 +48,22 @@ export class LiveSession implements Member {
   readonly #hub: LiveHub;
   readonly #services: LiveServices;
   readonly #limits: LiveLimits;
+  readonly #clock: Clock;
   readonly #connection: LiveConnection;
   readonly #authTimer: NodeJS.Timeout;
   #shopper: Shopper | undefined;
   #hasOffers = false;
   #list: { scene: Scene; limit?: number } | undefined;
   #refreshTimer: NodeJS.Timeout | undefined;
+  #refreshedAt = 0;
+  #isRefreshing = false;
+  /** Something happened while a list was made. */
+  #isStale = false;
   #badFrames = 0;
 
-  constructor({ hub, services, limits, connection }: { hub: LiveHub; services: LiveServices; limits: LiveLimits; connection: LiveConnection }) {
+  constructor({ hub, services, limits, clock, connection }: LiveSessionOptions) {
     this.#hub = hub;
+    this.#clock = clock;
     this.#services = services;
     this.#limits = limits;
     this.#connection = connection;
@@ -86,7 +101,14 @@ export class LiveSession implements Member {
   }
 
   touched(): void {
-    if (this.#list !== undefined) this.#refreshTimer ??= setTimeout(() => void this.#refresh(), this.#limits.refreshAfterMs);
+    if (this.#list === undefined || this.#refreshTimer !== undefined) return;
+    if (this.#isRefreshing) {
+      this.#isStale = true;
+      return;
+    }
+    const { refreshAfterMs, refreshEveryMs } = this.#limits;
+    const waitMs = Math.max(refreshAfterMs, this.#refreshedAt + refreshEveryMs - this.#clock());
+    this.#refreshTimer = setTimeout(() => void this.#refresh(), waitMs);
   }
 
   async restored(): Promise<void> {
@@ -195,12 +217,17 @@ export class LiveSession implements Member {
     this.#refreshTimer = undefined;
     const [list, shopper] = [this.#list, this.#shopper];
     if (list === undefined || shopper === undefined) return;
+    this.#isRefreshing = true;
+    this.#isStale = false;
+    this.#refreshedAt = this.#clock();
     try {
       const body = await this.#services.recommend({ ...list, ...shopper.ids });
       if (this.#list !== undefined) this.#connection.send(recommendationsFrame(body, undefined));
     } catch (error) {
       this.#services.onFault(error);
     }
+    this.#isRefreshing = false;
+    if (this.#isStale) this.touched();
   }
 
   #refuse(fault: AppError, replyTo: string | undefined): void {

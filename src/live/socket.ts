@@ -62,7 +62,7 @@ export async function liveSocket(app: FastifyInstance, options: LiveSocketOption
           options.onCount?.(-1, code);
         },
       });
-      const session = new LiveSession({ hub, services: options.services, limits, connection });
+      const session = new LiveSession({ hub, services: options.services, limits, clock, connection });
       connections.add(connection);
       options.onCount?.(1);
     },

@@ -1,16 +1,13 @@
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
-import { OfferTriggers } from '../../src/jobs/offer-triggers.js';
-import { PriceWatch } from '../../src/jobs/price-watch.js';
-import { JobRegistry, type Processor } from '../../src/jobs/registry.js';
+import { offerJobs } from '../../src/jobs/offers.js';
+import { JobRegistry, type Processor, type Processors } from '../../src/jobs/registry.js';
 import { StreamConsumer } from '../../src/jobs/stream-consumer.js';
 import { parseEvent, type EventEntry } from '../../src/jobs/streams.js';
-import { CART_ABANDONMENT, CartAbandonment, type CartAbandonmentJob, type CartOutcome } from '../../src/offers/cart-abandonment.js';
-import { PRICE_DROP, PriceDrop, type PriceDropJob } from '../../src/offers/price-drop.js';
+import type { CartOutcome } from '../../src/offers/cart-abandonment.js';
 import { CatalogStore } from '../../src/redis/catalog-store.js';
 import { connectRedis, untilReady } from '../../src/redis/client.js';
 import { PARTITIONS } from '../../src/redis/keys.js';
-import { OfferStore } from '../../src/redis/offer-store.js';
 import { ProfileStore } from '../../src/redis/profile-store.js';
 import { WatcherStore } from '../../src/redis/watcher-store.js';
 import { KEYS } from './live.js';
@@ -19,8 +16,7 @@ export interface OfferWorker {
   readonly redis: Redis;
   readonly catalog: CatalogStore;
   readonly watchers: WatcherStore;
-  readonly carts: CartAbandonment;
-  readonly drops: PriceDrop;
+  readonly processors: Processors;
   /** What the jobs came to, in order. */
   readonly outcomes: { shopper: string; outcome: CartOutcome }[];
   readonly dropped: { itemId: string; sent: number }[];
@@ -40,41 +36,32 @@ export async function startOfferWorker(url: string, { afterMs = 500, cooldownMs 
   const connect = (): Redis => connectRedis(url, 'listening', { timeoutMs: 1000, name: 'test-worker' });
   const redis = connectRedis(url, 'commands', { timeoutMs: 2000, name: 'test-worker' });
   await untilReady(redis, 10_000);
-  const [catalog, watchers, offers] = [new CatalogStore(redis, KEYS), new WatcherStore(redis, KEYS), new OfferStore(redis, KEYS)];
+  const catalog = new CatalogStore(redis, KEYS);
   const profiles = new ProfileStore(redis, KEYS, { profileTtlS: 86_400, streamEntriesMax: 100_000 });
   const registry = new JobRegistry({ connect, keys: KEYS, log });
-  const clock = Date.now;
-  const addJob = (...job: Parameters<JobRegistry['add']>): Promise<void> => registry.add(...job);
-  const carts = new CartAbandonment({ profiles, items: catalog, offers, addJob, clock, afterMs, cooldownMs });
-  const drops = new PriceDrop({ profiles, items: catalog, watchers, offers, clock, cooldownMs });
   const outcomes: OfferWorker['outcomes'] = [];
   const dropped: OfferWorker['dropped'] = [];
+  const jobs = offerJobs({
+    redis, connect, keys: KEYS, profiles, catalog, registry, clock: Date.now, log, cartAbandonedAfterMs: afterMs, offerCooldownMs: cooldownMs,
+    onCart: ({ shopper }, outcome) => { outcomes.push({ shopper, outcome }); },
+    onPriceDrop: ({ itemId }, sent) => { dropped.push({ itemId, sent }); },
+  });
   let failures = failAfterWork;
-  const thenPerhapsFail = (work: (data: unknown) => Promise<void>): Processor => async (data) => {
-    await work(data);
+  const thenPerhapsFail = (work: Processor): Processor => async (data, signal) => {
+    await work(data, signal);
     if (failures-- > 0) throw new Error('the worker died here');
   };
-  registry.start({
-    [CART_ABANDONMENT]: thenPerhapsFail(async (data) => {
-      const job = data as CartAbandonmentJob;
-      outcomes.push({ shopper: job.shopper, outcome: await carts.run(job) });
-    }),
-    [PRICE_DROP]: thenPerhapsFail(async (data) => {
-      const job = data as PriceDropJob;
-      dropped.push({ itemId: job.itemId, sent: await drops.run(job) });
-    }),
-  });
+  registry.start(Object.fromEntries(Object.entries(jobs.processors).map(([name, work]) => [name, thenPerhapsFail(work)])));
   const consumer = new StreamConsumer<EventEntry>({
-    streams: Array.from({ length: PARTITIONS }, (_, index) => KEYS.events(index)), handler: new OfferTriggers({ carts, watchers, offers, profiles, clock }),
+    streams: Array.from({ length: PARTITIONS }, (_, index) => KEYS.events(index)), handler: jobs.triggers,
     parse: parseEvent, redis, connect, consumer: `test-${process.pid}`, log, gatherMs: 10,
   });
-  const watch = new PriceWatch({ redis, connect, keys: KEYS, catalog, watchers, addJob, log });
   consumer.start();
-  watch.start();
+  jobs.priceWatch.start();
   return {
-    redis, catalog, watchers, carts, drops, outcomes, dropped,
+    redis, catalog, watchers: new WatcherStore(redis, KEYS), processors: jobs.processors, outcomes, dropped,
     stop: async () => {
-      await Promise.all([consumer.stop(), watch.stop()]);
+      await Promise.all([consumer.stop(), jobs.priceWatch.stop()]);
       await registry.stop();
       redis.disconnect();
     },

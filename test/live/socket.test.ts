@@ -93,7 +93,7 @@ await t.test('events and recommendations over the socket are those of its shoppe
 });
 
 await t.test('a fresh list follows the shopper\'s events, in one go', async (t) => {
-  const server = await withServer(t, { limits: { refreshAfterMs: 50 } });
+  const server = await withServer(t, { limits: { refreshAfterMs: 50, refreshEveryMs: 100 } });
   const me = newUser();
   const [client, other] = [await LiveClient.open(server.url, me), await LiveClient.open(server.url, newUser())];
   await client.ask({ type: 'subscribe', channel: 'recommendations', scene: 'product', limit: 2 });
