@@ -47,8 +47,10 @@ export function byScore(scores: Float32Array, count: number): number[] {
 export function diversify(catalog: Catalog, pool: CandidatePool, scores: Float32Array, limit: number): RankedSlot[] {
   const order = byScore(scores, pool.count).slice(0, limit * RERANK.depth);
   const unit = deviation(scores, order);
-  const list = order.filter((slot) => pool.first[slot] === SOURCE_INDEX.pinned).sort((a, b) => a - b).slice(0, limit);
-  const left = order.filter((slot) => !list.includes(slot));
+  // Pins were put into the pool before anything else, in their order.
+  const list: number[] = [];
+  while (list.length < Math.min(limit, pool.count) && pool.first[list.length] === SOURCE_INDEX.pinned) list.push(list.length);
+  const left = order.filter((slot) => slot >= list.length);
   const leaves = new Map<number, number>();
   const brands = new Map<number, number>();
   while (list.length < limit && left.length > 0) {
