@@ -1,0 +1,126 @@
+import type { ShopperEvent } from '../domain/event.js';
+import type { ShopperRecord } from '../domain/record.js';
+import { hash48 } from '../util/hash.js';
+import { RecentSet } from '../util/recent-set.js';
+import { listSlots } from './files.js';
+import { mergedLines } from './lines.js';
+import { ShopperMarks } from './marks.js';
+
+/**
+ * An event may be written twice when a worker dies between write and acknowledgement; the second copy then follows
+ * within minutes. A reader recognises it among at least this many events before it.
+ */
+export const DEDUPE_EVENTS = 1_000_000;
+
+/** What a reading found. */
+export interface ArchiveCounts {
+  read: number;
+  duplicates: number;
+  /** Lines that are no events: cut off by a crash, or damaged. */
+  corrupt: number;
+  /** Events of shoppers who had themselves erased later. */
+  erased: number;
+}
+
+export const noCounts = (): ArchiveCounts => ({ read: 0, duplicates: 0, corrupt: 0, erased: 0 });
+
+/** An impression as archived; `vectors` are the shopper's features, then those of each item in order of position. */
+export interface ArchivedImpression {
+  readonly requestId: string;
+  readonly shopper: string;
+  readonly scene: string;
+  readonly model: string;
+  readonly at: number;
+  readonly items: readonly (readonly [id: string, score: number, propensity: number, source: string])[];
+  readonly vectors: Float32Array;
+}
+
+/**
+ * All events of the archive, hour by hour in the order they came, a shopper's events in order; erased ones left out,
+ * those of anonymous shoppers given to the user they became, each once.
+ */
+export async function* readArchive(dir: string, counts: ArchiveCounts = noCounts()): AsyncGenerator<ShopperEvent> {
+  const marks = await readMarks(dir);
+  for await (const { entry, value: event } of readKind(dir, 'events', counts, eventOf)) {
+    const shopper = marks.ownerOf(event.shopper, entry);
+    if (shopper === undefined) counts.erased += 1;
+    else yield shopper === event.shopper ? event : { ...event, shopper };
+  }
+}
+
+/** All impressions of the archive, likewise. */
+export async function* readImpressions(dir: string, counts: ArchiveCounts = noCounts()): AsyncGenerator<ArchivedImpression> {
+  const marks = await readMarks(dir);
+  for await (const { entry, value: impression } of readKind(dir, 'impressions', counts, impressionOf)) {
+    const shopper = marks.ownerOf(impression.shopper, entry);
+    if (shopper === undefined) counts.erased += 1;
+    else yield { ...impression, shopper };
+  }
+}
+
+/** @param since only marks of this time or later, ms */
+export async function readMarks(dir: string, since = 0): Promise<ShopperMarks> {
+  const marks = new ShopperMarks();
+  for (const { files, from } of await listSlots(dir, 'shoppers')) {
+    if (from < since) continue;
+    for await (const line of mergedLines(files)) {
+      const { entry, record } = parse(line) ?? {};
+      if (typeof entry === 'string' && isRecord(record)) marks.add(record, entry);
+    }
+  }
+  return marks;
+}
+
+interface Parsed<T> { readonly value: T; readonly id: number }
+
+async function* readKind<T>(
+  dir: string, kind: 'events' | 'impressions', counts: ArchiveCounts, toValue: (line: Readonly<Record<string, unknown>>) => Parsed<T> | undefined,
+): AsyncGenerator<{ entry: string; value: T }> {
+  const seen = new RecentSet(DEDUPE_EVENTS);
+  for (const { files } of await listSlots(dir, kind)) {
+    for await (const text of mergedLines(files)) {
+      const line = parse(text);
+      const parsed = line === undefined ? undefined : toValue(line);
+      const entry = line?.['entry'];
+      if (parsed === undefined || typeof entry !== 'string') counts.corrupt += 1;
+      else if (seen.has(parsed.id)) counts.duplicates += 1;
+      else {
+        seen.add(parsed.id);
+        counts.read += 1;
+        yield { entry, value: parsed.value };
+      }
+    }
+  }
+}
+
+/** An event's id is its client's, so it is told apart by shopper, as in the profile. */
+function eventOf(line: Readonly<Record<string, unknown>>): Parsed<ShopperEvent> | undefined {
+  const event = line['event'] as Partial<ShopperEvent> | null | undefined;
+  if (typeof event?.id !== 'string' || typeof event.shopper !== 'string' || typeof event.at !== 'number') return undefined;
+  return { value: event as ShopperEvent, id: hash48(`${event.shopper}\n${event.id}`) };
+}
+
+function impressionOf(line: Readonly<Record<string, unknown>>): Parsed<ArchivedImpression> | undefined {
+  const impression = line['impression'] as Partial<ArchivedImpression> | null | undefined;
+  const vectors = line['vectors'];
+  if (typeof impression?.requestId !== 'string' || typeof impression.shopper !== 'string' || typeof vectors !== 'string') return undefined;
+  // A copy: the pool behind a small Buffer is not aligned for floats.
+  const bytes = new Uint8Array(Buffer.from(vectors, 'base64'));
+  if (bytes.length % 4 !== 0) return undefined;
+  // One request of several lists makes several impressions: scene and time tell them apart.
+  const id = hash48(`${impression.requestId}\n${impression.scene}\n${impression.at}`);
+  return { value: { ...impression as ArchivedImpression, vectors: new Float32Array(bytes.buffer) }, id };
+}
+
+function parse(line: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null ? value as Readonly<Record<string, unknown>> : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isRecord(value: unknown): value is ShopperRecord {
+  return typeof value === 'object' && value !== null && 'type' in value && (value.type === 'alias' || value.type === 'erase');
+}

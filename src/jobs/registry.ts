@@ -1,0 +1,181 @@
+import { Queue, Worker, type Job } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { AppError } from '../errors.js';
+import type { Keys } from '../redis/keys.js';
+import { Lease } from '../redis/lease.js';
+import { LATE, within } from '../util/deadline.js';
+import { pause } from '../util/pause.js';
+
+const QUEUE = 'jobs';
+
+export const REGISTRY_LIMITS = {
+  /** Jobs under way at once in a worker; heavy work runs in a process of its own. */
+  concurrency: 16,
+  completedKept: 200, failedKept: 1000,
+  attempts: 5,
+  /** Pause before another try: doubles from this, ms. */
+  backoffMs: 1000,
+  /** A job whose worker does not renew its lock this long is given to another, ms. */
+  lockMs: 30_000, stalledEveryMs: 15_000,
+  /** Workers that may die over a job before it counts as failed. */
+  stalledMax: 5,
+  /** An `add` without an answer by then is unknown, ms. */
+  addMs: 2000,
+  leaseMs: 30_000, leaseEveryMs: 10_000, leaseRetryMs: 500,
+  /** At the end running jobs get this long; without any, the goodbye to Redis, ms. */
+  closeMs: 10_000, closeIdleMs: 2000,
+} as const;
+
+/** Does one job. Idempotent: it may run again after a failure or a crash. The signal says that the worker stops. */
+export type Processor = (data: unknown, signal: AbortSignal) => Promise<void>;
+export type Processors = Readonly<Record<string, Processor>>;
+
+export interface AddOptions {
+  readonly delayMs?: number;
+  /**
+   * Names the job: while one of this id waits, runs, or is remembered (the last 200 done, 1,000 failed), another is not
+   * added. What makes two jobs different belongs into it.
+   */
+  readonly jobId?: string;
+  readonly attempts?: number;
+}
+
+interface RegistryOptions {
+  /** Makes a connection that waits for Redis to come back (purpose `listening`). */
+  readonly connect: () => Redis;
+  readonly keys: Keys;
+  readonly log: Logger;
+}
+
+interface Schedule { readonly name: string; readonly everyMs: number }
+
+/** The one queue of jobs: any process adds, workers run, one of them holds the schedule. */
+export class JobRegistry {
+  readonly #options: RegistryOptions;
+  readonly #connection: Redis;
+  /** Connections that BullMQ makes of ours. */
+  readonly #duplicates: Redis[] = [];
+  readonly #queue: Queue;
+  readonly #stopping = new AbortController();
+  #worker: Worker | undefined;
+  #scheduling: Promise<void> | undefined;
+  #active = 0;
+  readonly counts = { done: 0, failed: 0, stalled: 0 };
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+    this.#connection = options.connect();
+    const duplicate = this.#connection.duplicate.bind(this.#connection);
+    this.#connection.duplicate = (override) => {
+      const connection = duplicate(override);
+      this.#duplicates.push(connection);
+      return connection;
+    };
+    this.#queue = new Queue(QUEUE, {
+      connection: this.#connection,
+      prefix: options.keys.queues,
+      defaultJobOptions: {
+        attempts: REGISTRY_LIMITS.attempts,
+        backoff: { type: 'exponential', delay: REGISTRY_LIMITS.backoffMs },
+        removeOnComplete: { count: REGISTRY_LIMITS.completedKept },
+        removeOnFail: { count: REGISTRY_LIMITS.failedKept },
+      },
+    });
+    this.#queue.on('error', () => { /* Reconnecting is under way. */ });
+  }
+
+  /** @throws AppError `store_unavailable` when Redis does not answer; it may then still have been added */
+  async add(name: string, data: unknown, { delayMs, jobId, attempts }: AddOptions = {}): Promise<void> {
+    const added = this.#queue.add(name, data, {
+      ...(delayMs === undefined ? {} : { delay: delayMs }),
+      ...(jobId === undefined ? {} : { jobId: queueId(jobId) }),
+      ...(attempts === undefined ? {} : { attempts }),
+    });
+    added.catch(() => { /* Told below, unless it came too late. */ });
+    if ((await within(added, REGISTRY_LIMITS.addMs)) === LATE) throw new AppError('store_unavailable', `Job ${name} could not be queued in time.`);
+  }
+
+  /** Removes a job that has not begun. @returns whether there was one */
+  async remove(jobId: string): Promise<boolean> {
+    return (await this.#queue.remove(queueId(jobId))) === 1;
+  }
+
+  /** Runs jobs by name from here on. A name nobody knows fails, and is tried again later: by a newer worker, perhaps. */
+  start(processors: Processors): void {
+    const worker = new Worker(QUEUE, (job) => this.#run(job, processors), {
+      connection: this.#connection,
+      prefix: this.#options.keys.queues,
+      concurrency: REGISTRY_LIMITS.concurrency,
+      lockDuration: REGISTRY_LIMITS.lockMs,
+      stalledInterval: REGISTRY_LIMITS.stalledEveryMs,
+      maxStalledCount: REGISTRY_LIMITS.stalledMax,
+    });
+    worker.on('error', (error) => { this.#options.log.debug({ err: error }, 'job worker'); });
+    worker.on('failed', (job, error) => {
+      this.counts.failed += 1;
+      this.#options.log.warn({ err: error, job: job?.name, id: job?.id, attempts: job?.attemptsMade }, 'job failed');
+    });
+    worker.on('completed', () => { this.counts.done += 1; });
+    worker.on('stalled', (id) => {
+      this.counts.stalled += 1;
+      this.#options.log.warn({ id }, 'job resumed after its worker fell silent');
+    });
+    this.#worker = worker;
+  }
+
+  /** Keeps the schedules while this process is the leader; one of all that call this is. */
+  lead(schedules: readonly Schedule[], owner: string, redis: Redis): void {
+    const lease = new Lease(redis, this.#options.keys.lock('scheduler'), owner);
+    this.#scheduling ??= this.#lead(schedules, lease);
+  }
+
+  /** Resolves when the running jobs have ended or their time is up. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#scheduling;
+    const closing = Promise.all([this.#worker?.close(), this.#queue.close()]);
+    closing.catch(() => { /* The connections end below in any case. */ });
+    await within(closing, this.#active > 0 ? REGISTRY_LIMITS.closeMs : REGISTRY_LIMITS.closeIdleMs);
+    // While Redis is away BullMQ cannot say goodbye, and its connections would try for ever.
+    for (const connection of [this.#connection, ...this.#duplicates]) connection.disconnect();
+  }
+
+  async #run(job: Job, processors: Processors): Promise<void> {
+    const processor = Object.hasOwn(processors, job.name) ? processors[job.name] : undefined;
+    if (processor === undefined) throw new Error(`No processor for job ${job.name}.`);
+    this.#active += 1;
+    try {
+      await processor(job.data, this.#stopping.signal);
+    } finally {
+      this.#active -= 1;
+    }
+  }
+
+  async #lead(schedules: readonly Schedule[], lease: Lease): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      let pauseMs: number = REGISTRY_LIMITS.leaseEveryMs;
+      try {
+        if (await lease.take(REGISTRY_LIMITS.leaseMs)) for (const schedule of schedules) await this.#schedule(schedule);
+      } catch (error) {
+        this.#options.log.debug({ err: error }, 'job schedule could not be checked');
+        pauseMs = REGISTRY_LIMITS.leaseRetryMs;
+      }
+      await pause(pauseMs, signal);
+    }
+    await lease.release().catch(() => { /* It runs out by itself. */ });
+  }
+
+  /** Looked at again and again, because an emptied Redis has no schedules. */
+  async #schedule({ name, everyMs }: Schedule): Promise<void> {
+    const check = async (): Promise<void> => {
+      const known = await this.#queue.getJobScheduler(name);
+      if (known?.every !== everyMs) await this.#queue.upsertJobScheduler(name, { every: everyMs }, { name, data: {} });
+    };
+    if ((await within(check(), REGISTRY_LIMITS.addMs)) === LATE) throw new Error('Redis did not answer in time.');
+  }
+}
+
+/** BullMQ takes neither colons nor whole numbers for an id. */
+const queueId = (jobId: string): string => `id-${encodeURIComponent(jobId)}`;

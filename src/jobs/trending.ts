@@ -1,0 +1,179 @@
+import type { Logger } from 'pino';
+import { INTEREST } from '../candidates/build-statistics.js';
+import type { TrendingData } from '../candidates/statistics.js';
+import type { ShopperEvent } from '../domain/event.js';
+import { SCENES } from '../domain/scene.js';
+import type { Lease } from '../redis/lease.js';
+import { TRENDING_LIMITS, type TrendingCount, type TrendingStore, type TrendingWeight } from '../redis/trending-store.js';
+import type { Clock } from '../util/clock.js';
+import { hash48 } from '../util/hash.js';
+import { pause } from '../util/pause.js';
+import { RecentSet } from '../util/recent-set.js';
+import { isShopperRecord, type EventEntry, type StreamHandler } from './streams.js';
+
+export const TRENDING_LIST_LIMITS = {
+  /** Items of a published list. */
+  items: 200,
+  /** Event ids remembered, so that an entry that comes again does not count again. */
+  idsMin: 50_000,
+  /** Regions taken from one batch, the most met: names come from clients. */
+  regionsPerBatch: 64,
+  regionCharsMax: 64,
+} as const;
+
+const { shortHalfLifeMs, longHalfLifeMs } = TRENDING_LIMITS;
+
+/**
+ * Counts interest in items, decayed over hours and over a week, per scope. A batch is summed up here and added to the
+ * counters in Redis. Idempotent by event id while this worker lives; when one dies within a batch, that batch may count
+ * twice, which a decayed count over many shoppers bears.
+ */
+export class TrendingCounter implements StreamHandler {
+  readonly name = 'trending';
+  readonly #store: TrendingStore;
+  readonly #clock: Clock;
+  readonly #seen = new RecentSet(TRENDING_LIST_LIMITS.idsMin);
+  #pending: TrendingWeight[] = [];
+
+  constructor(store: TrendingStore, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  async handle(entries: readonly EventEntry[]): Promise<void> {
+    await this.#flush();
+    for (const weight of weigh(this.#fresh(entries), this.#clock())) this.#pending.push(weight);
+    await this.#flush();
+  }
+
+  #fresh(entries: readonly EventEntry[]): ShopperEvent[] {
+    const fresh: ShopperEvent[] = [];
+    for (const { record } of entries) {
+      if (isShopperRecord(record)) continue;
+      const id = hash48(`${record.shopper}\n${record.id}`);
+      if (this.#seen.has(id)) continue;
+      this.#seen.add(id);
+      fresh.push(record);
+    }
+    return fresh;
+  }
+
+  /** What was counted is not counted again when a later part fails: the rest waits for the next try. */
+  async #flush(): Promise<void> {
+    while (this.#pending.length > 0) {
+      await this.#store.count(this.#pending.slice(0, TRENDING_LIMITS.weightsPerCall), this.#clock());
+      this.#pending = this.#pending.slice(TRENDING_LIMITS.weightsPerCall);
+    }
+  }
+}
+
+/** Sums the events up by scope and item. Pure. */
+export function weigh(events: readonly ShopperEvent[], now: number): TrendingWeight[] {
+  const scopes = new Map<string, Map<number, { short: number; long: number }>>();
+  const regions = topRegions(events);
+  for (const event of events) {
+    const interest = INTEREST[event.type];
+    if (interest === undefined || event.itemId === undefined) continue;
+    const age = Math.max(0, now - event.at);
+    const short = interest * 2 ** (-age / shortHalfLifeMs);
+    const long = interest * 2 ** (-age / longHalfLifeMs);
+    // Older than some months: it says nothing about now.
+    if (long < 1e-6) continue;
+    const item = hash48(event.itemId);
+    for (const scope of scopesOf(event, regions)) {
+      let items = scopes.get(scope);
+      if (items === undefined) scopes.set(scope, items = new Map());
+      const sum = items.get(item);
+      if (sum === undefined) items.set(item, { short, long });
+      else {
+        sum.short += short;
+        sum.long += long;
+      }
+    }
+  }
+  return [...scopes].flatMap(([scope, items]) => [...items].map(([item, sum]) => ({ scope, item, ...sum })));
+}
+
+function* scopesOf({ context }: ShopperEvent, regions: ReadonlySet<string>): Generator<string> {
+  yield 'all';
+  const scene = SCENES.find((known) => known === context?.['scene']);
+  if (scene !== undefined) yield `scene:${scene}`;
+  const region = regionOf(context);
+  if (region !== undefined && regions.has(region)) yield `region:${region}`;
+}
+
+function topRegions(events: readonly ShopperEvent[]): Set<string> {
+  const met = new Map<string, number>();
+  for (const { context } of events) {
+    const region = regionOf(context);
+    if (region !== undefined) met.set(region, (met.get(region) ?? 0) + 1);
+  }
+  return new Set([...met].toSorted((a, b) => b[1] - a[1]).slice(0, TRENDING_LIST_LIMITS.regionsPerBatch).map(([region]) => region));
+}
+
+function regionOf(context: ShopperEvent['context']): string | undefined {
+  const region = context?.['region'];
+  return typeof region === 'string' && region.length <= TRENDING_LIST_LIMITS.regionCharsMax ? region : undefined;
+}
+
+/**
+ * The items met more of late than a week's average lets expect, most unusual first. An item with a steady rate has
+ * `short / long` = ratio of the half-lives; the excess over that is measured in standard deviations of a count
+ * (√expected, plus one so that a single view does not win). Pure.
+ */
+export function trendingList(counts: readonly TrendingCount[]): [key: number, score: number][] {
+  return counts
+    .map(({ item, short, long }): [number, number] => {
+      const expected = long * (shortHalfLifeMs / longHalfLifeMs);
+      return [item, Number(((short - expected) / Math.sqrt(expected + 1)).toPrecision(4))];
+    })
+    .filter(([, score]) => score > 1e-3)
+    .toSorted((a, b) => b[1] - a[1] || a[0] - b[0])
+    .slice(0, TRENDING_LIST_LIMITS.items);
+}
+
+/** Publishes the lists at intervals when counters changed; of all workers one does. */
+export class TrendingPublisher {
+  readonly #stopping = new AbortController();
+  #running: Promise<void> | undefined;
+
+  constructor(private readonly options: { store: TrendingStore; lease: Lease; everyMs: number; clock: Clock; log: Logger }) {}
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+    await this.options.lease.release().catch(() => { /* It runs out by itself. */ });
+  }
+
+  async #run(): Promise<void> {
+    const { everyMs, lease, log } = this.options;
+    while (!this.#stopping.signal.aborted) {
+      try {
+        // Longer than the interval, so that the role stays where it is while that worker lives.
+        if (await lease.take(everyMs * 3)) await this.publish();
+      } catch (error) {
+        log.warn({ err: error }, 'trending lists were not published');
+      }
+      await pause(everyMs, this.#stopping.signal);
+    }
+  }
+
+  /** @returns whether there was anything new */
+  async publish(): Promise<boolean> {
+    const { store, clock } = this.options;
+    const { changes, published } = await store.changes();
+    if (changes === published) return false;
+    const lists: [string, [number, number][]][] = [];
+    for (const scope of await store.scopes()) {
+      const list = trendingList(await store.top(scope, clock()));
+      if (list.length > 0) lists.push([scope, list]);
+    }
+    const data: TrendingData = Object.fromEntries(lists);
+    await store.publish(data, changes);
+    return true;
+  }
+}

@@ -1,0 +1,64 @@
+import type { Redis } from 'ioredis';
+import { encodeStatistics, StatisticsDecoder } from '../candidates/statistics-codec.js';
+import type { StatisticsData } from '../candidates/statistics.js';
+import type { Notice } from '../domain/record.js';
+import type { Clock } from '../util/clock.js';
+import type { Keys } from './keys.js';
+
+const STATISTICS_STORE_LIMITS = {
+  chunkBytes: 256 * 1024,
+  /** Chunks in one command. */
+  chunksPerCall: 4,
+  /** A version that is no longer, or not yet, the current one stays this long: a reader is done with it by then, s. */
+  staleS: 600,
+} as const;
+
+/** The statistics that all processes rank by: versions in chunks, and which of them is current. */
+export class StatisticsStore {
+  constructor(private readonly redis: Redis, private readonly keys: Keys) {}
+
+  /** Stores a new version, makes it the current one and says so. @returns the version */
+  async write(data: StatisticsData, clock: Clock): Promise<string> {
+    const { redis, keys } = this;
+    const bytes = encodeStatistics(data);
+    const version = `${clock()}-${bytes.readUInt32LE(16).toString(16)}`;
+    const key = keys.statistics(version);
+    const { chunkBytes, chunksPerCall, staleS } = STATISTICS_STORE_LIMITS;
+    await redis.del(key);
+    for (let from = 0; from < bytes.length; from += chunkBytes * chunksPerCall) {
+      const chunks: Buffer[] = [];
+      for (let at = from; at < Math.min(bytes.length, from + chunkBytes * chunksPerCall); at += chunkBytes) chunks.push(bytes.subarray(at, at + chunkBytes));
+      await redis.multi().rpush(key, ...chunks).expire(key, staleS).exec();
+    }
+    const old = await this.currentVersion();
+    const swap = redis.multi().persist(key).set(keys.statisticsVersion, version);
+    if (old !== undefined && old !== version) swap.expire(keys.statistics(old), staleS);
+    await swap.exec();
+    const notice: Notice = { kind: 'statistics', version };
+    await redis.publish(keys.notices, JSON.stringify(notice));
+    return version;
+  }
+
+  async currentVersion(): Promise<string | undefined> {
+    return (await this.redis.get(this.keys.statisticsVersion)) ?? undefined;
+  }
+
+  /**
+   * @returns undefined when there is no such version any more
+   * @throws Error when it is damaged
+   */
+  async read(version: string): Promise<StatisticsData | undefined> {
+    const { redis } = this;
+    const key = this.keys.statistics(version);
+    const { chunkBytes, chunksPerCall } = STATISTICS_STORE_LIMITS;
+    const chunks = await redis.llen(key);
+    if (chunks === 0) return undefined;
+    const last = await redis.lindexBuffer(key, -1);
+    if (last === null) return undefined;
+    const decoder = new StatisticsDecoder((chunks - 1) * chunkBytes + last.length);
+    for (let at = 0; at < chunks; at += chunksPerCall) {
+      for (const chunk of await redis.lrangeBuffer(key, at, at + chunksPerCall - 1)) decoder.push(chunk);
+    }
+    return decoder.finish();
+  }
+}
