@@ -37,8 +37,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   replay: PURE,
   docs: [...PURE, 'config', 'profile/vector', 'ranking/features'],
 };
-/** The composition root and the process around it import everything. */
-const ROOTS = ['app', 'main'];
+/** The composition roots of the two roles, and the process around them, import everything. */
+const ROOTS = ['app', 'worker', 'main'];
 
 const SRC = join(import.meta.dirname, '..', '..', 'src');
 
