@@ -31,7 +31,10 @@ export interface ArchivedImpression {
   readonly scene: string;
   readonly model: string;
   readonly at: number;
-  readonly items: readonly (readonly [id: string, score: number, propensity: number, source: string])[];
+  /** Ids in order of position. */
+  readonly items: readonly string[];
+  /** Indexes into `SOURCES`, per item. */
+  readonly sources: readonly number[];
   readonly vectors: Float32Array;
 }
 

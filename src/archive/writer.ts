@@ -44,7 +44,7 @@ export class ArchiveWriter {
   }
 
   async close(): Promise<void> {
-    for (const kind of [...this.#files.keys()]) await this.#close(kind);
+    for (const kind of this.#files.keys()) await this.#close(kind);
   }
 
   async #file(kind: ArchiveKind): Promise<OpenFile> {

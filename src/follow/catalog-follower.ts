@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Catalog } from '../catalog/catalog.js';
@@ -7,15 +6,24 @@ import type { Scene } from '../domain/scene.js';
 import { parseChange, type CatalogChange, type CatalogStore } from '../redis/catalog-store.js';
 import { connectRedis } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
+import { LATE, within } from '../util/deadline.js';
+import { backoffMs, breathe, pause } from '../util/pause.js';
 
-const FOLLOW_LIMITS = {
-  /** Entries read at once; each holds up to 100 items. */
-  entries: 10,
-  /** A blocking read returns after this long at the latest, ms. */
-  blockMs: 1000,
-  /** Pause after a fault, ms. */
-  retryMs: 200,
+export const CATALOG_FOLLOWER_LIMITS = {
+  /** Items read in one page, and put in one go before others get their turn. */
+  pageItems: 100,
+  putsPerTurn: 20,
+  /** Change entries read at once. */
+  entriesPerRead: 16,
+  /** A read waits this long for entries, ms; after a quiet one the position is compared with the store's. */
+  blockMs: 5000,
+  /** A read that has not answered this long after its time is given up with its connection, ms. */
+  blockGraceMs: 10_000,
+  retryFromMs: 50,
+  retryToMs: 2000,
 } as const;
+
+interface Position { readonly id: string; readonly sequence: number }
 
 export interface CatalogFollowerOptions {
   readonly url: string;
@@ -26,103 +34,138 @@ export interface CatalogFollowerOptions {
 }
 
 /**
- * Keeps a process's catalog and pins like those in Redis: all of it once, then every change as it comes. Changes
- * carry a sequence number; where one is missing (trimmed away, or Redis was emptied) everything is read again.
+ * Keeps this process's catalog and pins as the store has them: all of it once, then every change as it is made. The
+ * position is taken before the loading, so that what changes meanwhile is applied again after it. A gap in the sequence
+ * (changes trimmed away unseen, an emptied store) means: load again. Nothing is removed while Redis is away.
  */
 export class CatalogFollower {
-  /** Resolves when the catalog is complete. */
-  readonly ready: Promise<void>;
   readonly #options: CatalogFollowerOptions;
-  readonly #redis: Redis;
-  readonly #done: Promise<void>;
-  #pins: Readonly<Record<string, readonly string[]>> = {};
-  #position = { id: '0-0', sequence: 0 };
-  #stopped = false;
+  readonly #listening: Redis;
+  readonly #stopping = new AbortController();
+  readonly #running: Promise<void>;
+  #pins = new Map<string, readonly string[]>();
+  #position: Position | undefined;
+  #mustCheck = false;
+  /** Resolves when the catalog is loaded for the first time. */
+  readonly ready: Promise<void>;
+  #markReady: () => void = () => { /* Set below. */ };
+  /** Times that the whole catalog was loaded. */
+  loads = 0;
 
   constructor(options: CatalogFollowerOptions) {
     this.#options = options;
-    this.#redis = connectRedis(options.url, 'listening', { timeoutMs: FOLLOW_LIMITS.blockMs, name: 'rivulet-catalog' });
-    this.ready = this.#reload();
-    this.#done = this.#follow();
+    this.#listening = connectRedis(options.url, 'listening', { timeoutMs: 0, name: 'rivulet-catalog' });
+    this.#listening.on('close', () => { this.#mustCheck = true; });
+    this.ready = new Promise((resolve) => { this.#markReady = resolve; });
+    this.#running = this.#run();
   }
 
   /** Ids pinned to a scene, in order. */
   pins(scene: Scene): readonly string[] {
-    return this.#pins[scene] ?? [];
+    return this.#pins.get(scene) ?? [];
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#redis.disconnect();
-    await this.#done;
+    this.#stopping.abort();
+    this.#listening.disconnect();
+    await this.#running;
   }
 
-  /** Reads everything. The position is taken first: a change that comes meanwhile is applied twice, not missed. */
-  async #reload(): Promise<void> {
-    const { store, catalog } = this.#options;
-    const position = await store.position();
-    const ids = new Set<string>();
-    await store.readAll((items) => {
-      for (const item of items) {
-        ids.add(item.id);
-        this.#put(item);
-      }
-    });
-    catalog.retain(ids);
-    this.#pins = await store.getPins();
-    this.#position = position;
-  }
-
-  async #follow(): Promise<void> {
-    await this.ready.catch(() => { /* whoever waits for `ready` is told; here it is tried again below */ });
-    while (!this.#stopped) {
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    let failures = 0;
+    while (!signal.aborted) {
       try {
-        await this.#step();
+        this.#position ??= await this.#load();
+        this.#position = await this.#follow(this.#position);
+        failures = 0;
       } catch (error) {
-        if (this.#stopped) return;
-        this.#options.log.warn({ err: error }, 'following the catalog: trying again');
-        await pause(FOLLOW_LIMITS.retryMs);
+        if (signal.aborted) return;
+        this.#mustCheck = true;
+        failures += 1;
+        this.#options.log.warn({ err: error, failures }, 'catalog cannot be followed at the moment; it stays as it is');
+        await pause(backoffMs(failures, CATALOG_FOLLOWER_LIMITS.retryFromMs, CATALOG_FOLLOWER_LIMITS.retryToMs), signal);
       }
     }
   }
 
-  async #step(): Promise<void> {
-    const { keys } = this.#options;
-    const reply = await this.#redis.xread(
-      'COUNT', FOLLOW_LIMITS.entries, 'BLOCK', FOLLOW_LIMITS.blockMs, 'STREAMS', keys.catalogChanges, this.#position.id,
-    );
+  async #load(): Promise<Position> {
+    const { store, catalog, log } = this.#options;
+    const startedAt = performance.now();
+    this.#mustCheck = false;
+    const position = await store.position();
+    this.#pins = new Map(Object.entries(await store.getPins()));
+    const ids = new Set<string>();
+    let cursor = '0';
+    do {
+      const page = await store.listItems(cursor, CATALOG_FOLLOWER_LIMITS.pageItems);
+      for (const item of page.items) ids.add(item.id);
+      await this.#put(page.items);
+      cursor = page.cursor;
+    } while (cursor !== '0' && !this.#stopping.signal.aborted);
+    if (!this.#stopping.signal.aborted) catalog.retain(ids);
+    this.loads += 1;
+    log.info({ items: catalog.size, sequence: position.sequence, ms: Math.round(performance.now() - startedAt) }, 'catalog loaded');
+    this.#markReady();
+    return position;
+  }
+
+  /** @returns the new position, undefined when all must be loaded again */
+  async #follow(position: Position): Promise<Position | undefined> {
+    if (this.#mustCheck && await this.#hasRestarted(position)) return undefined;
+    this.#mustCheck = false;
+    const { entriesPerRead, blockMs, blockGraceMs } = CATALOG_FOLLOWER_LIMITS;
+    const read = this.#listening.xread('COUNT', entriesPerRead, 'BLOCK', blockMs, 'STREAMS', this.#options.keys.catalogChanges, position.id);
+    const reply = await within(read, blockMs + blockGraceMs);
+    if (reply === LATE) {
+      read.catch(() => { /* Given up. */ });
+      this.#listening.disconnect(true);
+      throw new Error('Redis did not answer a read; connecting anew.');
+    }
     const entries = reply?.[0]?.[1] ?? [];
-    // A quiet stream may be one that was emptied: its sequence then stands before ours.
-    if (entries.length === 0 && (await this.#options.store.position()).sequence < this.#position.sequence) return this.#reload();
+    // An emptied store is silent: ask now and then whether it is still the one we know.
+    if (entries.length === 0) this.#mustCheck = true;
+    let last = position;
     for (const [id, fields] of entries) {
       const change = parseChange(fields);
-      if (change.sequence !== this.#position.sequence + 1) return this.#reload();
-      this.#apply(change);
-      this.#position = { id, sequence: change.sequence };
-      await nextTurn();
-    }
-  }
-
-  #apply({ op, what, data }: CatalogChange): void {
-    if (what === 'pins') {
-      const pins = { ...this.#pins };
-      for (let i = 0; i < data.length; i += op === 'put' ? 2 : 1) {
-        if (op === 'put') pins[data[i]!] = JSON.parse(data[i + 1]!) as string[];
-        else delete pins[data[i]!];
+      if (change.sequence !== last.sequence + 1) {
+        this.#options.log.warn({ have: last.sequence, got: change.sequence }, 'catalog changes were missed; loading all');
+        return undefined;
       }
-      this.#pins = pins;
-      return;
+      await this.#apply(change);
+      last = { id, sequence: change.sequence };
+      this.#position = last;
     }
-    if (op === 'put') for (let i = 1; i < data.length; i += 2) this.#put(JSON.parse(data[i]!) as Item);
-    else for (const id of data) this.#options.catalog.remove(id);
+    return last;
   }
 
-  /** An item that cannot be held (its id's hash is taken) is left out here; the API has refused it where it could see. */
-  #put(item: Item): void {
-    try {
-      this.#options.catalog.put(item);
-    } catch (error) {
-      this.#options.log.error({ err: error, item: item.id }, 'item left out');
+  /** @returns whether the store's changes are not those we have followed, or were trimmed away ahead of us */
+  async #hasRestarted(position: Position): Promise<boolean> {
+    const { sequence } = await this.#options.store.position();
+    return sequence < position.sequence;
+  }
+
+  async #apply({ op, what, data }: CatalogChange): Promise<void> {
+    const { catalog } = this.#options;
+    if (what === 'pins') {
+      const pins = new Map(this.#pins);
+      if (op === 'delete') for (const scene of data) pins.delete(scene);
+      else for (let i = 0; i < data.length; i += 2) pins.set(data[i]!, JSON.parse(data[i + 1]!) as string[]);
+      this.#pins = pins;
+    } else if (op === 'delete') for (const id of data) catalog.remove(id);
+    else await this.#put(data.filter((_, i) => i % 2 === 1).map((json) => JSON.parse(json) as Item));
+  }
+
+  async #put(items: readonly Item[]): Promise<void> {
+    const { catalog, log } = this.#options;
+    for (let i = 0; i < items.length; i++) {
+      if (i > 0 && i % CATALOG_FOLLOWER_LIMITS.putsPerTurn === 0) await breathe();
+      try {
+        catalog.put(items[i]!);
+      } catch (error) {
+        // One item that does not fit (an id whose hash is taken) must not keep out the others.
+        log.error({ err: error, item: items[i]!.id }, 'item left out of the catalog');
+      }
     }
   }
 }

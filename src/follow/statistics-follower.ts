@@ -1,87 +1,154 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { Statistics, emptyStatisticsData, type StatisticsData, type TrendingData } from '../candidates/statistics.js';
+import { emptyStatisticsData, Statistics, type StatisticsData, type TrendingData } from '../candidates/statistics.js';
 import type { Catalog } from '../catalog/catalog.js';
 import type { Notice } from '../domain/record.js';
 import { connectRedis } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
 import { StatisticsStore } from '../redis/statistics-store.js';
 import { TrendingStore } from '../redis/trending-store.js';
+import { backoffMs, pause } from '../util/pause.js';
 
-/** Looked at again this often even without a notice: notices are not kept for who was away, ms. */
-const LOOK_EVERY_MS = 5000;
+export const STATISTICS_FOLLOWER_LIMITS = {
+  /** A notice may be lost, and items may have come that the statistics know: look this often without one, ms. */
+  checkEveryMs: 5000,
+  retryFromMs: 100,
+  retryToMs: 5000,
+} as const;
 
 export interface StatisticsFollowerOptions {
   readonly url: string;
   readonly keys: Keys;
-  /** For the reading; notices come over a connection of the follower's own. */
+  /** Short commands. */
   readonly redis: Redis;
   readonly catalog: Catalog;
   readonly log: Logger;
+  /** A shopper was erased somewhere: forget what this process keeps of them. */
   readonly onErased: (shopper: string) => void;
 }
 
-/** Keeps a process's statistics like the current ones in Redis; a new version replaces the old one in one assignment. */
+/**
+ * Keeps this process's statistics and trending lists as the workers last published them. New ones are built beside the
+ * old, in slices, and swapped in by one assignment: a request sees the one or the other.
+ */
 export class StatisticsFollower {
   readonly #options: StatisticsFollowerOptions;
   readonly #subscriber: Redis;
   readonly #statistics: StatisticsStore;
-  readonly #trendingStore: TrendingStore;
-  readonly #timer: NodeJS.Timeout;
-  #current: Statistics;
+  readonly #trending: TrendingStore;
+  readonly #stopping = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+  #wake: AbortController = new AbortController();
   #data: StatisticsData = emptyStatisticsData();
-  #trending: TrendingData = {};
+  #lists: TrendingData = {};
   #version: string | undefined;
-  /** Catalog rows the current statistics know; more have come when the catalog has grown. */
-  #rows = 0;
-  #turn: Promise<void> = Promise.resolve();
+  /** Rows of the catalog when the statistics were bound to it. */
+  #boundRows = 0;
+  #trendingIsOld = true;
+  #current: Statistics;
+  /** Resolves when what was there at the start is loaded. */
+  readonly ready: Promise<void>;
+  #markReady: () => void = () => { /* Set below. */ };
 
   constructor(options: StatisticsFollowerOptions) {
+    const { url, keys, redis, catalog } = options;
     this.#options = options;
-    this.#statistics = new StatisticsStore(options.redis, options.keys);
-    this.#trendingStore = new TrendingStore(options.redis, options.keys);
-    this.#current = new Statistics(this.#data, options.catalog);
-    this.#subscriber = connectRedis(options.url, 'listening', { timeoutMs: LOOK_EVERY_MS, name: 'rivulet-notices' });
-    this.#subscriber.on('message', (_channel, text) => { this.#hear(JSON.parse(text) as Notice); });
-    this.#subscriber.subscribe(options.keys.notices).catch((error: unknown) => { options.log.warn({ err: error }, 'no notices yet'); });
-    this.#timer = setInterval(() => { this.#look(); }, LOOK_EVERY_MS).unref();
-    this.#look();
+    this.#statistics = new StatisticsStore(redis, keys);
+    this.#trending = new TrendingStore(redis, keys);
+    this.#current = new Statistics(this.#data, catalog);
+    this.ready = new Promise((resolve) => { this.#markReady = resolve; });
+    this.#subscriber = connectRedis(url, 'listening', { timeoutMs: 0, name: 'rivulet-notices' });
+    this.#subscriber.on('message', (_channel, text) => { this.#hear(text); });
+    // Notices were missed while the connection was away.
+    this.#subscriber.on('ready', () => { this.#hurry(); });
+    this.#subscriber.subscribe(keys.notices).catch(() => { /* Only when we stop: it waits for Redis otherwise. */ });
+    this.#running = this.#run();
   }
 
+  /** Never undefined; empty until the first ones are there. */
   get current(): Statistics {
     return this.#current;
   }
 
+  get version(): string | undefined {
+    return this.#version;
+  }
+
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#stopping.abort();
+    this.#wake.abort();
     this.#subscriber.disconnect();
-    await this.#turn;
+    await this.#running;
   }
 
-  #hear(notice: Notice): void {
-    if (notice.kind === 'erased') this.#options.onErased(notice.shopper);
-    else this.#look();
-  }
-
-  /** One look after another: a slow one is not overtaken. */
-  #look(): void {
-    this.#turn = this.#turn.then(() => this.#refresh()).catch((error: unknown) => {
-      this.#options.log.debug({ err: error }, 'statistics not read; the ones there are stay');
-    });
-  }
-
-  async #refresh(): Promise<void> {
-    const { catalog } = this.#options;
-    const version = await this.#statistics.currentVersion();
-    const data = version === undefined || version === this.#version ? undefined : await this.#statistics.read(version);
-    this.#trending = await this.#trendingStore.read();
-    if (data !== undefined || catalog.rows !== this.#rows) {
-      this.#data = data ?? this.#data;
-      const next = await Statistics.build(this.#data, catalog);
-      this.#rows = catalog.rows;
-      this.#current = next;
-      if (data !== undefined) this.#version = version;
+  #hear(text: string): void {
+    try {
+      const notice = JSON.parse(text) as Notice;
+      if (notice.kind === 'erased') this.#options.onErased(notice.shopper);
+      else this.#hurry();
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'notice not understood');
     }
-    this.#current.setTrending(this.#trending, catalog);
+  }
+
+  /** Ends the pause before the next look. */
+  #hurry(): void {
+    this.#trendingIsOld = true;
+    this.#wake.abort();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    let failures = 0;
+    while (!signal.aborted) {
+      let pauseMs: number = STATISTICS_FOLLOWER_LIMITS.checkEveryMs;
+      this.#wake = new AbortController();
+      try {
+        await this.#look();
+        failures = 0;
+        this.#markReady();
+      } catch (error) {
+        failures += 1;
+        pauseMs = backoffMs(failures, STATISTICS_FOLLOWER_LIMITS.retryFromMs, STATISTICS_FOLLOWER_LIMITS.retryToMs);
+        if (!signal.aborted) this.#options.log.warn({ err: error, failures }, 'statistics cannot be loaded at the moment; the old ones stay');
+      }
+      if (!signal.aborted) await pause(pauseMs, this.#wake.signal);
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { log } = this.#options;
+    const version = await this.#statistics.currentVersion();
+    if (version !== undefined && version !== this.#version) {
+      const data = await this.#statistics.read(version);
+      if (data === undefined) throw new Error(`statistics ${version} are gone`);
+      this.#data = data;
+      this.#version = version;
+      await this.#bind();
+      log.info({ version, items: data.keys.length, pairs: data.targets.length }, 'statistics swapped in');
+    } else if (this.#isUnbound()) await this.#bind();
+    if (!this.#trendingIsOld) return;
+    this.#trendingIsOld = false;
+    try {
+      this.#lists = await this.#trending.read();
+    } catch (error) {
+      this.#trendingIsOld = true;
+      throw error;
+    }
+    this.#current.setTrending(this.#lists, this.#options.catalog);
+  }
+
+  /** Items came that the statistics may know, but not by their rows yet. */
+  #isUnbound(): boolean {
+    return this.#boundRows !== this.#options.catalog.rows;
+  }
+
+  async #bind(): Promise<void> {
+    const { catalog } = this.#options;
+    const rows = catalog.rows;
+    const statistics = await Statistics.build(this.#data, catalog);
+    statistics.setTrending(this.#lists, catalog);
+    this.#current = statistics;
+    this.#boundRows = rows;
   }
 }

@@ -1,0 +1,132 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { Registry } from 'prom-client';
+import { ArchiveWriter } from './archive/writer.js';
+import type { Config } from './config.js';
+import { ARCHIVE_GROUP, EventArchiver, ImpressionArchiver } from './jobs/archive.js';
+import { ERASE_ARCHIVE, eraseArchive } from './jobs/erase-archive.js';
+import { EXPIRE, expire } from './jobs/expire.js';
+import { offerJobs } from './jobs/offers.js';
+import { REBUILD_STATISTICS, rebuildStatistics } from './jobs/rebuild-statistics.js';
+import { JobRegistry, type Processors } from './jobs/registry.js';
+import { StreamConsumer } from './jobs/stream-consumer.js';
+import { groupLag, parseEvent, parseImpression, type StreamHandler } from './jobs/streams.js';
+import { TrendingCounter, TrendingPublisher } from './jobs/trending.js';
+import { Trimming } from './jobs/trimming.js';
+import { workerMetrics } from './jobs/worker-metrics.js';
+import { CatalogStore } from './redis/catalog-store.js';
+import { connectRedis, untilReady } from './redis/client.js';
+import { makeKeys, PARTITIONS } from './redis/keys.js';
+import { Lease } from './redis/lease.js';
+import { ProfileStore } from './redis/profile-store.js';
+import { StreamTrimmer } from './redis/stream-trimmer.js';
+import { TrendingStore } from './redis/trending-store.js';
+import type { Clock } from './util/clock.js';
+
+export const WORKER_LIMITS = {
+  redisMs: 30_000,
+  /** Pauses between batches, ms: the longer, the fewer calls a trickle of events costs. */
+  gatherMs: { archive: 200, trending: 500, triggers: 50 },
+  trimEveryMs: 2000,
+  expireEveryMs: 3_600_000,
+  /** The first rebuild after a start, ms: neighbours of what was archived meanwhile. */
+  firstRebuildMs: 3000,
+} as const;
+
+export interface RunningWorker {
+  /** Of this process. */
+  readonly metrics: Registry;
+  /** Rebuilds the statistics soon: after a seeding, say. @param reason several calls for the same one are one job */
+  rebuildStatistics(reason: string): Promise<void>;
+  /** Finishes the batches and jobs under way. */
+  close(): Promise<void>;
+}
+
+export interface WorkerExtras {
+  readonly clock?: Clock;
+  readonly metrics?: Registry;
+}
+
+/** Everything of the worker role, wired together: what hangs behind the streams, and the jobs. */
+export async function startWorker(config: Config, log: Logger, { clock = Date.now, metrics = new Registry() }: WorkerExtras = {}): Promise<RunningWorker> {
+  const keys = makeKeys(config.keyPrefix);
+  /** Unique among all workers there ever were: archive files carry it. */
+  const name = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  const redis = connectRedis(config.redisUrl, 'commands', { timeoutMs: config.redisTimeoutMs, name: 'rivulet-worker' });
+  const connect = (): Redis => connectRedis(config.redisUrl, 'listening', { timeoutMs: 0, name: 'rivulet-worker-reads' });
+  await untilReady(redis, WORKER_LIMITS.redisMs);
+  const events = Array.from({ length: PARTITIONS }, (_, i) => keys.events(i));
+  const impressions = Array.from({ length: PARTITIONS }, (_, i) => keys.impressions(i));
+
+  const archiveDir = join(config.dataDir, 'archive');
+  const writer = new ArchiveWriter(archiveDir, name, clock);
+  const registry = new JobRegistry({ connect, keys, log });
+  const trending = new TrendingStore(redis, keys);
+  const lease = (what: string): Lease => new Lease(redis, keys.lock(what), name);
+  const rebuildLease = lease(REBUILD_STATISTICS);
+  const archiver = new EventArchiver({
+    writer, clock,
+    onErased: ({ from, closedAt }) => registry.add(ERASE_ARCHIVE, { from }, { delayMs: Math.max(0, closedAt - clock()), jobId: `${ERASE_ARCHIVE} ${from}` }),
+  });
+  const offers = offerJobs({
+    redis, connect, keys, profiles: new ProfileStore(redis, keys, config), catalog: new CatalogStore(redis, keys), registry, clock, log,
+    cartAbandonedAfterMs: config.cartAbandonedAfterMs, offerCooldownMs: config.offerCooldownMs,
+  });
+
+  const behindEvents = (handler: StreamHandler, gatherMs: number) =>
+    new StreamConsumer({ streams: events, handler, parse: parseEvent, redis, connect, consumer: name, log, gatherMs });
+  const { gatherMs } = WORKER_LIMITS;
+  const consumers = {
+    archive: behindEvents(archiver, gatherMs.archive),
+    trending: behindEvents(new TrendingCounter(trending, clock), gatherMs.trending),
+    triggers: behindEvents(offers.triggers, gatherMs.triggers),
+    impressions: new StreamConsumer({
+      streams: impressions, handler: new ImpressionArchiver(writer), parse: parseImpression, redis, connect, consumer: name, log, gatherMs: gatherMs.archive,
+    }),
+  };
+  const publisher = new TrendingPublisher({ store: trending, lease: lease('trending'), everyMs: config.trendingEveryMs, clock, log });
+  const trimming = new Trimming({
+    trimmer: new StreamTrimmer(redis), everyMs: WORKER_LIMITS.trimEveryMs, log,
+    plans: [
+      { streams: events, groups: [ARCHIVE_GROUP, 'trending', offers.triggers.name] },
+      { streams: impressions, groups: [ARCHIVE_GROUP] },
+    ],
+  });
+  const task = { archiveDir, redisUrl: config.redisUrl, keyPrefix: config.keyPrefix };
+  const processors: Processors = {
+    ...offers.processors,
+    [REBUILD_STATISTICS]: (_data, signal) => rebuildStatistics({
+      task, lease: rebuildLease, archiveLag: () => groupLag(redis, events, ARCHIVE_GROUP),
+      onDone: (reply) => { log.info(reply, 'statistics rebuilt'); },
+    }, signal),
+    [ERASE_ARCHIVE]: eraseArchive({ dir: archiveDir, clock, onDone: (lines) => { log.info({ lines }, 'erased shoppers left the archive'); } }),
+    [EXPIRE]: expire({
+      dir: archiveDir, days: config.archiveDays, clock, redis, streams: [...events, ...impressions],
+      onDone: (counts) => { log.info(counts, 'expired'); },
+    }),
+  };
+  workerMetrics(metrics, { consumers, registry, trimming, lag: (group) => groupLag(redis, events, group) });
+
+  for (const consumer of Object.values(consumers)) consumer.start();
+  publisher.start();
+  trimming.start();
+  offers.priceWatch.start();
+  registry.start(processors);
+  registry.lead([{ name: REBUILD_STATISTICS, everyMs: config.statisticsEveryMs }, { name: EXPIRE, everyMs: WORKER_LIMITS.expireEveryMs }], name, redis);
+  const rebuildSoon = (reason: string): Promise<void> =>
+    registry.add(REBUILD_STATISTICS, {}, { jobId: `${REBUILD_STATISTICS} ${reason}`, delayMs: WORKER_LIMITS.firstRebuildMs });
+  rebuildSoon(`start ${name}`).catch((error: unknown) => { log.warn({ err: error }, 'first rebuild of the statistics could not be queued'); });
+  log.info({ name, archiveDir }, 'worker runs');
+  return {
+    metrics,
+    rebuildStatistics: rebuildSoon,
+    async close() {
+      await Promise.all([...Object.values(consumers).map((consumer) => consumer.stop()), offers.priceWatch.stop(), publisher.stop(), trimming.stop(), registry.stop()]);
+      await writer.close();
+      redis.disconnect();
+    },
+  };
+}
