@@ -51,7 +51,7 @@ export class Rig {
     let engine: Engine | undefined;
     const children: { stop(): void }[] = [];
     try {
-      engine = await startEngine({ redis, nodeArgs, env: { KEY_PREFIX: PREFIX, MODEL_DIR, CANDIDATES_MAX: String(CANDIDATES) } });
+      engine = await startEngine({ redis, nodeArgs, env: { KEY_PREFIX: PREFIX, MODEL_DIR, CANDIDATES_MAX: String(CANDIDATES), RECOMMEND_DEADLINE_MS: String(size.deadlineMs) } });
       const store = await fillStore(engine, size, Date.now());
       const floor: FloorChild = new Child('floor.js', [redis.url, MODEL_DIR, PREFIX]);
       children.push(floor);

@@ -15,17 +15,19 @@ export interface Size {
   readonly sockets: number;
   /** Events a second over all sockets. */
   readonly socketRate: number;
+  /** The engine's RECOMMEND_DEADLINE_MS. */
+  readonly deadlineMs: number;
 }
 
 export const FULL: Size = {
   items: 50_000, profiles: 100_000, histories: 20_000, rounds: 5, seconds: 5, warmupSeconds: 1,
-  connections: 64, batchConnections: 8, sockets: 200, socketRate: 200,
+  connections: 64, batchConnections: 8, sockets: 200, socketRate: 200, deadlineMs: 150,
 };
 
 /** For the tests: everything runs once, nothing is meant to be quoted. */
 export const SMOKE: Size = {
   items: 500, profiles: 300, histories: 100, rounds: 1, seconds: 1, warmupSeconds: 0.2,
-  connections: 8, batchConnections: 2, sockets: 4, socketRate: 20,
+  connections: 8, batchConnections: 2, sockets: 4, socketRate: 20, deadlineMs: 10_000,
 };
 
 export const BATCH_EVENTS = 100;

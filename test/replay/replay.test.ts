@@ -1,0 +1,113 @@
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { EVENT_TYPES, type EventInput } from '../../src/domain/event.js';
+import { connectRedis, untilReady } from '../../src/redis/client.js';
+import { makeKeys } from '../../src/redis/keys.js';
+import { openLog } from '../../src/replay/log.js';
+import { runReplay } from '../../src/replay/run-replay.js';
+import { seededRandom } from '../../src/util/random.js';
+import { startEngine, type Engine } from '../helpers/engine.js';
+import { Folded } from '../helpers/folded.js';
+
+const RETAIL = join(import.meta.dirname, '..', '..', '..', '..', 'shared', 'data', 'online-retail');
+const CUSTOMERS = 4338;
+const MEDIAN_BYTES_MAX = 1200;
+const keys = makeKeys('rivulet:');
+
+async function redisOf(t: Test, engine: Engine) {
+  const redis = connectRedis(engine.redis.url, 'commands', { timeoutMs: 20_000, name: 'test' });
+  t.teardown(() => redis.disconnect());
+  await untilReady(redis, 10_000);
+  return redis;
+}
+
+/** Events of some shoppers, well mixed, each shopper's in order of time. */
+function someEvents(count: number): EventInput[] {
+  const random = seededRandom(7);
+  const from = Date.UTC(2025, 0, 1);
+  return Array.from({ length: count }, (_, i): EventInput => {
+    const shopper = Math.floor(random() * 40);
+    return {
+      id: `r${i}`, type: EVENT_TYPES[Math.floor(random() * EVENT_TYPES.length)]!, itemId: `item-${Math.floor(random() * 60)}`,
+      ...(shopper % 3 === 0 ? { anonymousId: `s${shopper}` } : { userId: `s${shopper}` }),
+      timestamp: from + i * 47_000, value: Math.floor(random() * 10_000) / 100, currency: 'EUR', quantity: 1 + Math.floor(random() * 3),
+    };
+  });
+}
+
+await t.test('a log of events arrives in order and once, though Redis stops in the middle', async (t) => {
+  const engine = await startEngine();
+  t.teardown(() => engine.stop());
+  const redis = await redisOf(t, engine);
+  const events = someEvents(12_000);
+  const file = join(t.testdir({}), 'events.ndjson');
+  await writeFile(file, `${events.map((event) => JSON.stringify(event)).join('\n')}\nnot an event\n${JSON.stringify({ id: 'x', type: 'unknown', userId: 'u' })}\n`);
+  let isPaused = false;
+  const paused = async (): Promise<void> => {
+    await engine.redis.kill('SIGSTOP');
+    await pause(2500);
+    await engine.redis.kill('SIGCONT');
+  };
+  let fault: Promise<void> | undefined;
+  let last = { bytesRead: 0, bytes: 1, sent: 0 };
+  const report = await runReplay({
+    path: file, url: engine.url, concurrency: 3,
+    onProgress: (progress) => {
+      last = progress;
+      if (isPaused || progress.sent < 3000) return;
+      isPaused = true;
+      fault = paused();
+    },
+  });
+  await fault;
+  t.ok(isPaused, 'Redis was stopped');
+  t.match(report, { events: events.length + 1, accepted: events.length, rejected: 1, skipped: 1, items: 0 });
+  t.ok(report.retries > 0, 'requests were repeated');
+  t.match([...report.reasons.keys()], [/unknown/u]);
+  t.same(last, { bytesRead: last.bytes, bytes: last.bytes, sent: events.length + 1 });
+  const folded = new Folded([]);
+  for (const event of events) folded.add(event);
+  t.same(await folded.different((shoppers) => redis.mgetBuffer(shoppers.map(keys.profile))), [], 'each profile is the fold of its events');
+
+  const again = await runReplay({ path: file, url: engine.url, concurrency: 2, limit: 5000 });
+  t.match(again, { events: 5000, accepted: 0, duplicates: 5000 }, 'a second replay counts nothing twice');
+});
+
+await t.test('an engine that refuses ends the replay with its message', async (t) => {
+  const engine = await startEngine({ env: { API_KEYS: 'readers-key:recommend' } });
+  t.teardown(() => engine.stop());
+  const file = join(t.testdir({ 'e.ndjson': JSON.stringify(someEvents(1)[0]) }), 'e.ndjson');
+  await t.rejects(runReplay({ path: file, url: engine.url, concurrency: 1 }), /API key/u);
+  await t.rejects(runReplay({ path: file, url: engine.url, apiKey: 'readers-key', concurrency: 1 }), /scope/u);
+});
+
+const skip = existsSync(RETAIL) ? false : 'no ../shared/data/online-retail here';
+await t.test('online-retail over HTTP leaves every profile equal to folding the file in memory, and small', { skip, timeout: 200_000 }, async (t) => {
+  const engine = await startEngine();
+  t.teardown(() => engine.stop());
+  const redis = await redisOf(t, engine);
+  const report = await runReplay({ path: RETAIL, url: engine.url, concurrency: 4 });
+  t.match(report, { accepted: report.events, duplicates: 0, rejected: 0, items: 3665 });
+  t.comment(`${report.events} events in ${report.seconds.toFixed(1)} s`);
+
+  const log = await openLog(RETAIL);
+  const folded = new Folded(await log.items());
+  const purchases = new Map<string, number>();
+  for await (const event of log.events({})) {
+    folded.add(event);
+    if (event.type === 'purchase') purchases.set(event.userId!, (purchases.get(event.userId!) ?? 0) + 1);
+  }
+  t.equal(purchases.size, CUSTOMERS, 'customers of the clean subset');
+  t.equal([...purchases.values()].reduce((sum, count) => sum + count, 0), 397_884, 'its rows');
+  t.same(await folded.different((shoppers) => redis.mgetBuffer(shoppers.map(keys.profile))), []);
+
+  const pipeline = redis.pipeline();
+  for (const customer of purchases.keys()) pipeline.memory('USAGE', keys.profile(`u:${customer}`));
+  const sizes = (await pipeline.exec() ?? []).map(([, bytes]) => Number(bytes)).toSorted((a, b) => a - b);
+  const median = sizes[sizes.length >> 1]!;
+  t.comment(`MEMORY USAGE: median ${median} bytes, 99 % ${sizes[Math.floor(sizes.length * 0.99)]!}, largest ${sizes.at(-1)!}`);
+  t.ok(median <= MEDIAN_BYTES_MAX, `the median profile takes ${median} bytes in Redis`);
+});
