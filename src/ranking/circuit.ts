@@ -8,9 +8,9 @@ export const CIRCUIT_LIMITS = {
   /** … and one run longer than this does at once, ms. */
   stallMs: 500,
   /** Pause before one run is tried again, ms. */
-  coolDownMs: 2000,
-  /** The trial, start of its process included, may take this long, ms. */
-  probeMs: 3000,
+  coolDownMs: 1000,
+  /** The trial run may take this long, ms; it holds nobody up. */
+  probeMs: 1000,
 } as const;
 export type CircuitLimits = { readonly [K in keyof typeof CIRCUIT_LIMITS]: number };
 

@@ -1,7 +1,7 @@
 import { AppError, asAppError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import { Circuit, type CircuitLimits, type CircuitState } from './circuit.js';
-import { checkModel, type ModelSample } from './model-check.js';
+import { checkModel, ModelProcess } from './model-check.js';
 import { loadModel, type FeatureNames, type Model } from './model.js';
 import { ScorePool, type ScoreSlot } from './score-pool.js';
 
@@ -35,6 +35,8 @@ interface Loaded {
   readonly model: Model;
   readonly folder: string;
   readonly circuit: Circuit;
+  /** While the circuit is open: the same model in a process of its own, and whether it is ready to be tried there. */
+  trial: { readonly process: ModelProcess; ready: boolean } | undefined;
 }
 
 /**
@@ -64,7 +66,7 @@ export class ModelHolder {
 
   /** Whether it is worth asking for a run; when not, use the fallback scorer. */
   get available(): boolean {
-    return this.#live?.circuit.available ?? false;
+    return this.#live !== undefined && this.#live.circuit.available && this.#live.trial?.ready !== false;
   }
 
   get current(): Model | undefined {
@@ -86,9 +88,9 @@ export class ModelHolder {
   async run(slot: ScoreSlot, count: number): Promise<Scored> {
     const live = this.#live;
     if (live === undefined) throw unavailable('no model is loaded');
-    if (!live.circuit.available) throw unavailable('the model is resting after a fault');
+    if (!this.available) throw unavailable('the model is resting after a fault');
     if (live.circuit.state === 'open') {
-      this.#startProbe(live, slot, count);
+      this.#try(live, slot, count);
       throw unavailable('the model is being tried again after a fault');
     }
     this.pool.beginRun(slot);
@@ -115,7 +117,7 @@ export class ModelHolder {
       this.#live = this.#loaded(model, folder);
       this.#refused = undefined;
       this.#options.onEvent?.({ kind: 'swapped', model: model.label, previous: previous?.model.label });
-      await previous?.model.retire();
+      await retire(previous);
       return model;
     });
   }
@@ -137,18 +139,18 @@ export class ModelHolder {
     const live = this.#live;
     this.#live = undefined;
     await this.#dropShadow();
-    await live?.model.retire();
+    await retire(live);
   }
 
   async #load(folder: string): Promise<Model> {
     const { features } = this.#options;
-    if (this.#started) await checkModel({ folder, features, sample: undefined });
+    if (this.#started) await checkModel(folder, features);
     this.#started = true;
     return loadModel(folder, features);
   }
 
   #loaded(model: Model, folder: string): Loaded {
-    return { model, folder, circuit: new Circuit(this.#options.clock, this.#options.circuit) };
+    return { model, folder, circuit: new Circuit(this.#options.clock, this.#options.circuit), trial: undefined };
   }
 
   #inTurn(folder: string, kind: 'refused' | 'shadow_dropped', task: () => Promise<Model | undefined>): Promise<SwapResult> {
@@ -188,8 +190,9 @@ export class ModelHolder {
     }
   }
 
-  /** Reports a run, or with no time a failure, to the circuit and tells of what changed. */
-  #report({ model, circuit }: Loaded, elapsedMs: number | undefined, reason: string): void {
+  /** Reports a run, or with no time a failure, to the circuit, tells of what changed, and prepares a trial. */
+  #report(loaded: Loaded, elapsedMs: number | undefined, reason: string): void {
+    const { model, circuit } = loaded;
     const before = circuit.state;
     if (elapsedMs === undefined) circuit.failed();
     else circuit.succeeded(elapsedMs);
@@ -197,19 +200,44 @@ export class ModelHolder {
     if (after === 'open') {
       const detail = elapsedMs === undefined ? '' : ` ${Math.round(elapsedMs)} ms`;
       this.#options.onEvent?.({ kind: 'circuit_opened', model: model.label, reason: `${reason}${detail}` });
-    } else if (before === 'probing') this.#options.onEvent?.({ kind: 'circuit_closed', model: model.label });
+      if (loaded === this.#live) this.#prepareTrial(loaded);
+    } else if (before === 'probing') {
+      endTrial(loaded);
+      this.#options.onEvent?.({ kind: 'circuit_closed', model: model.label });
+    }
   }
 
   /**
    * Half-open: a request's own features are tried in a process of its own, because a model that still stalls would
-   * hold up everybody for as long as it takes.
+   * hold up everybody for as long as it takes. The process starts while the circuit cools down.
    */
-  #startProbe(loaded: Loaded, slot: ScoreSlot, count: number): void {
-    const { circuit, folder } = loaded;
-    const { features } = this.#options;
+  #prepareTrial(loaded: Loaded): void {
+    endTrial(loaded);
+    const trial = { process: new ModelProcess(loaded.folder), ready: false };
+    loaded.trial = trial;
+    void this.#loadTrial(loaded, trial);
+  }
+
+  async #loadTrial(loaded: Loaded, trial: NonNullable<Loaded['trial']>): Promise<void> {
+    try {
+      await trial.process.load(this.#options.features);
+      trial.ready = true;
+    } catch {
+      // Made again by the first request after another pause.
+      loaded.circuit.failed();
+      if (loaded.trial === trial) endTrial(loaded);
+    }
+  }
+
+  #try(loaded: Loaded, slot: ScoreSlot, count: number): void {
+    const { circuit, trial } = loaded;
+    if (trial === undefined) {
+      this.#prepareTrial(loaded);
+      return;
+    }
     circuit.admit();
-    const sample: ModelSample = { user: slot.user.slice(), items: slot.items.slice(0, count * this.pool.itemWidth), count };
-    void checkModel({ folder, features, sample }, circuit.limits.probeMs).then(
+    const sample = { user: slot.user.slice(), items: slot.items.slice(0, count * this.pool.itemWidth), count };
+    void trial.process.score(sample, circuit.limits.probeMs).then(
       (elapsedMs) => this.#report(loaded, elapsedMs, 'a trial run took'),
       (error: unknown) => this.#report(loaded, undefined, reasonOf(error)),
     );
@@ -235,6 +263,17 @@ export class ModelHolder {
     this.#shadow = undefined;
     await shadow?.model.retire();
   }
+}
+
+function endTrial(loaded: Loaded): void {
+  loaded.trial?.process.kill();
+  loaded.trial = undefined;
+}
+
+async function retire(loaded: Loaded | undefined): Promise<void> {
+  if (loaded === undefined) return;
+  endTrial(loaded);
+  await loaded.model.retire();
 }
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -131,12 +131,15 @@ async function timeRun(onnx: Uint8Array, { userFeatures, itemFeatures }: Feature
     user: new Tensor('float32', new Float32Array(userFeatures.length), [1, userFeatures.length]),
     items: new Tensor('float32', new Float32Array(itemFeatures.length), [1, itemFeatures.length]),
   };
-  await session.run(feeds);
-  const startedAt = performance.now();
-  await session.run(feeds);
-  const elapsed = performance.now() - startedAt;
+  // The quickest of several: others may be using the machine.
+  let quickest = Infinity;
+  for (let i = 0; i < 8; i++) {
+    const startedAt = performance.now();
+    await session.run(feeds);
+    quickest = Math.min(quickest, performance.now() - startedAt);
+  }
   await session.release();
-  return elapsed;
+  return quickest;
 }
 
 function zeros(names: readonly string[]): number[] {
