@@ -1,4 +1,5 @@
 import { randomFillSync, randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
@@ -14,7 +15,7 @@ import { eventRoutes } from './http/events.js';
 import { healthRoutes } from './http/health.js';
 import { itemRoutes } from './http/items.js';
 import { recommendationRoutes } from './http/recommendations.js';
-import { makeServer } from './http/server.js';
+import { makeServer, pageRoutes } from './http/server.js';
 import { userRoutes } from './http/users.js';
 import { LiveHub } from './live/hub.js';
 import { LIVE_LIMITS } from './live/limits.js';
@@ -52,8 +53,6 @@ const START_LIMITS = {
 interface DrainState {
   /** Readiness fails. */
   draining: boolean;
-  /** Replies end their connections. */
-  leaving: boolean;
 }
 
 export interface Api {
@@ -98,17 +97,14 @@ export async function startApi(config: Config, log: Logger): Promise<Api> {
   await catalogFollower.ready;
   const paths = wirePaths(config, log, { redis, keys, catalog, catalogFollower, metrics, clock });
   const app = await makeServer(config, log);
-  const state: DrainState = { draining: false, leaving: false };
+  const state: DrainState = { draining: false };
   eventRoutes(app, paths.ingestor);
   recommendationRoutes(app, paths.service);
   itemRoutes(app, catalogStore, catalog);
   userRoutes(app, paths.shoppers, catalog, clock);
   healthRoutes(app, { missing: () => missing(state, redis), facts: () => ({ items: catalog.size, model: paths.model.status.model ?? 'fallback' }) }, metrics.registry);
   await openSocket(app, config, log, { redis, keys, metrics, clock }, paths);
-  if (config.demo) await app.register(demoPage);
-  app.addHook('onSend', async (_request, reply) => {
-    if (state.leaving) void reply.header('connection', 'close');
-  });
+  await pageRoutes(app, config.demo ? [demoPage] : []);
   const watcher = new ModelWatcher(paths.model, config.modelDir);
   await watcher.start();
   const url = await app.listen({ host: config.host, port: config.port });
@@ -216,7 +212,7 @@ async function missing(state: DrainState, redis: Redis): Promise<string[]> {
 async function close(app: FastifyInstance, state: DrainState, config: Config, after: readonly (() => Promise<unknown> | void)[]): Promise<void> {
   state.draining = true;
   await pause(Math.min(START_LIMITS.leaveMs, config.drainMs / 4));
-  state.leaving = true;
+  app.server.prependListener('request', (_request: unknown, response: ServerResponse) => { response.shouldKeepAlive = false; });
   NetServer.prototype.close.call(app.server);
   await pause(Math.min(START_LIMITS.lastRequestMs, config.drainMs / 4));
   const timer = setTimeout(() => { app.server.closeAllConnections(); }, config.drainMs);

@@ -81,7 +81,7 @@ export class Catalog {
   readonly #rowByKey = new KeyIndex();
   readonly #items: (Item | undefined)[] = [];
   readonly #facts: (ItemFacts | undefined)[] = [];
-  readonly #json: string[] = [];
+  readonly #json: { readonly id: string; readonly item: string }[] = [];
   /** Category numbers of each row, root first. */
   readonly paths: number[][] = [];
   /** Tag numbers of each row. */
@@ -122,8 +122,8 @@ export class Catalog {
     return this.#items[row];
   }
 
-  /** The live item at a row as JSON, made once: replies are put together from it. */
-  json(row: number): string {
+  /** The item at a row and its id as JSON texts, made once: replies are put together from them. */
+  json(row: number): { readonly id: string; readonly item: string } {
     return this.#json[row]!;
   }
 
@@ -219,7 +219,7 @@ export class Catalog {
     for (const category of path) if (!this.paths[row]?.includes(category)) append(this.#rowsByCategory, category, row);
     if (brand !== 0 && this.brandOf(row) !== brand) append(this.#rowsByBrand, brand, row);
     this.#items[row] = item;
-    this.#json[row] = JSON.stringify(item);
+    this.#json[row] = { id: JSON.stringify(item.id), item: JSON.stringify(item) };
     this.#facts[row] = {
       categories: item.category.map((_, depth) => hash32(Catalog.pathKey(item.category, depth + 1))),
       brand: item.brand === undefined ? undefined : hash32(item.brand),

@@ -47,6 +47,8 @@ const ShopperFields = {
   events: Type.Optional(Type.Array(Type.Unknown(), { maxItems: RECOMMENDATION_LIMITS.eventsMax })),
   context: Type.Optional(ContextSchema),
   explain: Type.Optional(Type.Boolean()),
+  /** true: each entry carries the whole `item`; false (default): ids, for a storefront that has its catalog at hand. */
+  withItems: Type.Optional(Type.Boolean()),
 };
 
 export const RecommendationSchema = Type.Object({ ...ShopperFields, ...ListFields }, { additionalProperties: false });

@@ -23,7 +23,7 @@ export function requireScope(keys: ReadonlyMap<string, ReadonlySet<Scope>>): (re
   const scopesOf = keyBook(keys);
   return (request) => {
     const { scope } = request.routeOptions.config;
-    if (keys.size === 0 || scope === undefined) return Promise.resolve();
+    if (scope === undefined) return Promise.resolve();
     const allowed = scopesOf(presentedKey(request));
     if (allowed === undefined) {
       return Promise.reject(new AppError('unauthorized', 'Send a valid API key as "Authorization: Bearer <key>" or "X-Api-Key: <key>".'));

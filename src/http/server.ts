@@ -5,7 +5,7 @@ import sensible from '@fastify/sensible';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import underPressure from '@fastify/under-pressure';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify';
 import type { Logger } from 'pino';
 import type { TSchema } from 'typebox';
 import type { Config } from '../config.js';
@@ -55,7 +55,6 @@ export async function makeServer(config: Config, log: Logger): Promise<FastifyIn
     done(null, body);
   });
   await app.register(sensible);
-  await app.register(helmet, { contentSecurityPolicy: { directives: { upgradeInsecureRequests: null, connectSrc: ["'self'", 'ws:', 'wss:'] } } });
   await app.register(cors, { origin: [...config.corsOrigins] });
   if (config.requestsPerMinuteMax > 0) {
     await app.register(rateLimit, {
@@ -71,12 +70,12 @@ export async function makeServer(config: Config, log: Logger): Promise<FastifyIn
       throw new AppError('overloaded', 'The engine is behind with its work; send this again in a moment.');
     },
   });
-  app.addHook('onRequest', requireScope(config.apiKeys));
-  await documentation(app);
-  return app;
-}
-
-async function documentation(app: FastifyInstance): Promise<void> {
+  if (config.apiKeys.size > 0) app.addHook('onRequest', requireScope(config.apiKeys));
+  // Nothing of an API's JSON is ever to be taken for a page.
+  app.addHook('onRequest', (_request, reply, done) => {
+    void reply.header('x-content-type-options', 'nosniff');
+    done();
+  });
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -84,5 +83,14 @@ async function documentation(app: FastifyInstance): Promise<void> {
       components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
     },
   });
-  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
+  return app;
+}
+
+/** The routes that a browser shows, with the headers that pages need; an API reply would only carry them around. */
+export async function pageRoutes(app: FastifyInstance, pages: readonly FastifyPluginAsync[]): Promise<void> {
+  await app.register(async (scope) => {
+    await scope.register(helmet, { contentSecurityPolicy: { directives: { upgradeInsecureRequests: null, connectSrc: ["'self'", 'ws:', 'wss:'] } } });
+    await scope.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
+    for (const page of pages) await scope.register(page);
+  });
 }

@@ -195,7 +195,7 @@ export class Recommender {
       user: slot.user, items: slot.items,
       shown: ranked.map((entry) => ({
         id: this.#deps.catalog.item(pool.rows[entry.slot]!)?.id ?? '', slot: entry.slot, score: scores[entry.slot]!,
-        propensity: entry.propensity, source: SOURCES[pool.first[entry.slot]!]!,
+        propensity: entry.propensity, source: pool.first[entry.slot]!,
       })),
     });
   }

@@ -26,7 +26,7 @@ export class RecommendationService {
     const list = await this.recommender.rank(toListRequest(input, input, state, new Set()));
     const degraded = [...state.degraded, ...list.degraded];
     this.metrics.onReply(performance.now() - startedAt, degraded);
-    return `{"requestId":${JSON.stringify(list.requestId)},${this.#body(list)},"model":${JSON.stringify(list.model)}${tail(degraded, state.events)}}`;
+    return `{"requestId":${JSON.stringify(list.requestId)},${this.#body(list, input.withItems ?? false)},"model":${JSON.stringify(list.model)}${tail(degraded, state.events)}}`;
   }
 
   /** Several lists of one page, `{requestId, lists:[{scene, items…}], model, …}`: no item twice across them. */
@@ -42,7 +42,7 @@ export class RecommendationService {
     }
     const degraded = [...new Set([...state.degraded, ...lists.flatMap((list) => list.degraded)])];
     this.metrics.onReply(performance.now() - startedAt, degraded);
-    const bodies = lists.map((list) => `{"scene":"${list.scene}",${this.#body(list)}${tail(list.degraded, undefined)}}`);
+    const bodies = lists.map((list) => `{"scene":"${list.scene}",${this.#body(list, input.withItems ?? false)}${tail(list.degraded, undefined)}}`);
     const [first] = lists;
     return `{"requestId":${JSON.stringify(first?.requestId)},"lists":[${bodies.join(',')}],"model":${JSON.stringify(first?.model)}${tail(degraded, state.events)}}`;
   }
@@ -59,17 +59,18 @@ export class RecommendationService {
     return this.reader.read(shopper, input.events, this.deadlineMs / 2);
   }
 
-  #body(list: RankedList): string {
+  #body(list: RankedList, withItems: boolean): string {
+    let items = '';
+    for (let position = 0; position < list.items.length; position++) items += (position === 0 ? '' : ',') + this.#item(list.items[position]!, position, withItems);
     const explain = list.explanation === undefined ? '' : `,"explain":${JSON.stringify(list.explanation)}`;
-    return `"items":[${list.items.map((item, position) => this.#item(item, position)).join(',')}]${explain}`;
+    return `"items":[${items}]${explain}`;
   }
 
-  #item(item: RankedItem, position: number): string {
-    const explain = item.explanation === undefined ? '' : `,"explain":${JSON.stringify(item.explanation)}`;
+  #item(item: RankedItem, position: number, withItems: boolean): string {
     const json = this.catalog.json(item.row);
-    const id = JSON.stringify(this.catalog.item(item.row)?.id ?? '');
-    // A score needs six digits at most; more would only make the reply longer.
-    return `{"id":${id},"score":${Number(item.score.toPrecision(6))},"position":${position},"source":"${item.source}","item":${json}${explain}}`;
+    const explain = item.explanation === undefined ? '' : `,"explain":${JSON.stringify(item.explanation)}`;
+    // Four decimals of a score are enough to compare; more would only make the reply longer.
+    return `{"id":${json.id},"score":${Math.round(item.score * 1e4) / 1e4},"position":${position},"source":"${item.source}"${withItems ? `,"item":${json.item}` : ''}${explain}}`;
   }
 }
 

@@ -36,7 +36,9 @@ export function byScore(scores: Float32Array, count: number): number[] {
     keys[slot] = (0xffff_ffff - ascending) * POOL_MAX + slot;
   }
   keys.sort();
-  return Array.from(keys, (key) => key % POOL_MAX);
+  const order: number[] = [];
+  for (let i = 0; i < count; i++) order.push(keys[i]! % POOL_MAX);
+  return order;
 }
 
 /**
@@ -45,35 +47,27 @@ export function byScore(scores: Float32Array, count: number): number[] {
  * their places at the top.
  */
 export function diversify(catalog: Catalog, pool: CandidatePool, scores: Float32Array, limit: number): RankedSlot[] {
-  const order = byScore(scores, pool.count).slice(0, limit * RERANK.depth);
-  const unit = deviation(scores, order);
   // Pins were put into the pool before anything else, in their order.
-  const list: number[] = [];
-  while (list.length < Math.min(limit, pool.count) && pool.first[list.length] === SOURCE_INDEX.pinned) list.push(list.length);
-  const left = order.filter((slot) => slot >= list.length);
-  const leaves = new Map<number, number>();
-  const brands = new Map<number, number>();
-  while (list.length < limit && left.length > 0) {
+  const list: RankedSlot[] = [];
+  while (list.length < Math.min(limit, pool.count) && pool.first[list.length] === SOURCE_INDEX.pinned) list.push({ slot: list.length, propensity: 1 });
+  const pins = list.length;
+  const order = byScore(scores, pool.count).slice(0, limit * RERANK.depth).filter((slot) => slot >= pins);
+  const unit = deviation(scores, order);
+  const leaves = order.map((slot) => catalog.leafOf(pool.rows[slot]!));
+  const brands = order.map((slot) => catalog.brandOf(pool.rows[slot]!));
+  /** Scores less the costs so far; −∞ once taken. */
+  const values = order.map((slot) => scores[slot]!);
+  for (let taken = 0; taken < order.length && list.length < limit; taken++) {
     let best = 0;
-    let bestValue = -Infinity;
-    for (let i = 0; i < left.length; i++) {
-      const score = scores[left[i]!]!;
-      if (score <= bestValue) break; // sorted, and costs are never negative: nothing behind can win
-      const row = pool.rows[left[i]!]!;
-      const cost = RERANK.sameLeaf * (leaves.get(catalog.leafOf(row)) ?? 0) + RERANK.sameBrand * (brands.get(catalog.brandOf(row)) ?? 0);
-      const value = score - cost * unit;
-      if (value > bestValue) {
-        best = i;
-        bestValue = value;
-      }
+    for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
+    list.push({ slot: order[best]!, propensity: 1 });
+    values[best] = -Infinity;
+    for (let i = 0; i < values.length; i++) {
+      if (leaves[i] === leaves[best]) values[i]! -= RERANK.sameLeaf * unit;
+      if (brands[i] === brands[best] && brands[i] !== 0) values[i]! -= RERANK.sameBrand * unit;
     }
-    const [slot] = left.splice(best, 1);
-    list.push(slot!);
-    const row = pool.rows[slot!]!;
-    leaves.set(catalog.leafOf(row), (leaves.get(catalog.leafOf(row)) ?? 0) + 1);
-    if (catalog.brandOf(row) !== 0) brands.set(catalog.brandOf(row), (brands.get(catalog.brandOf(row)) ?? 0) + 1);
   }
-  return list.map((slot) => ({ slot, propensity: 1 }));
+  return list;
 }
 
 /**

@@ -26,13 +26,24 @@ export interface Impression {
   /** Feature rows of all candidates, by slot; read before `add` returns. */
   readonly items: Float32Array;
   /** In order of position. */
-  readonly shown: readonly { id: string; slot: number; score: number; propensity: number; source: string }[];
+  readonly shown: readonly ShownItem[];
+}
+
+export interface ShownItem {
+  readonly id: string;
+  /** Row of `items` that holds its features. */
+  readonly slot: number;
+  readonly score: number;
+  readonly propensity: number;
+  /** Index into `SOURCES` of the source that proposed it first. */
+  readonly source: number;
 }
 
 interface Entry { readonly stream: string; readonly json: string; readonly vectors: Buffer }
 
 /**
- * Writes impressions behind the replies: the exact vectors go along as raw float32 (shopper, then each shown item).
+ * Writes impressions behind the replies. The numbers go along as raw float32, exactly as they were used and ten times
+ * cheaper than as text: the shopper's features, then for each shown item its score, propensity and features.
  * Losing some under pressure costs training data, never a reply.
  */
 export class ImpressionLog {
@@ -64,11 +75,24 @@ export class ImpressionLog {
   }
 }
 
-function toEntry({ user, items, shown, shopper, ...rest }: Impression, keys: Keys): Entry {
+/** Floats of one shown item: score, propensity, features. */
+export const SHOWN_FLOATS = 2 + ITEM_FEATURES.length;
+
+function toEntry({ requestId, shopper, scene, model, at, user, items, shown }: Impression, keys: Keys): Entry {
   const width = ITEM_FEATURES.length;
-  const floats = new Float32Array(USER_FEATURES.length + shown.length * width);
+  const floats = new Float32Array(USER_FEATURES.length + shown.length * SHOWN_FLOATS);
   floats.set(user.subarray(0, USER_FEATURES.length));
-  shown.forEach(({ slot }, i) => floats.set(items.subarray(slot * width, (slot + 1) * width), USER_FEATURES.length + i * width));
-  const json = JSON.stringify({ ...rest, shopper, items: shown.map(({ id, score, propensity, source }) => [id, score, propensity, source]) });
+  const ids: string[] = [];
+  const sources: number[] = [];
+  let to = USER_FEATURES.length;
+  for (const { id, slot, score, propensity, source } of shown) {
+    ids.push(id);
+    sources.push(source);
+    floats[to] = score;
+    floats[to + 1] = propensity;
+    for (let i = 0, from = slot * width; i < width; i++) floats[to + 2 + i] = items[from + i]!;
+    to += SHOWN_FLOATS;
+  }
+  const json = JSON.stringify({ requestId, shopper, scene, model, at, items: ids, sources });
   return { stream: keys.impressionsOf(shopper), json, vectors: Buffer.from(floats.buffer) };
 }

@@ -123,7 +123,7 @@ await t.test('recommendations: full for a stranger, exact for search, filtered, 
   t.same(listOf(stranger).map((entry) => entry.position), Array.from({ length: 20 }, (_, i) => i));
   const search = await post('/v1/recommendations', { userId: 'ann', scene: 'search', itemIds: ['sku-5', 'sku-9', 'not-there', 'sku-30'] });
   t.same(new Set(listOf(search).map((entry) => entry.id)), new Set(['sku-5', 'sku-9', 'sku-30']));
-  const filtered = await post('/v1/recommendations', { userId: 'ann', scene: 'home', limit: 50, filter: { category: ['root-1'], priceMin: 20, priceMax: 60, brand: ['brand-0', 'brand-1'] } });
+  const filtered = await post('/v1/recommendations', { userId: 'ann', scene: 'home', limit: 50, withItems: true, filter: { category: ['root-1'], priceMin: 20, priceMax: 60, brand: ['brand-0', 'brand-1'] } });
   t.ok(listOf(filtered).length > 0);
   for (const { item: one } of listOf(filtered)) t.ok((one['category'] as string[])[0] === 'root-1' && (one['price'] as number) >= 20 && (one['price'] as number) <= 60);
   const folded = await post('/v1/recommendations', {

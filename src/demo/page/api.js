@@ -33,7 +33,7 @@ export function createApi(onCall) {
 
   const user = (id, what) => `/v1/users/${encodeURIComponent(id)}/${what}?kind=anonymous`;
   return {
-    recommend: (request) => call('recommend', '/v1/recommendations', request),
+    recommend: (request) => call('recommend', '/v1/recommendations', { ...request, withItems: true }),
     items: (limit, cursor) => call('items', `/v1/items?limit=${limit}${cursor === undefined ? '' : `&cursor=${encodeURIComponent(cursor)}`}`),
     item: (id) => call('item', `/v1/items/${encodeURIComponent(id)}`),
     portrait: (id) => call('portrait', user(id, 'portrait')),
