@@ -30,7 +30,7 @@ async function openAndClose(page: Page, place: number): Promise<void> {
 }
 
 void t.test('the page at /', { skip: skipWithoutChromium() }, async (t) => {
-  const engine = await startEngine({ env: { DEMO: '1', CART_ABANDONED_AFTER_S: String(CART_ABANDONED_AFTER_S) } });
+  const engine = await startEngine({ role: 'both', env: { DEMO: '1', CART_ABANDONED_AFTER_S: String(CART_ABANDONED_AFTER_S) } });
   t.teardown(() => engine.stop());
   const browser = await launchChromium();
   t.teardown(() => browser.close());
