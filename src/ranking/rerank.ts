@@ -53,22 +53,56 @@ export function diversify(catalog: Catalog, pool: CandidatePool, scores: Float32
   const pins = list.length;
   const order = byScore(scores, pool.count).slice(0, limit * RERANK.depth).filter((slot) => slot >= pins);
   const unit = deviation(scores, order);
-  const leaves = order.map((slot) => catalog.leafOf(pool.rows[slot]!));
-  const brands = order.map((slot) => catalog.brandOf(pool.rows[slot]!));
-  /** Scores less the costs so far; −∞ once taken. */
-  const values = order.map((slot) => scores[slot]!);
-  for (let taken = 0; taken < order.length && list.length < limit; taken++) {
-    let best = 0;
-    for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
-    list.push({ slot: order[best]!, propensity: 1 });
-    values[best] = -Infinity;
-    for (let i = 0; i < values.length; i++) {
-      if (leaves[i] === leaves[best]) values[i]! -= RERANK.sameLeaf * unit;
-      if (brands[i] === brands[best] && brands[i] !== 0) values[i]! -= RERANK.sameBrand * unit;
+  counts.reserve(catalog);
+  for (let first = 0; list.length < limit && first < order.length;) {
+    let best = -1;
+    let bestValue = -Infinity;
+    for (let i = first; i < order.length; i++) {
+      const slot = order[i]!;
+      if (slot === TAKEN) continue;
+      // Sorted, and a cost is never negative: nothing behind can win.
+      if (scores[slot]! <= bestValue) break;
+      const value = scores[slot]! - unit * counts.cost(catalog, pool.rows[slot]!);
+      if (value > bestValue) {
+        best = i;
+        bestValue = value;
+      }
     }
+    const slot = order[best]!;
+    list.push({ slot, propensity: 1 });
+    counts.change(catalog, pool.rows[slot]!, 1);
+    order[best] = TAKEN;
+    while (order[first] === TAKEN) first++;
   }
+  for (let i = pins; i < list.length; i++) counts.change(catalog, pool.rows[list[i]!.slot]!, -1);
   return list;
 }
+
+const TAKEN = -1;
+
+/** How often each leaf category and brand is in the list so far, by their numbers; zero between lists. */
+class NameCounts {
+  #leaves = new Uint8Array(0);
+  #brands = new Uint8Array(0);
+
+  reserve(catalog: Catalog): void {
+    if (this.#leaves.length < catalog.categories.size) this.#leaves = new Uint8Array(catalog.categories.size * 2);
+    if (this.#brands.length < catalog.brands.size) this.#brands = new Uint8Array(catalog.brands.size * 2);
+  }
+
+  /** In standard deviations of the scores. */
+  cost(catalog: Catalog, row: number): number {
+    return RERANK.sameLeaf * this.#leaves[catalog.leafOf(row)]! + RERANK.sameBrand * this.#brands[catalog.brandOf(row)]!;
+  }
+
+  change(catalog: Catalog, row: number, by: 1 | -1): void {
+    this.#leaves[catalog.leafOf(row)]! += by;
+    const brand = catalog.brandOf(row);
+    if (brand !== 0) this.#brands[brand]! += by;
+  }
+}
+
+const counts = new NameCounts();
 
 /**
  * In a tenth of the lists one place of the lower half goes to a candidate drawn uniformly from those left over, so that
