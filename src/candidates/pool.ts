@@ -8,36 +8,37 @@ export const SOURCE_INDEX = Object.fromEntries(SOURCES.map((source, index) => [s
 /** Candidates one request may hold; also the rows of a scoring buffer. */
 export const POOL_MAX = 512;
 
-const REJECTED = 0xffff;
+const REJECTED = 0x3ff;
+/** A mark is a stamp and a slot in one word: 22 and 10 bits. */
+const SLOT_BITS = 10;
+const STAMP_MAX = 2 ** 22 - 1;
 
 /** Which rows the request under way has met, over the whole catalog; shared, because generation never waits. */
 export class RowMarks {
-  #stamps = new Uint32Array(1024);
-  #slots = new Uint16Array(1024);
+  #marks = new Uint32Array(1024);
   #stamp = 0;
 
   /** Forgets all marks, in constant time: a row counts as met only when its stamp is the newest. */
   reset(rows: number): void {
-    if (this.#stamps.length < rows) {
-      this.#stamps = new Uint32Array(rows * 2);
-      this.#slots = new Uint16Array(rows * 2);
+    if (this.#marks.length < rows) {
+      this.#marks = new Uint32Array(rows * 2);
       this.#stamp = 0;
     }
-    this.#stamp = (this.#stamp + 1) >>> 0;
-    if (this.#stamp === 0) {
-      this.#stamps.fill(0);
-      this.#stamp = 1;
+    if (this.#stamp === STAMP_MAX) {
+      this.#marks.fill(0);
+      this.#stamp = 0;
     }
+    this.#stamp += 1;
   }
 
   /** @returns the slot of a row, REJECTED, or −1 when it was not met */
   get(row: number): number {
-    return this.#stamps[row] === this.#stamp ? this.#slots[row]! : -1;
+    const mark = this.#marks[row]!;
+    return mark >>> SLOT_BITS === this.#stamp ? mark & REJECTED : -1;
   }
 
   set(row: number, slot: number): void {
-    this.#stamps[row] = this.#stamp;
-    this.#slots[row] = slot;
+    this.#marks[row] = (this.#stamp << SLOT_BITS) | slot;
   }
 }
 

@@ -34,7 +34,8 @@ export function emptyStatisticsData(): StatisticsData {
 
 /** Statistics bound to this process's catalog rows; replaced whole when new data arrives. */
 export class Statistics {
-  readonly #popularity: Float32Array;
+  /** Popularity and trend of each row, side by side: ranking reads both. */
+  readonly #scores: Float32Array;
   readonly #data: StatisticsData;
   readonly #indexOfRow: Int32Array;
   readonly #rowOfIndex: Int32Array;
@@ -43,12 +44,12 @@ export class Statistics {
   readonly #topByCategory: number[][] = [];
   readonly #topByBrand: number[][] = [];
   #trending = new Map<string, Int32Array>();
-  #trendingScore = new Float32Array(0);
+  #trendingRows: number[] = [];
 
   /** @param bindNow false: the caller binds the items, in slices */
   constructor(data: StatisticsData, catalog: Catalog, bindNow = true) {
     this.#data = data;
-    this.#popularity = new Float32Array(catalog.rows);
+    this.#scores = new Float32Array(catalog.rows * 2);
     this.#indexOfRow = new Int32Array(catalog.rows).fill(-1);
     this.#rowOfIndex = new Int32Array(data.keys.length).fill(-1);
     this.#order = new Int32Array(data.keys.length);
@@ -75,10 +76,10 @@ export class Statistics {
     for (let i = from; i < to; i++) {
       const row = catalog.rowOfKey(keys[i]!);
       // An item that came while this is being built waits for the next time.
-      if (row < 0 || row >= this.#popularity.length) continue;
+      if (row < 0 || row >= this.#indexOfRow.length) continue;
       this.#rowOfIndex[i] = row;
       this.#order[this.#known++] = row;
-      this.#popularity[row] = popularity[i]!;
+      this.#scores[row * 2] = popularity[i]!;
       this.#indexOfRow[row] = i;
       for (const category of catalog.paths[row] ?? []) push(this.#topByCategory, category, row);
       const brand = catalog.brandOf(row);
@@ -88,12 +89,12 @@ export class Statistics {
 
   /** log(1 + decayed interactions), 0 for an item never met. */
   popularity(row: number): number {
-    return this.#popularity[row] ?? 0;
+    return this.#scores[row * 2] ?? 0;
   }
 
   /** How much an item trends now, 0 … 1. */
   trendingScore(row: number): number {
-    return this.#trendingScore[row] ?? 0;
+    return this.#scores[row * 2 + 1] ?? 0;
   }
 
   /** Calls back with up to `limit` neighbours of a row, strongest first. */
@@ -124,7 +125,8 @@ export class Statistics {
 
   setTrending(data: TrendingData, catalog: Catalog): void {
     const lists = new Map<string, Int32Array>();
-    const scores = new Float32Array(catalog.rows);
+    for (const row of this.#trendingRows) this.#scores[row * 2 + 1] = 0;
+    this.#trendingRows = [];
     for (const [scope, entries] of Object.entries(data)) {
       const rows: number[] = [];
       const top = entries[0]?.[1] ?? 1;
@@ -132,12 +134,13 @@ export class Statistics {
         const row = catalog.rowOfKey(key);
         if (row < 0) continue;
         rows.push(row);
-        if (scope === 'all') scores[row] = score / top;
+        if (scope !== 'all') continue;
+        this.#scores[row * 2 + 1] = score / top;
+        this.#trendingRows.push(row);
       }
       lists.set(scope, Int32Array.from(rows));
     }
     this.#trending = lists;
-    this.#trendingScore = scores;
   }
 }
 

@@ -55,7 +55,7 @@ export async function makeServer(config: Config, log: Logger): Promise<FastifyIn
     done(null, body);
   });
   await app.register(sensible);
-  await app.register(cors, { origin: [...config.corsOrigins] });
+  if (config.corsOrigins.length > 0) await app.register(cors, { origin: [...config.corsOrigins] });
   if (config.requestsPerMinuteMax > 0) {
     await app.register(rateLimit, {
       max: config.requestsPerMinuteMax, timeWindow: '1 minute', allowList: (request) => request.url.startsWith('/health/'),

@@ -29,19 +29,15 @@ const TOUCH_MEMORY_MS = 2 * DAY_MS;
  * candidate costs a few loads; the arrays are cleared again by the same keys.
  */
 export class FeatureWriter {
-  #leafShort = new Float32Array(0);
-  #leafLong = new Float32Array(0);
-  #brandShort = new Float32Array(0);
-  #brandLong = new Float32Array(0);
-  #tagShort = new Float32Array(0);
-  #tagLong = new Float32Array(0);
+  readonly #categories = new SpreadAffinities();
+  readonly #brands = new SpreadAffinities();
+  readonly #tags = new SpreadAffinities();
   /** Index into `profile.touches` plus one. */
   #touchOf = new Uint8Array(0);
   readonly #touchedRows = new Int32Array(PROFILE_LIMITS.touches);
 
   /** @param out at least `pool.count × ITEM_FEATURES.length` floats, row-major */
   write(out: Float32Array, pool: CandidatePool, request: CandidateRequest): void {
-    this.#reserve(request);
     this.#spread(request, affinityDecay(request.profile, request.now));
     this.#writeItems(out, pool, request);
     this.#writeTastes(out, pool, request);
@@ -64,7 +60,7 @@ export class FeatureWriter {
       const level = catalog.priceLevel(row);
       out[at] = statistics.popularity(row);
       out[at + 1] = statistics.trendingScore(row);
-      out[at + 2] = Math.log1p(ageDays);
+      out[at + 2] = Math.log(1 + ageDays);
       out[at + 3] = ageDays < FRESH_DAYS ? 1 : 0;
       out[at + 4] = recordFloats[record + RECORD.logPrice]!;
       out[at + 5] = level < 0 ? 0 : shares[level]!;
@@ -78,28 +74,25 @@ export class FeatureWriter {
   #writeTastes(out: Float32Array, pool: CandidatePool, { catalog }: CandidateRequest): void {
     const { rows } = pool;
     const { records } = catalog;
-    const leafShort = this.#leafShort;
-    const leafLong = this.#leafLong;
-    const brandShort = this.#brandShort;
-    const brandLong = this.#brandLong;
-    const tagShort = this.#tagShort;
-    const tagLong = this.#tagLong;
+    const { values: ofCategory } = this.#categories;
+    const { values: ofBrand } = this.#brands;
+    const { values: ofTag } = this.#tags;
     for (let slot = 0, at = 0; slot < pool.count; slot++, at += WIDTH) {
       const record = rows[slot]! * RECORD.width;
-      const leaf = records[record + RECORD.leaf]!;
-      const root = records[record + RECORD.root]!;
-      const brand = records[record + RECORD.brand]!;
-      out[at + 6] = leafShort[leaf]!;
-      out[at + 7] = leafLong[leaf]!;
-      out[at + 8] = leafShort[root]!;
-      out[at + 9] = leafLong[root]!;
-      out[at + 10] = brandShort[brand]!;
-      out[at + 11] = brandLong[brand]!;
+      const leaf = records[record + RECORD.leaf]! * 2;
+      const root = records[record + RECORD.root]! * 2;
+      const brand = records[record + RECORD.brand]! * 2;
+      out[at + 6] = ofCategory[leaf]!;
+      out[at + 7] = ofCategory[leaf + 1]!;
+      out[at + 8] = ofCategory[root]!;
+      out[at + 9] = ofCategory[root + 1]!;
+      out[at + 10] = ofBrand[brand]!;
+      out[at + 11] = ofBrand[brand + 1]!;
       let short = 0;
       let long = 0;
       for (let i = record + RECORD.tags; i < record + RECORD.tags + RECORD.tagsMax && records[i] !== 0; i++) {
-        short += tagShort[records[i]!]!;
-        long += tagLong[records[i]!]!;
+        short += ofTag[records[i]! * 2]!;
+        long += ofTag[records[i]! * 2 + 1]!;
       }
       out[at + 12] = short;
       out[at + 13] = long;
@@ -128,9 +121,10 @@ export class FeatureWriter {
   }
 
   #spread({ catalog, profile }: CandidateRequest, decay: { short: number; long: number }): void {
-    spreadTable(profile.categories, catalog.categories, decay, this.#leafShort, this.#leafLong);
-    spreadTable(profile.brands, catalog.brands, decay, this.#brandShort, this.#brandLong);
-    spreadTable(profile.tags, catalog.tags, decay, this.#tagShort, this.#tagLong);
+    this.#categories.spread(profile.categories, catalog.categories, decay);
+    this.#brands.spread(profile.brands, catalog.brands, decay);
+    this.#tags.spread(profile.tags, catalog.tags, decay);
+    if (this.#touchOf.length < catalog.rows) this.#touchOf = new Uint8Array(catalog.rows * 2);
     const { touches } = profile;
     for (let index = 0; index < touches.length; index++) {
       const row = catalog.rowOfKey(touches[index]!.item);
@@ -139,53 +133,42 @@ export class FeatureWriter {
     }
   }
 
-  #clear({ catalog, profile }: CandidateRequest): void {
-    clearTable(profile.categories, catalog.categories, this.#leafShort, this.#leafLong);
-    clearTable(profile.brands, catalog.brands, this.#brandShort, this.#brandLong);
-    clearTable(profile.tags, catalog.tags, this.#tagShort, this.#tagLong);
+  #clear({ profile }: CandidateRequest): void {
+    this.#categories.clear();
+    this.#brands.clear();
+    this.#tags.clear();
     for (let index = 0; index < profile.touches.length; index++) {
       const row = this.#touchedRows[index]!;
       if (row >= 0) this.#touchOf[row] = 0;
     }
   }
-
-  #reserve({ catalog }: CandidateRequest): void {
-    [this.#leafShort, this.#leafLong] = reserved(this.#leafShort, this.#leafLong, catalog.categories.size);
-    [this.#brandShort, this.#brandLong] = reserved(this.#brandShort, this.#brandLong, catalog.brands.size);
-    [this.#tagShort, this.#tagLong] = reserved(this.#tagShort, this.#tagLong, catalog.tags.size);
-    if (this.#touchOf.length < catalog.rows) this.#touchOf = new Uint8Array(catalog.rows * 2);
-  }
 }
 
-interface Numbered { ofHash(hash: number): number }
+/** One shopper's affinities by name number, for as long as one request takes. */
+class SpreadAffinities {
+  /** Short and long affinity of each name number, side by side; 0 for all others. */
+  values = new Float32Array(0);
+  readonly #numbers: number[] = [];
 
-function spreadTable(
-  table: Affinities, names: Numbered, decay: { short: number; long: number }, short: Float32Array, long: Float32Array,
-): void {
-  for (let i = 0; i < table.keys.length; i++) {
-    const number = names.ofHash(table.keys[i]!);
-    if (number === 0) continue;
-    short[number] = squash(table.short[i]! * decay.short);
-    long[number] = squash(table.long[i]! * decay.long);
+  spread(table: Affinities, names: { readonly size: number; ofHash(hash: number): number }, decay: { short: number; long: number }): void {
+    if (this.values.length < names.size * 2) this.values = new Float32Array(names.size * 4);
+    for (let i = 0; i < table.keys.length; i++) {
+      const number = names.ofHash(table.keys[i]!);
+      if (number === 0) continue;
+      this.values[number * 2] = squash(table.short[i]! * decay.short);
+      this.values[number * 2 + 1] = squash(table.long[i]! * decay.long);
+      this.#numbers.push(number);
+    }
   }
-}
 
-function clearTable(table: Affinities, names: Numbered, short: Float32Array, long: Float32Array): void {
-  for (const key of table.keys) {
-    const number = names.ofHash(key);
-    short[number] = 0;
-    long[number] = 0;
+  clear(): void {
+    for (const number of this.#numbers) this.values.fill(0, number * 2, number * 2 + 2);
+    this.#numbers.length = 0;
   }
 }
 
 /** Symmetric log: keeps the sign, tames the tail. */
 const squash = (value: number): number => (value < 0 ? -Math.log1p(-value) : Math.log1p(value));
-
-type Floats = Float32Array<ArrayBuffer>;
-
-function reserved(short: Floats, long: Floats, size: number): [Floats, Floats] {
-  return short.length >= size ? [short, long] : [new Float32Array(size * 2), new Float32Array(size * 2)];
-}
 
 /** Share of the shopper's interest at each price level; even when nothing is known. */
 function priceShares(profile: Profile): number[] {
