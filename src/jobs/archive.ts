@@ -52,8 +52,8 @@ export class ImpressionArchiver implements StreamHandler<ImpressionEntry> {
   constructor(private readonly writer: ArchiveWriter) {}
 
   async handle(entries: readonly ImpressionEntry[]): Promise<void> {
-    await this.writer.append('impressions', entries.toSorted(byEntry)
-      .map(({ id, json, vectors }) => `{"entry":"${id}","impression":${json},"vectors":"${vectors.toString('base64')}"}`));
+    await this.writer.append('impressions', entries.toSorted(byEntry).flatMap(({ id, impressions }) => impressions
+      .map(({ json, vectors }) => `{"entry":"${id}","impression":${json},"vectors":"${vectors.toString('base64')}"}`)));
   }
 }
 

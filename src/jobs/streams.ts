@@ -14,9 +14,8 @@ export interface EventEntry {
 export interface ImpressionEntry {
   readonly partition: number;
   readonly id: string;
-  readonly json: string;
-  /** float32: the shopper's features, then each shown item's. */
-  readonly vectors: Buffer;
+  /** JSON, and float32 as `ImpressionLog` lays them out. */
+  readonly impressions: readonly { readonly json: string; readonly vectors: Buffer }[];
 }
 
 /** What hangs behind the streams: a consumer group of its own. */
@@ -50,9 +49,13 @@ export function parseEvent(partition: number, id: string, fields: Fields): Event
 }
 
 export function parseImpression(partition: number, id: string, fields: Fields): ImpressionEntry | undefined {
-  const json = field(fields, 'i')?.toString();
-  const vectors = field(fields, 'v');
-  return json === undefined || vectors === undefined ? undefined : { partition, id, json, vectors };
+  const lines = field(fields, 'i')?.toString().split('\n') ?? [];
+  const counts = field(fields, 'n')?.toString().split(',').map(Number) ?? [];
+  const floats = field(fields, 'v');
+  if (floats === undefined || lines.length !== counts.length) return undefined;
+  let at = 0;
+  const impressions = lines.map((json, i) => ({ json, vectors: floats.subarray(at, at += counts[i]! * 4) }));
+  return at === floats.length ? { partition, id, impressions } : undefined;
 }
 
 function field(fields: Fields, name: string): Buffer | undefined {

@@ -1,16 +1,16 @@
 import type { Redis } from 'ioredis';
 import { USER_FEATURES } from '../profile/vector.js';
-import type { Keys } from './keys.js';
+import { PARTITIONS, type Keys } from './keys.js';
 import { ITEM_FEATURES } from '../ranking/features.js';
 
 export const IMPRESSION_LIMITS = {
-  /** Impressions waiting to be written; beyond that the newest are dropped and counted. */
-  pendingMax: 2000,
-  /** Written together, or after this time, ms. */
+  /** Impressions written together, at most, or after this time, ms. */
   flushAt: 64,
   flushMs: 25,
-  /** Entries a partition's stream keeps when nobody archives it (about). */
-  streamMax: 20_000,
+  /** Writes under way; beyond that impressions are dropped and counted. */
+  writesMax: 16,
+  /** Entries (of up to `flushAt` impressions) a partition's stream keeps when nobody archives it, about. */
+  streamMax: 500,
 } as const;
 
 /** What was shown and why: what training reads. */
@@ -39,60 +39,82 @@ export interface ShownItem {
   readonly source: number;
 }
 
-interface Entry { readonly stream: string; readonly json: string; readonly vectors: Buffer }
+/** Floats of one shown item: score, propensity, features. */
+export const SHOWN_FLOATS = 2 + ITEM_FEATURES.length;
+/** Floats kept for one write: 64 lists of twenty items take two thirds of it. */
+const STAGED_FLOATS = 64 * 1024;
 
 /**
- * Writes impressions behind the replies. The numbers go along as raw float32, exactly as they were used and ten times
- * cheaper than as text: the shopper's features, then for each shown item its score, propensity and features.
+ * Writes impressions behind the replies, many in one stream entry, to one partition after another. The numbers go along as
+ * raw float32, exactly as they were used and ten times cheaper than as text. Fields of an entry: `i`, a line of JSON per
+ * impression; `n`, their float counts, comma-separated; `v`, the floats: of each impression the shopper's features, then
+ * for each shown item its score, propensity and features.
  * Losing some under pressure costs training data, never a reply.
  */
 export class ImpressionLog {
-  #pending: Entry[] = [];
+  readonly #staged = new Float32Array(STAGED_FLOATS);
+  #floats = 0;
+  #lines: string[] = [];
+  #counts: number[] = [];
+  #partition = 0;
+  #writes = 0;
   #timer: NodeJS.Timeout | undefined;
   dropped = 0;
 
   constructor(private readonly redis: Redis, private readonly keys: Keys) {}
 
   add(impression: Impression): void {
-    if (this.#pending.length >= IMPRESSION_LIMITS.pendingMax) {
-      this.dropped += 1;
-      return;
-    }
-    this.#pending.push(toEntry(impression, this.keys));
-    if (this.#pending.length >= IMPRESSION_LIMITS.flushAt) void this.flush();
+    const floats = USER_FEATURES.length + impression.shown.length * SHOWN_FLOATS;
+    if (this.#floats + floats > STAGED_FLOATS) void this.flush();
+    stage(this.#staged, this.#floats, impression);
+    this.#floats += floats;
+    this.#counts.push(floats);
+    this.#lines.push(toLine(impression));
+    if (this.#lines.length >= IMPRESSION_LIMITS.flushAt) void this.flush();
     else this.#timer ??= setTimeout(() => void this.flush(), IMPRESSION_LIMITS.flushMs);
   }
 
-  /** Writes what waits. Never rejects: an impression that Redis does not take is counted as dropped. */
+  /** Writes what waits. Never rejects: impressions that Redis does not take are counted as dropped. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const entries = this.#pending;
-    this.#pending = [];
-    await Promise.all(entries.map(({ stream, json, vectors }) =>
-      this.redis.xadd(stream, 'MAXLEN', '~', IMPRESSION_LIMITS.streamMax, '*', 'i', json, 'v', vectors)
-        .catch(() => { this.dropped += 1; })));
+    const lines = this.#lines;
+    if (lines.length === 0) return;
+    const vectors = Buffer.from(this.#staged.slice(0, this.#floats).buffer);
+    const counts = this.#counts.join(',');
+    this.#lines = [];
+    this.#counts = [];
+    this.#floats = 0;
+    if (this.#writes >= IMPRESSION_LIMITS.writesMax) {
+      this.dropped += lines.length;
+      return;
+    }
+    this.#writes += 1;
+    this.#partition = (this.#partition + 1) % PARTITIONS;
+    const stream = this.keys.impressions(this.#partition);
+    try {
+      await this.redis.xadd(stream, 'MAXLEN', '~', IMPRESSION_LIMITS.streamMax, '*', 'i', lines.join('\n'), 'n', counts, 'v', vectors);
+    } catch {
+      this.dropped += lines.length;
+    } finally {
+      this.#writes -= 1;
+    }
   }
 }
 
-/** Floats of one shown item: score, propensity, features. */
-export const SHOWN_FLOATS = 2 + ITEM_FEATURES.length;
-
-function toEntry({ requestId, shopper, scene, model, at, user, items, shown }: Impression, keys: Keys): Entry {
+/** Copies an impression's numbers to `out` from `to` on. */
+function stage(out: Float32Array, to: number, { user, items, shown }: Impression): void {
   const width = ITEM_FEATURES.length;
-  const floats = new Float32Array(USER_FEATURES.length + shown.length * SHOWN_FLOATS);
-  floats.set(user.subarray(0, USER_FEATURES.length));
-  const ids: string[] = [];
-  const sources: number[] = [];
-  let to = USER_FEATURES.length;
-  for (const { id, slot, score, propensity, source } of shown) {
-    ids.push(id);
-    sources.push(source);
-    floats[to] = score;
-    floats[to + 1] = propensity;
-    for (let i = 0, from = slot * width; i < width; i++) floats[to + 2 + i] = items[from + i]!;
-    to += SHOWN_FLOATS;
+  for (let i = 0; i < USER_FEATURES.length; i++) out[to + i] = user[i]!;
+  let at = to + USER_FEATURES.length;
+  for (const { slot, score, propensity } of shown) {
+    out[at] = score;
+    out[at + 1] = propensity;
+    for (let i = 0, from = slot * width; i < width; i++) out[at + 2 + i] = items[from + i]!;
+    at += SHOWN_FLOATS;
   }
-  const json = JSON.stringify({ requestId, shopper, scene, model, at, items: ids, sources });
-  return { stream: keys.impressionsOf(shopper), json, vectors: Buffer.from(floats.buffer) };
+}
+
+function toLine({ requestId, shopper, scene, model, at, shown }: Impression): string {
+  return JSON.stringify({ requestId, shopper, scene, model, at, items: shown.map((item) => item.id), sources: shown.map((item) => item.source) });
 }

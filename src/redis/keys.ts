@@ -36,9 +36,8 @@ export function makeKeys(prefix: string) {
     /** ShopperEvents and shopper records (alias, erase) in order; field `e`, JSON. */
     events: (index: number) => `${partition(index)}:events`,
     eventsOf: (shopper: string) => `${ofShopper(shopper)}:events`,
-    /** What was shown, with the vectors it was ranked by; field `i`, JSON. */
+    /** What was shown, with the vectors it was ranked by: see `ImpressionLog`. */
     impressions: (index: number) => `${partition(index)}:impressions`,
-    impressionsOf: (shopper: string) => `${ofShopper(shopper)}:impressions`,
     /** A one-time mark of a shopper (an offer sent, a job done): set with NX and a time to live. */
     once: (shopper: string, what: string) => `${ofShopper(shopper)}:once:${what}:${shopper}`,
     items: `${prefix}{catalog}:items`,
