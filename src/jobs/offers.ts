@@ -52,11 +52,14 @@ export function offerJobs(options: OfferJobsOptions): OfferJobs {
     processors: {
       [CART_ABANDONMENT]: async (data) => {
         const job = data as CartAbandonmentJob;
-        options.onCart?.(job, await carts.run(job));
+        // On its own line: an argument of a call that is left out would not be evaluated, and nothing sent.
+        const outcome = await carts.run(job);
+        options.onCart?.(job, outcome);
       },
       [PRICE_DROP]: async (data) => {
         const job = data as PriceDropJob;
-        options.onPriceDrop?.(job, await drops.run(job));
+        const sent = await drops.run(job);
+        options.onPriceDrop?.(job, sent);
       },
     },
   };
