@@ -127,7 +127,7 @@ await t.test('a stall opens the circuit: those behind it fall back at once, and 
     longestPause = Math.max(longestPause, Date.now() - last);
   }
   t.equal(holder.status.circuit, 'open', 'still stalling');
-  t.ok(longestPause < 300, `the event loop went on: longest pause ${longestPause} ms`);
+  t.ok(longestPause < 600, `the event loop went on: longest pause ${longestPause} ms`);
 
   while ((holder.status.circuit as string) !== 'closed') {
     await codeOf(scoreOnce(holder));
@@ -190,7 +190,7 @@ await t.test('a folder is watched: what is put there goes into service, what is 
   const watcher = new ModelWatcher(holder, folder, 50);
   t.match(await watcher.start(), { refused: { code: 'model_refused' } }, 'nothing there yet');
   const until = async (done: () => boolean): Promise<void> => {
-    for (const giveUpAt = Date.now() + 10_000; !done();) {
+    for (const giveUpAt = Date.now() + 20_000; !done();) {
       if (Date.now() > giveUpAt) throw new Error('waited too long');
       await new Promise((resolve) => { setTimeout(resolve, 20); });
     }
