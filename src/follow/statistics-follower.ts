@@ -123,8 +123,8 @@ export class StatisticsFollower {
       const data = await this.#statistics.read(version);
       if (data === undefined) throw new Error(`statistics ${version} are gone`);
       this.#data = data;
-      this.#version = version;
       await this.#bind();
+      this.#version = version;
       log.info({ version, items: data.keys.length, pairs: data.targets.length }, 'statistics swapped in');
     } else if (this.#isUnbound()) await this.#bind();
     if (!this.#trendingIsOld) return;

@@ -46,6 +46,8 @@ interface RegistryOptions {
   readonly connect: () => Redis;
   readonly keys: Keys;
   readonly log: Logger;
+  readonly lockMs?: number;
+  readonly stalledEveryMs?: number;
 }
 
 interface Schedule { readonly name: string; readonly everyMs: number }
@@ -96,19 +98,14 @@ export class JobRegistry {
     if ((await within(added, REGISTRY_LIMITS.addMs)) === LATE) throw new AppError('store_unavailable', `Job ${name} could not be queued in time.`);
   }
 
-  /** Removes a job that has not begun. @returns whether there was one */
-  async remove(jobId: string): Promise<boolean> {
-    return (await this.#queue.remove(queueId(jobId))) === 1;
-  }
-
   /** Runs jobs by name from here on. A name nobody knows fails, and is tried again later: by a newer worker, perhaps. */
   start(processors: Processors): void {
     const worker = new Worker(QUEUE, (job) => this.#run(job, processors), {
       connection: this.#connection,
       prefix: this.#options.keys.queues,
       concurrency: REGISTRY_LIMITS.concurrency,
-      lockDuration: REGISTRY_LIMITS.lockMs,
-      stalledInterval: REGISTRY_LIMITS.stalledEveryMs,
+      lockDuration: this.#options.lockMs ?? REGISTRY_LIMITS.lockMs,
+      stalledInterval: this.#options.stalledEveryMs ?? REGISTRY_LIMITS.stalledEveryMs,
       maxStalledCount: REGISTRY_LIMITS.stalledMax,
     });
     worker.on('error', (error) => { this.#options.log.debug({ err: error }, 'job worker'); });

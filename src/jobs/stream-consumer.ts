@@ -126,6 +126,11 @@ export class StreamConsumer<E> {
     this.#mustRecover = false;
     await ensureGroups(redis, streams, handler.name);
     this.#clientId = await this.#answered(this.#listening.client('ID'), 0);
+    await this.#handlePending();
+  }
+
+  /** Handles what was given to us and is not acknowledged. */
+  async #handlePending(): Promise<void> {
     for (;;) {
       const batch = this.#batchOf(await this.#read('0', 0));
       if (batch.ids.size === 0 || this.#stopping.signal.aborted) return;
@@ -140,11 +145,11 @@ export class StreamConsumer<E> {
    */
   async #read(from: '>' | '0', blockMs: number): Promise<Read> {
     const { handler, consumer, streams } = this.#options;
-    const reply = await this.#answered(this.#listening.callBuffer(
-      'XREADGROUP', 'GROUP', handler.name, consumer, 'COUNT', CONSUMER_LIMITS.perStream,
-      ...(blockMs > 0 ? ['BLOCK', blockMs] : []), 'STREAMS', ...streams, ...streams.map(() => from),
-    ), blockMs);
-    return (reply ?? []) as Read;
+    const all = [...streams, ...streams.map(() => from)];
+    const { perStream } = CONSUMER_LIMITS;
+    return (await this.#answered(blockMs > 0
+      ? this.#listening.xreadgroupBuffer('GROUP', handler.name, consumer, 'COUNT', perStream, 'BLOCK', blockMs, 'STREAMS', ...all)
+      : this.#listening.xreadgroupBuffer('GROUP', handler.name, consumer, 'COUNT', perStream, 'STREAMS', ...all), blockMs)) ?? [];
   }
 
   /** A connection that is dead without knowing it would wait for ever. */
@@ -222,20 +227,20 @@ export class StreamConsumer<E> {
     await Promise.all([...ids].map(([partition, list]) => redis.xack(streams[partition]!, handler.name, ...list)));
   }
 
-  /** Takes over what others (or we, in a lost reply) took and did not finish. */
+  /** Makes ours what others (or we, in a lost reply) took and did not finish, and handles it. */
   async #claimWhenDue(): Promise<void> {
     const { redis, streams, handler, consumer, claimIdleMs = CONSUMER_LIMITS.claimIdleMs, claimEveryMs = CONSUMER_LIMITS.claimEveryMs } = this.#options;
     const now = performance.now();
     if (now < this.#claimAt) return;
     this.#claimAt = now + claimEveryMs;
     const replies = await Promise.all(streams.map((stream) =>
-      redis.callBuffer('XAUTOCLAIM', stream, handler.name, consumer, claimIdleMs, '0', 'COUNT', CONSUMER_LIMITS.claimPerStream)));
-    const batch: Batch<E> = { entries: [], ids: new Map(), unreadable: 0 };
-    replies.forEach((reply, partition) => { this.#collect(batch, partition, (reply as [Buffer, RawEntries])[1]); });
-    if (batch.ids.size > 0) this.#options.log.info({ group: handler.name, entries: batch.entries.length }, 'took over entries of a silent worker');
-    await this.#process(batch);
+      redis.xautoclaim(stream, handler.name, consumer, claimIdleMs, '0', 'COUNT', CONSUMER_LIMITS.claimPerStream, 'JUSTID')));
+    const claimed = replies.map((reply) => (reply as [string, string[]])[1].length);
+    if (claimed.every((count) => count === 0)) return;
+    this.#options.log.info({ group: handler.name, entries: claimed.reduce((sum, count) => sum + count) }, 'took over entries of a silent worker');
+    await this.#handlePending();
     // More than one helping: come again at once.
-    if ([...batch.ids.values()].some((ids) => ids.length === CONSUMER_LIMITS.claimPerStream)) this.#claimAt = 0;
+    if (claimed.includes(CONSUMER_LIMITS.claimPerStream)) this.#claimAt = 0;
   }
 }
 

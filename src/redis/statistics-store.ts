@@ -7,8 +7,8 @@ import type { Keys } from './keys.js';
 
 const STATISTICS_STORE_LIMITS = {
   chunkBytes: 256 * 1024,
-  /** Chunks in one command. */
-  chunksPerCall: 4,
+  /** Chunks written by one command. A reader, which may be serving requests, takes one at a time. */
+  chunksPerWrite: 4,
   /** A version that is no longer, or not yet, the current one stays this long: a reader is done with it by then, s. */
   staleS: 600,
 } as const;
@@ -23,11 +23,11 @@ export class StatisticsStore {
     const bytes = encodeStatistics(data);
     const version = `${clock()}-${bytes.readUInt32LE(16).toString(16)}`;
     const key = keys.statistics(version);
-    const { chunkBytes, chunksPerCall, staleS } = STATISTICS_STORE_LIMITS;
+    const { chunkBytes, chunksPerWrite, staleS } = STATISTICS_STORE_LIMITS;
     await redis.del(key);
-    for (let from = 0; from < bytes.length; from += chunkBytes * chunksPerCall) {
+    for (let from = 0; from < bytes.length; from += chunkBytes * chunksPerWrite) {
       const chunks: Buffer[] = [];
-      for (let at = from; at < Math.min(bytes.length, from + chunkBytes * chunksPerCall); at += chunkBytes) chunks.push(bytes.subarray(at, at + chunkBytes));
+      for (let at = from; at < Math.min(bytes.length, from + chunkBytes * chunksPerWrite); at += chunkBytes) chunks.push(bytes.subarray(at, at + chunkBytes));
       await redis.multi().rpush(key, ...chunks).expire(key, staleS).exec();
     }
     const old = await this.currentVersion();
@@ -50,14 +50,14 @@ export class StatisticsStore {
   async read(version: string): Promise<StatisticsData | undefined> {
     const { redis } = this;
     const key = this.keys.statistics(version);
-    const { chunkBytes, chunksPerCall } = STATISTICS_STORE_LIMITS;
     const chunks = await redis.llen(key);
     if (chunks === 0) return undefined;
     const last = await redis.lindexBuffer(key, -1);
     if (last === null) return undefined;
-    const decoder = new StatisticsDecoder((chunks - 1) * chunkBytes + last.length);
-    for (let at = 0; at < chunks; at += chunksPerCall) {
-      for (const chunk of await redis.lrangeBuffer(key, at, at + chunksPerCall - 1)) decoder.push(chunk);
+    const decoder = new StatisticsDecoder((chunks - 1) * STATISTICS_STORE_LIMITS.chunkBytes + last.length);
+    for (let at = 0; at < chunks; at++) {
+      const chunk = await redis.lindexBuffer(key, at);
+      if (chunk !== null) decoder.push(chunk);
     }
     return decoder.finish();
   }
