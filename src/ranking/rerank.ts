@@ -4,7 +4,7 @@ import { POOL_MAX, SOURCE_INDEX, type CandidatePool } from '../candidates/pool.j
 /** How a scored pool becomes a list. */
 export const RERANK = {
   /** Candidates looked at, as a multiple of the list's length. */
-  depth: 4,
+  depth: 3,
   /** Cost of the n-th item of one leaf category or brand in a list, in standard deviations of the scores. */
   sameLeaf: 0.12,
   sameBrand: 0.08,
@@ -19,25 +19,29 @@ export interface RankedSlot {
   propensity: number;
 }
 
-const bits = new Uint32Array(1);
-const asFloat = new Float32Array(bits.buffer);
+const sorted = new Float32Array(POOL_MAX);
 
 /**
- * @returns the pool's slots by score, best first; equal scores by slot, that is by source.
- * Each score becomes a whole number of the same order (IEEE 754 bits, sign folded) with the slot below it, so that
- * the native sort does it: 8 µs for 200, where a comparator took 35.
+ * @returns the `depth` slots with the best scores, best first; equal scores by slot, that is by source.
+ * By insertion: past the first few, most scores do not reach the list, so 80 of 200 take a third of the time of a sort.
  */
-export function byScore(scores: Float32Array, count: number): number[] {
-  const keys = new Float64Array(count);
-  for (let slot = 0; slot < count; slot++) {
-    asFloat[0] = scores[slot]!;
-    const raw = bits[0]!;
-    const ascending = raw >= 0x8000_0000 ? 0xffff_ffff - raw : raw + 0x8000_0000;
-    keys[slot] = (0xffff_ffff - ascending) * POOL_MAX + slot;
-  }
-  keys.sort();
+export function byScore(scores: Float32Array, count: number, depth = count): number[] {
   const order: number[] = [];
-  for (let i = 0; i < count; i++) order.push(keys[i]! % POOL_MAX);
+  for (let slot = 0; slot < count; slot++) {
+    const score = scores[slot]!;
+    let place = order.length;
+    if (place === depth) {
+      if (score <= sorted[place - 1]!) continue;
+      place -= 1;
+    }
+    while (place > 0 && sorted[place - 1]! < score) {
+      sorted[place] = sorted[place - 1]!;
+      order[place] = order[place - 1]!;
+      place -= 1;
+    }
+    sorted[place] = score;
+    order[place] = slot;
+  }
   return order;
 }
 
@@ -51,7 +55,8 @@ export function diversify(catalog: Catalog, pool: CandidatePool, scores: Float32
   const list: RankedSlot[] = [];
   while (list.length < Math.min(limit, pool.count) && pool.first[list.length] === SOURCE_INDEX.pinned) list.push({ slot: list.length, propensity: 1 });
   const pins = list.length;
-  const order = byScore(scores, pool.count).slice(0, limit * RERANK.depth).filter((slot) => slot >= pins);
+  const order = byScore(scores, pool.count, limit * RERANK.depth);
+  if (pins > 0) for (let i = order.length - 1; i >= 0; i--) if (order[i]! < pins) order.splice(i, 1);
   const unit = deviation(scores, order);
   counts.reserve(catalog);
   for (let first = 0; list.length < limit && first < order.length;) {

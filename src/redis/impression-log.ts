@@ -116,5 +116,11 @@ function stage(out: Float32Array, to: number, { user, items, shown }: Impression
 }
 
 function toLine({ requestId, shopper, scene, model, at, shown }: Impression): string {
-  return JSON.stringify({ requestId, shopper, scene, model, at, items: shown.map((item) => item.id), sources: shown.map((item) => item.source) });
+  const items: string[] = [];
+  const sources: number[] = [];
+  for (const { id, source } of shown) {
+    items.push(id);
+    sources.push(source);
+  }
+  return JSON.stringify({ requestId, shopper, scene, model, at, items, sources });
 }

@@ -34,7 +34,7 @@ export async function start() {
 async function runEngine({ redis, stop }) {
   const { DEMO = '1', ROLE = 'both' } = process.env;
   // In a process group of its own: a signal reaches it once, from here, and a kill takes its worker along.
-  const engine = spawn(process.execPath, ['--enable-source-maps', join('dist', 'src', 'main.js')], {
+  const engine = spawn(process.execPath, ['--enable-source-maps', '--max-semi-space-size=64', join('dist', 'src', 'main.js')], {
     cwd: ROOT,
     stdio: 'inherit',
     detached: true,
