@@ -30,8 +30,11 @@ const SECTION = {
 
 /** The largest encoded profile: head and `idsMax` ids with their ages. */
 const scratch = Buffer.alloc(HEAD_BYTES + 8 + PROFILE_LIMITS.idsMax * (HASH48_BYTES + 2));
+const scratchView = new DataView(scratch.buffer, scratch.byteOffset, scratch.length);
 let at = 0;
+/** What is read, and the same bytes as numbers: a DataView's accessors compile to plain loads, a Buffer's do not. */
 let source: Buffer = scratch;
+let view = scratchView;
 let end = 0;
 
 /**
@@ -39,7 +42,6 @@ let end = 0;
  * @returns the value to store; a fresh buffer, not shared with the next call
  */
 export function encodeProfile(profile: Profile, token: Buffer): Buffer {
-  source = scratch;
   token.copy(scratch, 0, 0, TOKEN_BYTES);
   scratch[TOKEN_BYTES] = CODEC_VERSION;
   at = HEADER_BYTES;
@@ -67,7 +69,7 @@ export function encodeProfile(profile: Profile, token: Buffer): Buffer {
   section(SECTION.moved, () => {
     if (profile.movedTo !== undefined) at += scratch.write(profile.movedTo, at);
   });
-  scratch.writeUInt16LE(at - HEADER_BYTES, TOKEN_BYTES + 1);
+  scratchView.setUint16(TOKEN_BYTES + 1, at - HEADER_BYTES, true);
   writeIds(profile.ids, nowS);
   return Buffer.from(scratch.subarray(0, at));
 }
@@ -82,12 +84,13 @@ export function decodeProfile(value: Buffer, options: { ids: boolean } = { ids: 
   }
   const profile = emptyProfile();
   source = value;
+  view = new DataView(value.buffer, value.byteOffset, value.length);
   at = HEADER_BYTES;
   const bodyEnd = HEADER_BYTES + value.readUInt16LE(TOKEN_BYTES + 1);
   if (bodyEnd > value.length) throw new AppError('profile_unreadable', `body of ${bodyEnd} bytes in a value of ${value.length}`);
   while (at < bodyEnd) {
     const tag: number = source[at]!;
-    end = at + 3 + source.readUInt16LE(at + 1);
+    end = at + 3 + view.getUint16(at + 1, true);
     at += 3;
     readSection(tag, profile);
     at = end;
@@ -136,7 +139,7 @@ function section(tag: number, write: () => void): void {
     return;
   }
   scratch[start] = tag;
-  scratch.writeUInt16LE(at - start - 3, start + 1);
+  scratchView.setUint16(start + 1, at - start - 3, true);
 }
 
 /** Only event types that happened: index, then one float per half-life. */
@@ -158,7 +161,7 @@ function readCounters(counters: Float32Array): void {
 
 function writeAffinities(table: Affinities): void {
   for (let i = 0; i < table.keys.length; i++) {
-    scratch.writeUInt32LE(table.keys[i]!, at);
+    scratchView.setUint32(at, table.keys[i]!, true);
     at += 4;
     f32(table.short[i]!);
     f32(table.long[i]!);
@@ -168,7 +171,7 @@ function writeAffinities(table: Affinities): void {
 function readAffinities(): Affinities {
   const table: Affinities = { keys: [], short: [], long: [] };
   while (at < end) {
-    table.keys.push(source.readUInt32LE(at));
+    table.keys.push(view.getUint32(at, true));
     at += 4;
     table.short.push(readF32());
     table.long.push(readF32());
@@ -247,61 +250,70 @@ function writeIds({ ids, at: times }: RecentIds, nowS: number): void {
   varint(recent);
   for (const id of ids) hash48(id);
   for (let i = recent; i < ids.length; i++) {
-    scratch.writeUInt16LE(Math.min(AGE_OLD, nowS - times[i]!), at);
+    scratchView.setUint16(at, Math.min(AGE_OLD, nowS - times[i]!), true);
     at += 2;
   }
 }
 
+/** Built by `push`: an array made with its length up front would keep every id as an object of its own. */
 function readIds(nowS: number): RecentIds {
   const length = readVarint();
   const recent = readVarint();
-  const result: RecentIds = { ids: Array.from({ length }), at: Array.from({ length }) };
-  for (let i = 0; i < length; i++) result.ids[i] = readHash48();
+  const ids: number[] = [];
+  const times: number[] = [];
+  for (let i = 0; i < length; i++) ids.push(readHash48());
   for (let i = 0; i < length; i++) {
-    const age = i < recent ? AGE_OLD : source.readUInt16LE(at);
+    const age = i < recent ? AGE_OLD : view.getUint16(at, true);
     if (i >= recent) at += 2;
-    result.at[i] = age === AGE_OLD ? 0 : nowS - age;
+    times.push(age === AGE_OLD ? 0 : nowS - age);
   }
-  return result;
+  return { ids, at: times };
 }
 
 function f32(value: number): void {
-  scratch.writeFloatLE(value, at);
+  scratchView.setFloat32(at, value, true);
   at += 4;
 }
 
 function readF32(): number {
   at += 4;
-  return source.readFloatLE(at - 4);
+  return view.getFloat32(at - 4, true);
 }
 
 function f64(value: number): void {
-  scratch.writeDoubleLE(value, at);
+  scratchView.setFloat64(at, value, true);
   at += 8;
 }
 
 function readF64(): number {
   at += 8;
-  return source.readDoubleLE(at - 8);
+  return view.getFloat64(at - 8, true);
 }
 
 function hash48(value: number): void {
-  scratch.writeUInt32LE(value % 0x1_0000_0000, at);
-  scratch.writeUInt16LE(Math.floor(value / 0x1_0000_0000), at + 4);
+  const high = Math.floor(value / 0x1_0000_0000);
+  scratchView.setUint32(at, value - high * 0x1_0000_0000, true);
+  scratchView.setUint16(at + 4, high, true);
   at += HASH48_BYTES;
 }
 
 function readHash48(): number {
   at += HASH48_BYTES;
-  return source.readUInt32LE(at - 6) + source.readUInt16LE(at - 2) * 0x1_0000_0000;
+  return view.getUint32(at - 6, true) + view.getUint16(at - 2, true) * 0x1_0000_0000;
 }
 
 /** LEB128 over doubles, so that sums beyond 2³² fit. */
 function varint(value: number): void {
   let rest = value;
-  while (rest >= 0x80) {
+  while (rest > 0x7fff_ffff) {
     scratch[at++] = (rest % 0x80) | 0x80;
     rest = Math.floor(rest / 0x80);
+  }
+  // Integers from here on: a remainder of doubles is a call.
+  rest |= 0;
+  while (rest >= 0x80) {
+    scratch[at++] = (rest & 0x7f) | 0x80;
+    rest >>>= 7;
   }
   scratch[at++] = rest;
 }
