@@ -2,7 +2,7 @@ import type { Catalog } from '../catalog/catalog.js';
 import type { ShopperEvent } from '../domain/event.js';
 import type { Degradation } from '../domain/recommendation.js';
 import { AppError, type ErrorCode } from '../errors.js';
-import { decodeProfile } from '../profile/codec.js';
+import { HEAD_BYTES, decodeProfile } from '../profile/codec.js';
 import { fold } from '../profile/fold.js';
 import { emptyProfile, type Profile } from '../profile/profile.js';
 import { storeError } from '../redis/errors.js';
@@ -26,7 +26,8 @@ export interface ShopperState {
 
 /** First rungs of the ladder: the shopper's profile, with the page's events in it, fresh, stale or not at all. */
 export class ShopperReader {
-  readonly #stale = new BoundedMap<string, Profile>(READER_LIMITS.staleMax);
+  /** As stored: decoded, thousands of them would keep the garbage collector busy. */
+  readonly #stale = new BoundedMap<string, Buffer>(READER_LIMITS.staleMax);
 
   constructor(
     private readonly store: ProfileStore, private readonly ingestor: EventIngestor,
@@ -37,10 +38,10 @@ export class ShopperReader {
   async read(shopper: string, events: readonly unknown[] | undefined, waitMs: number): Promise<ShopperState> {
     if (events !== undefined && events.length > 0) return this.#readFolding(shopper, events, waitMs);
     try {
-      const profile = await within(this.#fresh(shopper), waitMs);
-      if (profile !== LATE) {
-        this.#stale.set(shopper, profile);
-        return { profile, degraded: [], events: undefined };
+      const fresh = await within(this.#fresh(shopper), waitMs);
+      if (fresh !== LATE) {
+        this.#remember(shopper, fresh.value);
+        return { profile: fresh.profile, degraded: [], events: undefined };
       }
     } catch (error) {
       if (error instanceof AppError && error.code === 'profile_unreadable') throw error;
@@ -54,16 +55,21 @@ export class ShopperReader {
   }
 
   /** @returns the profile in Redis, of the user it was merged into where it was; an empty one for a new shopper */
-  async #fresh(shopper: string): Promise<Profile> {
+  async #fresh(shopper: string): Promise<{ value: Buffer; profile: Profile }> {
     let key = shopper;
     for (let hop = 0; hop <= INGEST_LIMITS.redirects; hop++) {
-      const head = await this.store.readHead(key);
-      if (head === null) return emptyProfile();
-      const profile = decodeProfile(head, { ids: false });
-      if (profile.movedTo === undefined) return profile;
+      const value = await this.store.readHead(key);
+      if (value === null) break;
+      const profile = decodeProfile(value, { ids: false });
+      if (profile.movedTo === undefined) return { value, profile };
       key = profile.movedTo;
     }
-    return emptyProfile();
+    return { value: NO_VALUE, profile: emptyProfile() };
+  }
+
+  /** Keeps a copy: what came from Redis is a window into a chunk of the socket, which it would keep alive as a whole. */
+  #remember(shopper: string, value: Buffer): void {
+    this.#stale.set(shopper, Buffer.from(value.subarray(0, HEAD_BYTES)));
   }
 
   async #readFolding(shopper: string, inputs: readonly unknown[], waitMs: number): Promise<ShopperState> {
@@ -76,8 +82,8 @@ export class ShopperReader {
       if (outcome !== LATE) {
         report.accepted = outcome.accepted;
         report.duplicates = outcome.duplicates;
-        this.#stale.set(shopper, outcome.profile);
-        return { profile: outcome.profile, degraded: [], events: report };
+        this.#remember(shopper, outcome.value);
+        return { profile: decodeProfile(outcome.value, { ids: false }), degraded: [], events: report };
       }
       failure = storeError(new Error('Command timed out'));
     } catch (error) {
@@ -90,18 +96,16 @@ export class ShopperReader {
   #foldLocally(
     shopper: string, events: readonly ShopperEvent[], indexes: readonly number[], report: IngestReport, failure: AppError,
   ): ShopperState {
-    const { profile: known, degraded } = this.#lastKnown(shopper);
-    const profile = structuredClone(known);
+    const { profile, degraded } = this.#lastKnown(shopper);
     for (const event of events) fold(profile, event, event.itemId === undefined ? undefined : this.catalog.facts(event.itemId));
     for (const index of indexes) report.rejected.push({ index, code: failure.code, message: failure.message });
     return { profile, degraded: [...degraded, 'events_not_stored'], events: report };
   }
 
   #lastKnown(shopper: string): { profile: Profile; degraded: Degradation[] } {
-    const profile = this.#stale.get(shopper);
-    return profile === undefined
-      ? { profile: emptyProfile(), degraded: ['no_features'] }
-      : { profile, degraded: ['stale_features'] };
+    const value = this.#stale.get(shopper);
+    if (value === undefined) return { profile: emptyProfile(), degraded: ['no_features'] };
+    return { profile: value.length === 0 ? emptyProfile() : decodeProfile(value, { ids: false }), degraded: ['stale_features'] };
   }
 
   /** Events of a page belong to its shopper: absent ids are filled in, others' are rejected. */
@@ -125,3 +129,5 @@ export class ShopperReader {
     return { events, indexes };
   }
 }
+
+const NO_VALUE = Buffer.alloc(0);

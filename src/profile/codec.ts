@@ -34,7 +34,7 @@ const scratchView = new DataView(scratch.buffer, scratch.byteOffset, scratch.len
 let at = 0;
 /** What is read, and the same bytes as numbers: a DataView's accessors compile to plain loads, a Buffer's do not. */
 let source: Buffer = scratch;
-let view = scratchView;
+let view: DataView = scratchView;
 let end = 0;
 
 /**
