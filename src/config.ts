@@ -26,7 +26,7 @@ export const SETTINGS = {
   REDIS_TIMEOUT_MS: { fallback: '1000', about: 'a Redis command without a reply by then is unknown, ms' },
   PROFILE_TTL_DAYS: { fallback: '400', about: 'a profile is forgotten this long after its last event, days' },
   STREAM_ENTRIES_MAX: { fallback: '1000000', about: 'unarchived events per partition before new ones are refused' },
-  CART_ABANDONED_AFTER_S: { fallback: '1800', about: 'pause after the last cart change before an offer, s' },
+  CART_ABANDONED_AFTER_S: { fallback: '1800', about: 'pause after the last cart change before an offer, s; 15 in the demo store' },
   OFFER_COOLDOWN_S: { fallback: '86400', about: 'at least this long between two offers of a kind to a shopper, s' },
   STATISTICS_EVERY_S: { fallback: '900', about: 'rebuild of neighbours and popularity from the archive, s' },
   TRENDING_EVERY_MS: { fallback: '2000', about: 'publication of trending lists, ms' },
@@ -35,6 +35,8 @@ export const SETTINGS = {
 } as const satisfies Record<string, Setting>;
 
 type Name = keyof typeof SETTINGS;
+/** Defaults of the demo store: who tries it out should not wait half an hour for an offer. */
+const DEMO_FALLBACKS: Readonly<Partial<Record<Name, string>>> = { CART_ABANDONED_AFTER_S: '15' };
 export const SCOPES = ['events', 'recommend', 'catalog', 'users', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 export const ROLES = ['api', 'worker', 'both'] as const;
@@ -70,7 +72,7 @@ export interface Config {
 
 /** @throws AppError `invalid_request` naming the setting that does not fit */
 export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
-  const text = (name: Name): string => env[name] ?? SETTINGS[name].fallback;
+  const text = (name: Name): string => env[name] ?? (env['DEMO'] === '1' ? DEMO_FALLBACKS[name] : undefined) ?? SETTINGS[name].fallback;
   const whole = (name: Name, min: number, max: number): number => {
     const value = Number(text(name));
     if (!Number.isInteger(value) || value < min || value > max) throw bad(name, `a whole number from ${min} to ${max}`, text(name));

@@ -1,11 +1,14 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { ArchiveWriter } from './archive/writer.js';
+import { Catalog } from './catalog/catalog.js';
 import type { Config } from './config.js';
+import { seedDemo, type DemoState } from './demo/seed.js';
+import type { ShopperEvent } from './domain/event.js';
 import { ARCHIVE_GROUP, EventArchiver, ImpressionArchiver } from './jobs/archive.js';
 import { ERASE_ARCHIVE, eraseArchive } from './jobs/erase-archive.js';
 import { EXPIRE, expire } from './jobs/expire.js';
@@ -13,27 +16,34 @@ import { offerJobs } from './jobs/offers.js';
 import { REBUILD_STATISTICS, rebuildStatistics } from './jobs/rebuild-statistics.js';
 import { JobRegistry, type Processors } from './jobs/registry.js';
 import { StreamConsumer } from './jobs/stream-consumer.js';
-import { groupLag, parseEvent, parseImpression, type StreamHandler } from './jobs/streams.js';
+import { groupLag, parseEvent, parseImpressions, type StreamHandler } from './jobs/streams.js';
 import { TrendingCounter, TrendingPublisher } from './jobs/trending.js';
 import { Trimming } from './jobs/trimming.js';
 import { workerMetrics } from './jobs/worker-metrics.js';
+import { EventIngestor } from './paths/ingest-events.js';
+import { TOKEN_BYTES } from './profile/codec.js';
 import { CatalogStore } from './redis/catalog-store.js';
 import { connectRedis, untilReady } from './redis/client.js';
-import { makeKeys, PARTITIONS } from './redis/keys.js';
+import { makeKeys, PARTITIONS, type Keys } from './redis/keys.js';
 import { Lease } from './redis/lease.js';
 import { ProfileStore } from './redis/profile-store.js';
 import { StreamTrimmer } from './redis/stream-trimmer.js';
 import { TrendingStore } from './redis/trending-store.js';
 import type { Clock } from './util/clock.js';
+import { backoffMs, pause } from './util/pause.js';
 
 export const WORKER_LIMITS = {
   redisMs: 30_000,
   /** Pauses between batches, ms: the longer, the fewer calls a trickle of events costs. */
   gatherMs: { archive: 200, trending: 500, triggers: 50 },
+  /** Taken of each partition at once: each holds dozens of impressions of some kilobytes. */
+  impressionEntries: 1,
   trimEveryMs: 2000,
   expireEveryMs: 3_600_000,
   /** The first rebuild after a start, ms: neighbours of what was archived meanwhile. */
   firstRebuildMs: 3000,
+  /** Lease of the filling of the demo store, and pauses before another try, ms. */
+  demoLeaseMs: 30_000, demoRetryFromMs: 500, demoRetryToMs: 10_000,
 } as const;
 
 export interface RunningWorker {
@@ -65,8 +75,6 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   const writer = new ArchiveWriter(archiveDir, name, clock);
   const registry = new JobRegistry({ connect, keys, log });
   const trending = new TrendingStore(redis, keys);
-  const lease = (what: string): Lease => new Lease(redis, keys.lock(what), name);
-  const rebuildLease = lease(REBUILD_STATISTICS);
   const archiver = new EventArchiver({
     writer, clock,
     onErased: ({ from, closedAt }) => registry.add(ERASE_ARCHIVE, { from }, { delayMs: Math.max(0, closedAt - clock()), jobId: `${ERASE_ARCHIVE} ${from}` }),
@@ -84,10 +92,11 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
     trending: behindEvents(new TrendingCounter(trending, clock), gatherMs.trending),
     triggers: behindEvents(offers.triggers, gatherMs.triggers),
     impressions: new StreamConsumer({
-      streams: impressions, handler: new ImpressionArchiver(writer), parse: parseImpression, redis, connect, consumer: name, log, gatherMs: gatherMs.archive,
+      streams: impressions, handler: new ImpressionArchiver(writer), parse: parseImpressions, redis, connect, consumer: name, log,
+      gatherMs: gatherMs.archive, perStream: WORKER_LIMITS.impressionEntries,
     }),
   };
-  const publisher = new TrendingPublisher({ store: trending, lease: lease('trending'), everyMs: config.trendingEveryMs, clock, log });
+  const publisher = new TrendingPublisher({ store: trending, lease: new Lease(redis, keys.lock('trending'), name), everyMs: config.trendingEveryMs, clock, log });
   const trimming = new Trimming({
     trimmer: new StreamTrimmer(redis), everyMs: WORKER_LIMITS.trimEveryMs, log,
     plans: [
@@ -99,7 +108,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   const processors: Processors = {
     ...offers.processors,
     [REBUILD_STATISTICS]: (_data, signal) => rebuildStatistics({
-      task, lease: rebuildLease, archiveLag: () => groupLag(redis, events, ARCHIVE_GROUP),
+      task, newLease: () => new Lease(redis, keys.lock(REBUILD_STATISTICS), randomUUID()), archiveLag: () => groupLag(redis, events, ARCHIVE_GROUP),
       onDone: (reply) => { log.info(reply, 'statistics rebuilt'); },
     }, signal),
     [ERASE_ARCHIVE]: eraseArchive({ dir: archiveDir, clock, onDone: (lines) => { log.info({ lines }, 'erased shoppers left the archive'); } }),
@@ -108,7 +117,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
       onDone: (counts) => { log.info(counts, 'expired'); },
     }),
   };
-  workerMetrics(metrics, { consumers, registry, trimming, lag: (group) => groupLag(redis, events, group) });
+  workerMetrics(metrics, { consumers, registry, trimming });
 
   for (const consumer of Object.values(consumers)) consumer.start();
   publisher.start();
@@ -119,14 +128,83 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   const rebuildSoon = (reason: string): Promise<void> =>
     registry.add(REBUILD_STATISTICS, {}, { jobId: `${REBUILD_STATISTICS} ${reason}`, delayMs: WORKER_LIMITS.firstRebuildMs });
   rebuildSoon(`start ${name}`).catch((error: unknown) => { log.warn({ err: error }, 'first rebuild of the statistics could not be queued'); });
+  const stopping = new AbortController();
+  const filling = config.demo
+    ? fillDemo({ redis, keys, config, clock, log, lease: new Lease(redis, keys.lock('demo'), name), signal: stopping.signal, onDone: () => rebuildSoon('demo') })
+    : undefined;
   log.info({ name, archiveDir }, 'worker runs');
   return {
     metrics,
     rebuildStatistics: rebuildSoon,
     async close() {
+      stopping.abort();
+      await filling;
       await Promise.all([...Object.values(consumers).map((consumer) => consumer.stop()), offers.priceWatch.stop(), publisher.stop(), trimming.stop(), registry.stop()]);
       await writer.close();
       redis.disconnect();
     },
   };
+}
+
+interface FillDemoOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly lease: Lease;
+  readonly signal: AbortSignal;
+  readonly onDone: () => Promise<void>;
+}
+
+/** A store with items of its own is left alone. */
+const NOTHING_TO_FILL: DemoState = { seed: 0, until: 0, done: true };
+
+/** Fills an empty store with the demo shop, one worker at a time, and tries again until it is full. */
+async function fillDemo({ redis, keys, config, clock, log, lease, signal, onDone }: FillDemoOptions): Promise<void> {
+  const catalog = new Catalog();
+  const catalogStore = new CatalogStore(redis, keys);
+  const newToken = (): Buffer => randomBytes(TOKEN_BYTES);
+  const ingestor = new EventIngestor({ store: new ProfileStore(redis, keys, config), catalog, clock, newToken, onFolded: () => { /* Not clients' events. */ } });
+  const fill = async (): Promise<void> => {
+    const wasEmpty = await seedDemo({
+      loadState: async () => {
+        const state = await redis.hget(keys.meta, 'demo');
+        if (state !== null) return JSON.parse(state) as DemoState;
+        return await redis.hlen(keys.items) > 0 ? NOTHING_TO_FILL : undefined;
+      },
+      saveState: async (state) => { await redis.hset(keys.meta, 'demo', JSON.stringify(state)); },
+      putItems: async (items) => {
+        for (const item of items) catalog.put(item);
+        await catalogStore.putItems(items);
+      },
+      ingest: async (events) => {
+        signal.throwIfAborted();
+        await Promise.all([...byShopper(events)].map(([shopper, own]) => ingestor.store(shopper, own)));
+      },
+      clock,
+      log: (message, details) => { log.info(details, message); },
+    });
+    if (wasEmpty) await onDone();
+  };
+  for (let failures = 0; !signal.aborted;) {
+    try {
+      if (await lease.whileHeld(WORKER_LIMITS.demoLeaseMs, fill)) return;
+    } catch (error) {
+      if (signal.aborted) return;
+      log.warn({ err: error }, 'demo store could not be filled yet');
+    }
+    failures += 1;
+    await pause(backoffMs(failures, WORKER_LIMITS.demoRetryFromMs, WORKER_LIMITS.demoRetryToMs), signal);
+  }
+}
+
+function byShopper(events: readonly ShopperEvent[]): Map<string, ShopperEvent[]> {
+  const groups = new Map<string, ShopperEvent[]>();
+  for (const event of events) {
+    const group = groups.get(event.shopper);
+    if (group === undefined) groups.set(event.shopper, [event]);
+    else group.push(event);
+  }
+  return groups;
 }

@@ -16,6 +16,7 @@ import { Shelf } from './shelf.js';
 const STRIP_ITEMS = 12;
 const RELATED_ITEMS = 8;
 const TOAST_MS = 2600;
+const RETRY_MS = 1500;
 
 const latency = new Latency();
 const features = new Features();
@@ -223,6 +224,14 @@ $('[data-action=start-over]').addEventListener('click', () => {
   void arrive().then(() => shelf.refresh());
 });
 
+/** Right after the very first start the store is still being filled. */
+async function openStore() {
+  await shelf.refresh();
+  await attempt(() => shelf.load());
+  if (shelf.items.size > 0) return;
+  $('#strip-note').textContent = 'The store is just being filled…';
+  setTimeout(() => void refreshStrip().then(openStore), RETRY_MS);
+}
+
 await arrive();
-await shelf.refresh();
-await attempt(() => shelf.load());
+await openStore();

@@ -3,7 +3,7 @@ import { $, h, money } from './dom.js';
 /** More than these would be noise: the oldest goes. */
 const SHOWN_MAX = 4;
 
-const CAUSES = { cart_abandoned: 'Still thinking it over?', price_drop: 'The price has dropped' };
+const CAUSES = { cart_abandoned: 'For your cart', price_drop: 'The price has dropped' };
 
 /** Offers as they arrive: each once, newest first. */
 export class Offers {
