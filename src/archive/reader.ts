@@ -24,7 +24,7 @@ export interface ArchiveCounts {
 
 export const noCounts = (): ArchiveCounts => ({ read: 0, duplicates: 0, corrupt: 0, erased: 0 });
 
-/** An impression as archived; `vectors` are the shopper's features, then those of each item in order of position. */
+/** An impression as archived. */
 export interface ArchivedImpression {
   readonly requestId: string;
   readonly shopper: string;

@@ -17,6 +17,8 @@ export const REBUILD_LIMITS = {
   heapMb: 3072,
 } as const;
 
+const STOPPED = 'the worker stops; another takes it up';
+
 export interface RebuildTask {
   readonly archiveDir: string;
   readonly redisUrl: string;
@@ -29,8 +31,8 @@ export type RebuildReply =
 
 interface RebuildOptions {
   readonly task: RebuildTask;
-  /** One rebuild at a time among all workers. */
-  readonly lease: Lease;
+  /** One rebuild at a time among all workers; another waits for it, because it may know of newer events. */
+  readonly newLease: () => Lease;
   /** Entries not archived yet. */
   readonly archiveLag: () => Promise<number>;
   readonly onDone: (reply: RebuildReply) => void;
@@ -40,14 +42,20 @@ interface RebuildOptions {
  * Counts neighbours and popularity anew over the whole archive and swaps them in everywhere. The counting runs in a
  * process of its own: in ours it would hold up the renewal of the job's lock, and the job would run twice.
  */
-export async function rebuildStatistics({ task, lease, archiveLag, onDone }: RebuildOptions, signal: AbortSignal): Promise<void> {
-  await lease.whileHeld(REBUILD_LIMITS.leaseMs, async () => {
-    const until = performance.now() + REBUILD_LIMITS.archivedMs;
-    while (!signal.aborted && performance.now() < until && (await archiveLag()) > 0) await pause(REBUILD_LIMITS.pollMs, signal);
-    const reply = await runChild(task, signal);
-    onDone(reply);
-    if ('error' in reply) throw new Error(`Statistics were not rebuilt: ${reply.error}`);
-  });
+export async function rebuildStatistics(options: RebuildOptions, signal: AbortSignal): Promise<void> {
+  const lease = options.newLease();
+  while (!(await lease.whileHeld(REBUILD_LIMITS.leaseMs, () => rebuild(options, signal)))) {
+    await pause(REBUILD_LIMITS.pollMs, signal);
+    if (signal.aborted) throw new Error(STOPPED);
+  }
+}
+
+async function rebuild({ task, archiveLag, onDone }: RebuildOptions, signal: AbortSignal): Promise<void> {
+  const until = performance.now() + REBUILD_LIMITS.archivedMs;
+  while (!signal.aborted && performance.now() < until && (await archiveLag()) > 0) await pause(REBUILD_LIMITS.pollMs, signal);
+  const reply = await runChild(task, signal);
+  onDone(reply);
+  if ('error' in reply) throw new Error(`Statistics were not rebuilt: ${reply.error}`);
 }
 
 function runChild(task: RebuildTask, signal: AbortSignal): Promise<RebuildReply> {
@@ -60,7 +68,7 @@ function runChild(task: RebuildTask, signal: AbortSignal): Promise<RebuildReply>
       child.kill('SIGKILL');
       resolve(reply);
     };
-    const abort = (): void => { end({ error: 'the worker stops; another takes it up' }); };
+    const abort = (): void => { end({ error: STOPPED }); };
     const timer = setTimeout(() => { end({ error: `not done within ${REBUILD_LIMITS.timeoutMs} ms` }); }, REBUILD_LIMITS.timeoutMs);
     signal.addEventListener('abort', abort);
     child.once('message', (message) => { end(message as RebuildReply); });

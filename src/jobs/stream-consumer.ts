@@ -37,6 +37,8 @@ export interface ConsumerOptions<E> {
   readonly log: Logger;
   /** Pause between batches, so that a trickle of entries is not read one by one, ms. Default 50. */
   readonly gatherMs?: number;
+  /** Entries taken of each stream at once. Default 50; fewer where entries are big. */
+  readonly perStream?: number;
   readonly claimIdleMs?: number;
   readonly claimEveryMs?: number;
 }
@@ -144,9 +146,8 @@ export class StreamConsumer<E> {
    * @param from `>` for new entries, `0` for our pending ones
    */
   async #read(from: '>' | '0', blockMs: number): Promise<Read> {
-    const { handler, consumer, streams } = this.#options;
+    const { handler, consumer, streams, perStream = CONSUMER_LIMITS.perStream } = this.#options;
     const all = [...streams, ...streams.map(() => from)];
-    const { perStream } = CONSUMER_LIMITS;
     return (await this.#answered(blockMs > 0
       ? this.#listening.xreadgroupBuffer('GROUP', handler.name, consumer, 'COUNT', perStream, 'BLOCK', blockMs, 'STREAMS', ...all)
       : this.#listening.xreadgroupBuffer('GROUP', handler.name, consumer, 'COUNT', perStream, 'STREAMS', ...all), blockMs)) ?? [];

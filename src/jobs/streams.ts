@@ -1,6 +1,8 @@
 import type { Redis } from 'ioredis';
 import type { ShopperRecord, StreamRecord } from '../domain/record.js';
 
+const FLOAT_BYTES = 4;
+
 /** One entry of a partition's event stream. */
 export interface EventEntry {
   readonly partition: number;
@@ -10,12 +12,15 @@ export interface EventEntry {
   readonly json: string;
 }
 
-/** One entry of a partition's impression stream. */
+/** One entry of a partition's impression stream: what was shown in several replies. */
 export interface ImpressionEntry {
   readonly partition: number;
   readonly id: string;
-  /** JSON, and float32 as `ImpressionLog` lays them out. */
-  readonly impressions: readonly { readonly json: string; readonly vectors: Buffer }[];
+  readonly impressions: readonly {
+    readonly json: string;
+    /** float32: the shopper's features; then of each shown item score, propensity and features. */
+    readonly vectors: Buffer;
+  }[];
 }
 
 /** What hangs behind the streams: a consumer group of its own. */
@@ -48,14 +53,19 @@ export function parseEvent(partition: number, id: string, fields: Fields): Event
   }
 }
 
-export function parseImpression(partition: number, id: string, fields: Fields): ImpressionEntry | undefined {
+/** @returns undefined for an entry whose parts do not fit together */
+export function parseImpressions(partition: number, id: string, fields: Fields): ImpressionEntry | undefined {
   const lines = field(fields, 'i')?.toString().split('\n') ?? [];
   const counts = field(fields, 'n')?.toString().split(',').map(Number) ?? [];
-  const floats = field(fields, 'v');
-  if (floats === undefined || lines.length !== counts.length) return undefined;
+  const vectors = field(fields, 'v');
+  if (vectors === undefined || lines.length !== counts.length || vectors.length !== FLOAT_BYTES * counts.reduce((sum, count) => sum + count, 0)) return undefined;
   let at = 0;
-  const impressions = lines.map((json, i) => ({ json, vectors: floats.subarray(at, at += counts[i]! * 4) }));
-  return at === floats.length ? { partition, id, impressions } : undefined;
+  const impressions = lines.map((json, i) => {
+    const from = at;
+    at += counts[i]! * FLOAT_BYTES;
+    return { json, vectors: vectors.subarray(from, at) };
+  });
+  return { partition, id, impressions };
 }
 
 function field(fields: Fields, name: string): Buffer | undefined {

@@ -1,6 +1,9 @@
+import type { Redis } from 'ioredis';
 import { Gauge, type Registry } from 'prom-client';
+import { PARTITIONS, type Keys } from '../redis/keys.js';
 import type { JobRegistry } from './registry.js';
 import type { StreamConsumer } from './stream-consumer.js';
+import { groupLag } from './streams.js';
 import type { Trimming } from './trimming.js';
 
 interface Sources {
@@ -8,26 +11,33 @@ interface Sources {
   readonly consumers: Readonly<Record<string, Pick<StreamConsumer<unknown>, 'counts'>>>;
   readonly registry: Pick<JobRegistry, 'counts'>;
   readonly trimming: Pick<Trimming, 'trimmed'>;
-  /** Entries that a group behind the events has not acknowledged. */
-  readonly lag: (group: string) => Promise<number>;
 }
 
 /** What a worker counts, read when it is asked for. */
-export function workerMetrics(registry: Registry, { consumers, registry: jobs, trimming, lag }: Sources): void {
-  const gauge = (name: string, help: string, label: string, collect: (set: (of: string, value: number) => void) => Promise<void> | void): void => {
-    const made: Gauge = new Gauge({ name, help, labelNames: [label], registers: [registry], collect: () => collect((of, value) => { made.set({ [label]: of }, value); }) });
-  };
-  const names = Object.keys(consumers);
+export function workerMetrics(metrics: Registry, { consumers, registry, trimming }: Sources): void {
   for (const what of ['handled', 'failures', 'skipped'] as const) {
-    gauge(`rivulet_stream_${what}`, `Stream entries ${what} (failures: batches) since the start`, 'consumer', (set) => {
-      for (const name of names) set(name, consumers[name]!.counts[what]);
+    gauge(metrics, `rivulet_stream_${what}`, `Stream entries ${what} (failures: batches) since the start`, 'consumer', (set) => {
+      for (const [name, { counts }] of Object.entries(consumers)) set(name, counts[what]);
     });
   }
-  gauge('rivulet_stream_lag', 'Events that a group has not acknowledged yet, over all workers', 'group', async (set) => {
-    for (const name of names.filter((name) => name !== 'impressions')) set(name, await lag(name).catch(() => Number.NaN));
+  gauge(metrics, 'rivulet_stream_trimmed', 'Stream entries dropped behind all groups since the start', 'by', (set) => { set('worker', trimming.trimmed); });
+  gauge(metrics, 'rivulet_jobs', 'Jobs since the start', 'outcome', (set) => {
+    for (const outcome of ['done', 'failed', 'stalled'] as const) set(outcome, registry.counts[outcome]);
   });
-  gauge('rivulet_stream_trimmed', 'Stream entries dropped behind all groups since the start', 'by', (set) => { set('worker', trimming.trimmed); });
-  gauge('rivulet_jobs', 'Jobs since the start', 'outcome', (set) => {
-    for (const outcome of ['done', 'failed', 'stalled'] as const) set(outcome, jobs.counts[outcome]);
+}
+
+/** How far the groups are behind the events, over all workers: any process can tell. */
+export function lagMetrics(metrics: Registry, redis: Redis, keys: Keys): void {
+  const streams = Array.from({ length: PARTITIONS }, (_, i) => keys.events(i));
+  gauge(metrics, 'rivulet_stream_lag', 'Events that a group has not acknowledged yet', 'group', async (set) => {
+    for (const group of ['archive', 'trending', 'triggers']) set(group, await groupLag(redis, streams, group).catch(() => Number.NaN));
+  });
+}
+
+type Collect = (set: (label: string, value: number) => void) => Promise<void> | void;
+
+function gauge(metrics: Registry, name: string, help: string, label: string, collect: Collect): void {
+  const made: Gauge = new Gauge({
+    name, help, labelNames: [label], registers: [metrics], collect: () => collect((of, value) => { made.set({ [label]: of }, value); }),
   });
 }

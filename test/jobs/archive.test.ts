@@ -23,9 +23,9 @@ await t.test('workers killed again and again while they write and acknowledge: t
   const dir = await tempDir();
   t.teardown(() => dir.remove());
   const appended: string[] = [];
-  let goesOn = true;
+  const load = new AbortController();
   const writing = (async () => {
-    while (goesOn) {
+    while (!load.signal.aborted) {
       const events = Array.from({ length: 25 }, (_, i) => anEvent({ shopper: `u:${i}` }));
       await append(redis, ...events);
       for (const { id } of events) appended.push(id);
@@ -37,7 +37,7 @@ await t.test('workers killed again and again while they write and acknowledge: t
     const doomed = await startChild(dir.path, `doomed-${round}`, 1 + round * 2);
     if (doomed.exitCode === null && doomed.signalCode === null) await once(doomed, 'exit');
   }
-  goesOn = false;
+  load.abort();
   await writing;
   await until('what the dead held is taken over', async () => (await groupLag(redis, eventStreams, 'archive')) === 0, 20_000);
   steady.kill('SIGKILL');

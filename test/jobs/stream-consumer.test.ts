@@ -110,9 +110,9 @@ await t.test('Redis killed and restarted under load: every acknowledged append i
   const handler = new Recorder('g');
   const consumer = consume(server.url, redis, handler);
   const appended: string[] = [];
-  let goesOn = true;
+  const load = new AbortController();
   const writing = (async () => {
-    while (goesOn) {
+    while (!load.signal.aborted) {
       const event = anEvent({ shopper: `u:${Math.trunc(Math.random() * 50)}` });
       await append(redis, event).then(() => appended.push(event.id), () => new Promise((done) => { setTimeout(done, 20); }));
     }
@@ -123,7 +123,7 @@ await t.test('Redis killed and restarted under load: every acknowledged append i
   await server.restart();
   const sofar = handler.ids.length;
   await until('it goes on', () => handler.ids.length > sofar + 50);
-  goesOn = false;
+  load.abort();
   await writing;
   await until('all are handled', () => appended.every((id) => handler.ids.includes(id)), 15_000);
   await consumer.stop();
