@@ -83,6 +83,7 @@ async function launch(redis: TestRedis, options: EngineOptions): Promise<Engine>
     return { url, redis, pid, proc, output: () => output, kill, stop };
   } catch (error) {
     await kill('SIGKILL');
+    proc.stdio[3]?.destroy();
     throw error;
   }
 }
