@@ -35,7 +35,7 @@ export interface ConsumerOptions<E> {
   /** Name within the group: unique among the processes that run. */
   readonly consumer: string;
   readonly log: Logger;
-  /** Pause between batches, so that a trickle of entries is not read one by one, ms. Default 50. */
+  /** Pause after a batch unless more waits, so that a trickle of entries is not read one by one, ms. Default 50. */
   readonly gatherMs?: number;
   /** Entries taken of each stream at once. Default 50; fewer where entries are big. */
   readonly perStream?: number;
@@ -48,6 +48,8 @@ interface Batch<E> {
   /** Entry ids per partition, the unreadable ones included: all that is to be acknowledged. */
   readonly ids: Map<number, string[]>;
   unreadable: number;
+  /** A stream gave as many as were asked for: more wait. */
+  hasMore: boolean;
 }
 type Read = readonly (readonly [stream: Buffer, entries: RawEntries])[];
 type RawEntries = readonly (readonly [id: Buffer, fields: Fields | null] | null)[];
@@ -110,7 +112,7 @@ export class StreamConsumer<E> {
         const batch = this.#batchOf(await this.#read('>', CONSUMER_LIMITS.blockMs));
         await this.#process(batch);
         failures = 0;
-        if (batch.ids.size > 0) await pause(gatherMs, this.#stopping.signal);
+        if (batch.ids.size > 0 && !batch.hasMore) await pause(gatherMs, this.#stopping.signal);
       } catch (error) {
         if (this.#stopping.signal.aborted) return;
         this.#mustRecover = true;
@@ -163,7 +165,7 @@ export class StreamConsumer<E> {
   }
 
   #batchOf(read: Read): Batch<E> {
-    const batch: Batch<E> = { entries: [], ids: new Map(), unreadable: 0 };
+    const batch: Batch<E> = { entries: [], ids: new Map(), unreadable: 0, hasMore: false };
     for (const [stream, entries] of read) this.#collect(batch, this.#partitionOf.get(stream.toString()) ?? 0, entries);
     return batch;
   }
@@ -180,6 +182,7 @@ export class StreamConsumer<E> {
       else batch.entries.push(parsed);
     }
     if (ids.length > 0) batch.ids.set(partition, ids);
+    batch.hasMore ||= entries.length >= (this.#options.perStream ?? CONSUMER_LIMITS.perStream);
   }
 
   async #process(batch: Batch<E>): Promise<void> {
