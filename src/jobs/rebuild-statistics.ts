@@ -10,7 +10,8 @@ export const REBUILD_LIMITS = {
   /** Events that came before the job get this long to reach the archive, ms. */
   archivedMs: 10_000,
   pollMs: 250,
-  leaseMs: 30_000,
+  /** A rebuild that fell silent is succeeded after this, ms. */
+  leaseMs: 10_000,
   /** A rebuild that takes longer is ended, ms. */
   timeoutMs: 30 * 60_000,
   /** Heap of the process, MB: its maps are bounded by STATISTICS_LIMITS. */

@@ -39,6 +39,8 @@ async function archived(): Promise<string[]> {
   return ids.toSorted();
 }
 
+t.setTimeout(120_000);
+
 await t.test('two workers do all that hangs behind the streams, through an outage, and stop cleanly', async (t) => {
   const ids = await append(500, (i) => `i${i % 7}`);
   const workers = await Promise.all([startWorker(config, silent), startWorker(config, silent)]);
@@ -68,7 +70,7 @@ await t.test('two workers do all that hangs behind the streams, through an outag
 
   const before = await statistics.currentVersion();
   await workers[0].rebuildStatistics('test');
-  await until('statistics are rebuilt when asked', async () => (await statistics.currentVersion()) !== before, 20_000);
+  await until('statistics are rebuilt when asked', async () => (await statistics.currentVersion()) !== before, 40_000);
   const data = await statistics.read((await statistics.currentVersion())!);
   t.ok(data?.keys.includes(hash48('n1')));
   const shown: ArchivedImpression[] = [];
