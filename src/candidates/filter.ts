@@ -12,7 +12,7 @@ export function compileFilter(catalog: Catalog, filter: Filter | undefined, hidd
   const { records } = catalog;
   const base = (row: number): boolean => {
     const record = row * RECORD.width;
-    return records[record + RECORD.alive] === 1 && (!inStock || records[record + RECORD.stock] !== 0) && !hidden.has(row);
+    return records[record + RECORD.alive] === 1 && (!inStock || records[record + RECORD.stock] !== 0) && (hidden.size === 0 || !hidden.has(row));
   };
   if (filter === undefined) return base;
   const tests: ((row: number) => boolean)[] = [base];

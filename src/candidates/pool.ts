@@ -77,6 +77,12 @@ export class CandidatePool {
     this.#limit = this.count;
   }
 
+  /** The candidate's slot, or −1; only until another request begins. */
+  slotOf(row: number): number {
+    const slot = this.#marks.get(row);
+    return slot === REJECTED ? -1 : slot;
+  }
+
   get full(): boolean {
     return this.count >= this.#limit;
   }

@@ -34,8 +34,11 @@ export function emptyStatisticsData(): StatisticsData {
 
 /** Statistics bound to this process's catalog rows; replaced whole when new data arrives. */
 export class Statistics {
-  /** Popularity and trend of each row, side by side: ranking reads both. */
-  readonly #scores: Float32Array;
+  /**
+   * Of each row, side by side because ranking reads both: log(1 + decayed interactions), and how much it trends now, 0 … 1.
+   * Rows that came after the statistics are not in it.
+   */
+  readonly scores: Float32Array;
   readonly #data: StatisticsData;
   readonly #indexOfRow: Int32Array;
   readonly #rowOfIndex: Int32Array;
@@ -49,7 +52,7 @@ export class Statistics {
   /** @param bindNow false: the caller binds the items, in slices */
   constructor(data: StatisticsData, catalog: Catalog, bindNow = true) {
     this.#data = data;
-    this.#scores = new Float32Array(catalog.rows * 2);
+    this.scores = new Float32Array(catalog.rows * 2);
     this.#indexOfRow = new Int32Array(catalog.rows).fill(-1);
     this.#rowOfIndex = new Int32Array(data.keys.length).fill(-1);
     this.#order = new Int32Array(data.keys.length);
@@ -79,22 +82,12 @@ export class Statistics {
       if (row < 0 || row >= this.#indexOfRow.length) continue;
       this.#rowOfIndex[i] = row;
       this.#order[this.#known++] = row;
-      this.#scores[row * 2] = popularity[i]!;
+      this.scores[row * 2] = popularity[i]!;
       this.#indexOfRow[row] = i;
       for (const category of catalog.paths[row] ?? []) push(this.#topByCategory, category, row);
       const brand = catalog.brandOf(row);
       if (brand !== 0) push(this.#topByBrand, brand, row);
     }
-  }
-
-  /** log(1 + decayed interactions), 0 for an item never met. */
-  popularity(row: number): number {
-    return this.#scores[row * 2] ?? 0;
-  }
-
-  /** How much an item trends now, 0 … 1. */
-  trendingScore(row: number): number {
-    return this.#scores[row * 2 + 1] ?? 0;
   }
 
   /** Calls back with up to `limit` neighbours of a row, strongest first. */
@@ -125,7 +118,7 @@ export class Statistics {
 
   setTrending(data: TrendingData, catalog: Catalog): void {
     const lists = new Map<string, Int32Array>();
-    for (const row of this.#trendingRows) this.#scores[row * 2 + 1] = 0;
+    for (const row of this.#trendingRows) this.scores[row * 2 + 1] = 0;
     this.#trendingRows = [];
     for (const [scope, entries] of Object.entries(data)) {
       const rows: number[] = [];
@@ -135,7 +128,7 @@ export class Statistics {
         if (row < 0) continue;
         rows.push(row);
         if (scope !== 'all') continue;
-        this.#scores[row * 2 + 1] = score / top;
+        this.scores[row * 2 + 1] = score / top;
         this.#trendingRows.push(row);
       }
       lists.set(scope, Int32Array.from(rows));

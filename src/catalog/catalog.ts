@@ -153,10 +153,9 @@ export class Catalog {
     return priceMinor === undefined ? facts : { ...facts, priceLevel: this.#prices.levelOf(priceMinor) };
   }
 
-  /** @returns 0 (cheapest fifth) … 4, or −1 when the item has no price */
-  priceLevel(row: number): number {
-    const bucket = this.records[row * RECORD.width + RECORD.priceBucket]!;
-    return bucket < 0 ? -1 : this.#prices.levelOfBucket(bucket);
+  /** Price level, 0 (cheapest fifth) … 4, of each `RECORD.priceBucket`. */
+  priceLevels(): Uint8Array {
+    return this.#prices.levels();
   }
 
   /** Rows that are or were in a category, newest last. */

@@ -23,13 +23,13 @@ export class PriceLevels {
 
   /** @returns 0 (cheapest fifth) … 4 */
   levelOf(priceMinor: number): number {
-    return this.levelOfBucket(bucketOf(priceMinor));
+    return this.levels()[bucketOf(priceMinor)]!;
   }
 
-  /** @param bucket of `bucketOf` */
-  levelOfBucket(bucket: number): number {
+  /** The level of every bucket of `bucketOf`, current until a price changes. */
+  levels(): Uint8Array {
     if (this.#stale) this.#rebuild();
-    return this.#levels[bucket]!;
+    return this.#levels;
   }
 
   #rebuild(): void {

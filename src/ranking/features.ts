@@ -1,7 +1,7 @@
 import { RECORD } from '../catalog/catalog.js';
 import type { CandidateRequest } from '../candidates/generate.js';
 import type { CandidatePool } from '../candidates/pool.js';
-import { PROFILE_LIMITS, TOUCH, type Affinities, type Profile } from '../profile/profile.js';
+import { TOUCH, type Affinities, type Profile } from '../profile/profile.js';
 import { affinityDecay } from '../profile/vector.js';
 
 /**
@@ -25,59 +25,38 @@ const TOUCH_MEMORY_MS = 2 * DAY_MS;
 
 /**
  * Writes the features of all candidates of a request, one after another, without allocating per candidate.
- * Affinities and touches are spread over arrays indexed by name number and row once per request, so that each
- * candidate costs a few loads; the arrays are cleared again by the same keys.
+ * Affinities are spread over arrays indexed by name number once per request, so that each candidate costs a few loads;
+ * the arrays are cleared again by the same numbers.
  */
 export class FeatureWriter {
   readonly #categories = new SpreadAffinities();
   readonly #brands = new SpreadAffinities();
   readonly #tags = new SpreadAffinities();
-  /** Index into `profile.touches` plus one. */
-  #touchOf = new Uint8Array(0);
-  readonly #touchedRows = new Int32Array(PROFILE_LIMITS.touches);
 
   /** @param out at least `pool.count × ITEM_FEATURES.length` floats, row-major */
   write(out: Float32Array, pool: CandidatePool, request: CandidateRequest): void {
-    this.#spread(request, affinityDecay(request.profile, request.now));
-    this.#writeItems(out, pool, request);
-    this.#writeTastes(out, pool, request);
-    this.#writeTouches(out, pool, request);
+    const { profile, catalog } = request;
+    const decay = affinityDecay(profile, request.now);
+    this.#categories.spread(profile.categories, catalog.categories, decay);
+    this.#brands.spread(profile.brands, catalog.brands, decay);
+    this.#tags.spread(profile.tags, catalog.tags, decay);
+    // Most of a row is zero for most shoppers: cleared in one go, and only what is not zero is written.
+    out.fill(0, 0, pool.count * WIDTH);
+    writeItems(out, pool, request);
+    if (profile.events > 0) this.#writeTastes(out, pool, request);
+    writeTouches(out, pool, request);
     writePage(out, pool, request);
-    this.#clear(request);
-  }
-
-  /** Columns 0–5 and 14–16: the item itself, and what the sources say. */
-  #writeItems(out: Float32Array, pool: CandidatePool, { catalog, statistics, profile, now }: CandidateRequest): void {
-    const { rows, related, neighbors, sources } = pool;
-    const { recordFloats } = catalog;
-    const shares = priceShares(profile);
-    const today = now / DAY_MS;
-    for (let slot = 0, at = 0; slot < pool.count; slot++, at += WIDTH) {
-      const row = rows[slot]!;
-      const record = row * RECORD.width;
-      const published = recordFloats[record + RECORD.publishedDay]!;
-      const ageDays = published === 0 ? AGE_UNKNOWN_DAYS : Math.max(0, today - published);
-      const level = catalog.priceLevel(row);
-      out[at] = statistics.popularity(row);
-      out[at + 1] = statistics.trendingScore(row);
-      out[at + 2] = Math.log(1 + ageDays);
-      out[at + 3] = ageDays < FRESH_DAYS ? 1 : 0;
-      out[at + 4] = recordFloats[record + RECORD.logPrice]!;
-      out[at + 5] = level < 0 ? 0 : shares[level]!;
-      out[at + 14] = related[slot]!;
-      out[at + 15] = neighbors[slot]!;
-      out[at + 16] = bitCount(sources[slot]!);
-    }
+    this.#categories.clear();
+    this.#brands.clear();
+    this.#tags.clear();
   }
 
   /** Columns 6–13: affinity to the item's categories, brand and tags. */
-  #writeTastes(out: Float32Array, pool: CandidatePool, { catalog }: CandidateRequest): void {
-    const { rows } = pool;
-    const { records } = catalog;
+  #writeTastes(out: Float32Array, { rows, count }: CandidatePool, { catalog: { records } }: CandidateRequest): void {
     const { values: ofCategory } = this.#categories;
     const { values: ofBrand } = this.#brands;
     const { values: ofTag } = this.#tags;
-    for (let slot = 0, at = 0; slot < pool.count; slot++, at += WIDTH) {
+    for (let slot = 0, at = 0; slot < count; slot++, at += WIDTH) {
       const record = rows[slot]! * RECORD.width;
       const leaf = records[record + RECORD.leaf]! * 2;
       const root = records[record + RECORD.root]! * 2;
@@ -90,57 +69,58 @@ export class FeatureWriter {
       out[at + 11] = ofBrand[brand + 1]!;
       let short = 0;
       let long = 0;
-      for (let i = record + RECORD.tags; i < record + RECORD.tags + RECORD.tagsMax && records[i] !== 0; i++) {
-        short += ofTag[records[i]! * 2]!;
-        long += ofTag[records[i]! * 2 + 1]!;
+      for (let i = record + RECORD.tags; i < record + RECORD.width; i++) {
+        const tag = records[i]! * 2;
+        if (tag === 0) break;
+        short += ofTag[tag]!;
+        long += ofTag[tag + 1]!;
       }
       out[at + 12] = short;
       out[at + 13] = long;
     }
   }
+}
 
-  /** Columns 17–23: what the shopper did with the item. */
-  #writeTouches(out: Float32Array, pool: CandidatePool, { profile, now }: CandidateRequest): void {
-    const { rows } = pool;
-    const touchOf = this.#touchOf;
-    for (let slot = 0, at = 17; slot < pool.count; slot++, at += WIDTH) {
-      const index = touchOf[rows[slot]!]!;
-      if (index === 0) {
-        for (let i = at; i < at + 7; i++) out[i] = 0;
-        continue;
-      }
-      const { mask, count, at: time } = profile.touches[index - 1]!;
-      out[at] = (mask & (TOUCH.viewed | TOUCH.clicked)) === 0 ? 0 : 1;
-      out[at + 1] = (mask & TOUCH.carted) === 0 ? 0 : 1;
-      out[at + 2] = (mask & (TOUCH.wished | TOUCH.liked)) === 0 ? 0 : 1;
-      out[at + 3] = (mask & TOUCH.purchased) === 0 ? 0 : 1;
-      out[at + 4] = (mask & (TOUCH.dismissed | TOUCH.refunded)) === 0 ? 0 : 1;
-      out[at + 5] = Math.log1p(count);
-      out[at + 6] = Math.exp(-Math.max(0, now - time) / TOUCH_MEMORY_MS);
-    }
+/** Columns 0–5 and 14–16: the item itself, and what the sources say. */
+function writeItems(out: Float32Array, { rows, count, related, neighbors, sources }: CandidatePool, request: CandidateRequest): void {
+  const { records, recordFloats } = request.catalog;
+  const { scores } = request.statistics;
+  const levels = request.catalog.priceLevels();
+  const shares = priceShares(request.profile);
+  const today = request.now / DAY_MS;
+  for (let slot = 0, at = 0; slot < count; slot++, at += WIDTH) {
+    const row = rows[slot]!;
+    const record = row * RECORD.width;
+    const published = recordFloats[record + RECORD.publishedDay]!;
+    const ageDays = published === 0 ? AGE_UNKNOWN_DAYS : Math.max(0, today - published);
+    const bucket = records[record + RECORD.priceBucket]!;
+    // A row younger than the statistics has no scores yet.
+    out[at] = scores[row * 2] ?? 0;
+    out[at + 1] = scores[row * 2 + 1] ?? 0;
+    out[at + 2] = Math.log(1 + ageDays);
+    if (ageDays < FRESH_DAYS) out[at + 3] = 1;
+    out[at + 4] = recordFloats[record + RECORD.logPrice]!;
+    if (bucket >= 0) out[at + 5] = shares[levels[bucket]!]!;
+    out[at + 14] = related[slot]!;
+    out[at + 15] = neighbors[slot]!;
+    out[at + 16] = bitCount(sources[slot]!);
   }
+}
 
-  #spread({ catalog, profile }: CandidateRequest, decay: { short: number; long: number }): void {
-    this.#categories.spread(profile.categories, catalog.categories, decay);
-    this.#brands.spread(profile.brands, catalog.brands, decay);
-    this.#tags.spread(profile.tags, catalog.tags, decay);
-    if (this.#touchOf.length < catalog.rows) this.#touchOf = new Uint8Array(catalog.rows * 2);
-    const { touches } = profile;
-    for (let index = 0; index < touches.length; index++) {
-      const row = catalog.rowOfKey(touches[index]!.item);
-      this.#touchedRows[index] = row;
-      if (row >= 0) this.#touchOf[row] = index + 1;
-    }
-  }
-
-  #clear({ profile }: CandidateRequest): void {
-    this.#categories.clear();
-    this.#brands.clear();
-    this.#tags.clear();
-    for (let index = 0; index < profile.touches.length; index++) {
-      const row = this.#touchedRows[index]!;
-      if (row >= 0) this.#touchOf[row] = 0;
-    }
+/** Columns 17–23: what the shopper did with the item. */
+function writeTouches(out: Float32Array, pool: CandidatePool, { catalog, profile, now }: CandidateRequest): void {
+  for (const { item, mask, count, at: time } of profile.touches) {
+    const row = catalog.rowOfKey(item);
+    const slot = row < 0 ? -1 : pool.slotOf(row);
+    if (slot < 0) continue;
+    const at = slot * WIDTH + 17;
+    out[at] = (mask & (TOUCH.viewed | TOUCH.clicked)) === 0 ? 0 : 1;
+    out[at + 1] = (mask & TOUCH.carted) === 0 ? 0 : 1;
+    out[at + 2] = (mask & (TOUCH.wished | TOUCH.liked)) === 0 ? 0 : 1;
+    out[at + 3] = (mask & TOUCH.purchased) === 0 ? 0 : 1;
+    out[at + 4] = (mask & (TOUCH.dismissed | TOUCH.refunded)) === 0 ? 0 : 1;
+    out[at + 5] = Math.log1p(count);
+    out[at + 6] = Math.exp(-Math.max(0, now - time) / TOUCH_MEMORY_MS);
   }
 }
 
@@ -181,10 +161,7 @@ function priceShares(profile: Profile): number[] {
 function writePage(out: Float32Array, pool: CandidatePool, { catalog, contextRows }: CandidateRequest): void {
   const { records, recordFloats } = catalog;
   const page = contextRows[0];
-  if (page === undefined) {
-    for (let slot = 0, at = 24; slot < pool.count; slot++, at += WIDTH) out.fill(0, at, at + 4);
-    return;
-  }
+  if (page === undefined) return;
   const there = page * RECORD.width;
   const brand = records[there + RECORD.brand]!;
   const price = recordFloats[there + RECORD.logPrice]!;

@@ -82,15 +82,15 @@ await t.test('every process swaps in what a worker published, and binds items th
   const follower = follow(catalog, (shopper) => { erased.push(shopper); });
   await follower.ready;
   const empty = follower.current;
-  t.equal(empty.popularity(0), 0);
+  t.equal(empty.scores.length, 0);
   const data = someStatistics(3);
   const version = await store.write(data, Date.now);
   await until('it is swapped in', () => follower.version === version, 2000);
   t.not(follower.current, empty);
-  t.ok(follower.current.popularity(catalog.rowOf('i1')) > 0);
+  t.ok(follower.current.scores[catalog.rowOf('i1') * 2]! > 0);
   catalog.put({ id: 'i2', title: 'Two', category: ['a'] });
   await new TrendingStore(redis, keys).publish({ all: [[hash48('i2'), 2]] }, 1);
-  await until('the new item is bound and trends', () => follower.current.popularity(catalog.rowOf('i2')) > 0 && follower.current.trendingScore(catalog.rowOf('i2')) === 1, 2000);
+  await until('the new item is bound and trends', () => follower.current.scores[catalog.rowOf('i2') * 2]! > 0 && follower.current.scores[catalog.rowOf('i2') * 2 + 1] === 1, 2000);
   await redis.publish(keys.notices, 'no JSON');
   await redis.publish(keys.notices, JSON.stringify({ kind: 'erased', shopper: 'u:ann' }));
   await until('the erasure is heard', () => erased.includes('u:ann'));
@@ -113,7 +113,7 @@ await t.test('a version published while Redis came back is not missed; a damaged
   await until('Redis is back', () => redis.status === 'ready');
   const next = await store.write(someStatistics(4), Date.now);
   await until('the new one is swapped in', () => follower.version === next, 8000);
-  t.ok(follower.current.popularity(catalog.rowOf('i1')) > 0);
+  t.ok(follower.current.scores[catalog.rowOf('i1') * 2]! > 0);
 });
 
 await t.test('binding 100,000 items does not hold up the event loop', async (t) => {
