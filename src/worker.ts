@@ -27,7 +27,7 @@ import { connectRedis, untilReady } from './redis/client.js';
 import { makeKeys, PARTITIONS, type Keys } from './redis/keys.js';
 import { Lease } from './redis/lease.js';
 import { ProfileStore } from './redis/profile-store.js';
-import { StreamTrimmer } from './redis/stream-trimmer.js';
+import { StreamKeeper } from './redis/stream-keeper.js';
 import { TrendingStore } from './redis/trending-store.js';
 import type { Clock } from './util/clock.js';
 import { backoffMs, pause } from './util/pause.js';
@@ -97,8 +97,9 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
     }),
   };
   const publisher = new TrendingPublisher({ store: trending, lease: new Lease(redis, keys.lock('trending'), name), everyMs: config.trendingEveryMs, clock, log });
+  const keeper = new StreamKeeper(redis);
   const trimming = new Trimming({
-    trimmer: new StreamTrimmer(redis), everyMs: WORKER_LIMITS.trimEveryMs, log,
+    keeper, everyMs: WORKER_LIMITS.trimEveryMs, log,
     plans: [
       { streams: events, groups: [ARCHIVE_GROUP, 'trending', offers.triggers.name] },
       { streams: impressions, groups: [ARCHIVE_GROUP] },
@@ -113,7 +114,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
     }, signal),
     [ERASE_ARCHIVE]: eraseArchive({ dir: archiveDir, clock, onDone: (lines) => { log.info({ lines }, 'erased shoppers left the archive'); } }),
     [EXPIRE]: expire({
-      dir: archiveDir, days: config.archiveDays, clock, redis, streams: [...events, ...impressions],
+      dir: archiveDir, days: config.archiveDays, clock, keeper, streams: [...events, ...impressions],
       onDone: (counts) => { log.info(counts, 'expired'); },
     }),
   };

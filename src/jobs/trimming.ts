@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
-import type { StreamTrimmer } from '../redis/stream-trimmer.js';
+import type { StreamKeeper } from '../redis/stream-keeper.js';
 import { pause } from '../util/pause.js';
 
 interface TrimmingOptions {
-  readonly trimmer: StreamTrimmer;
+  readonly keeper: StreamKeeper;
   readonly everyMs: number;
   /** Streams, and the groups that must be there before anything of them goes. */
   readonly plans: readonly { readonly streams: readonly string[]; readonly groups: readonly string[] }[];
@@ -29,11 +29,11 @@ export class Trimming {
   }
 
   async #run(): Promise<void> {
-    const { everyMs, plans, trimmer, log } = this.options;
+    const { everyMs, plans, keeper, log } = this.options;
     while (!this.#stopping.signal.aborted) {
       await pause(everyMs, this.#stopping.signal);
       try {
-        for (const { streams, groups } of plans) this.trimmed += await trimmer.trim(streams, groups);
+        for (const { streams, groups } of plans) this.trimmed += await keeper.trim(streams, groups);
       } catch (error) {
         log.debug({ err: error }, 'streams were not trimmed this time');
       }

@@ -1,4 +1,4 @@
-import { appendFile, readdir, readFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { eraseFromArchive } from '../../src/archive/erase.js';
@@ -125,7 +125,11 @@ await t.test('a write that took longer than its hour is done again in the next: 
 await t.test('a disk that refuses fails the append; the next one begins a new file', async (t) => {
   const { dir, writer } = await archive(t);
   await appendFile(join(dir, 'events-2026-03-01'), 'a file where the folder belongs');
-  await t.rejects(writer('one').append('events', [line(1, anEvent())]));
+  const one = writer('one');
+  await t.rejects(one.append('events', [line(1, anEvent())]));
+  await rm(join(dir, 'events-2026-03-01'));
+  await one.append('events', [line(1, anEvent({ id: 'now' }))]);
+  t.same((await read(dir)).map(({ id }) => id), ['now']);
 });
 
 await t.test('days past their time are deleted', async (t) => {

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { groupLag } from '../../src/jobs/streams.js';
-import { StreamTrimmer } from '../../src/redis/stream-trimmer.js';
+import { StreamKeeper } from '../../src/redis/stream-keeper.js';
 import { startRedis } from '../helpers/redis.js';
 import { anEvent, append, commandsTo, consume, eventStreams, keys, Recorder, until } from '../helpers/streams.js';
 
@@ -131,10 +131,10 @@ await t.test('Redis killed and restarted under load: every acknowledged append i
 });
 
 await t.test('a stream is trimmed only behind all groups', async (t) => {
-  const trimmer = new StreamTrimmer(redis);
+  const keeper = new StreamKeeper(redis);
   const stream = keys.eventsOf('u:ann');
   const ids = await append(redis, ...Array.from({ length: 10 }, () => anEvent()));
-  const trim = (): Promise<number> => trimmer.trim(eventStreams, ['archive', 'triggers']);
+  const trim = (): Promise<number> => keeper.trim(eventStreams, ['archive', 'triggers']);
   t.equal(await trim(), 0, 'no group is there');
   await redis.xgroup('CREATE', stream, 'archive', '0');
   const read = (group: string, count: number): Promise<unknown> => redis.xreadgroup('GROUP', group, 'c', 'COUNT', count, 'STREAMS', stream, '>');
