@@ -70,10 +70,17 @@ export class EventIngestor {
   async ingest(inputs: readonly unknown[]): Promise<IngestReport> {
     const report: IngestReport = { accepted: 0, duplicates: 0, rejected: [] };
     const groups = this.#group(inputs, report);
+    if (groups.length === 0) return report;
     const failures: AppError[] = [];
-    await Promise.all(groups.map(async (group) => {
+    let values: readonly (Buffer | null)[];
+    try {
+      values = await this.#deps.store.readMany(groups.map(({ shopper }) => shopper));
+    } catch (error) {
+      throw storeError(error);
+    }
+    await Promise.all(groups.map(async (group, i) => {
       try {
-        const outcome = await this.store(group.shopper, group.events);
+        const outcome = await this.store(group.shopper, group.events, values[i]);
         report.accepted += outcome.accepted;
         report.duplicates += outcome.duplicates;
       } catch (error) {
@@ -90,14 +97,17 @@ export class EventIngestor {
 
   /**
    * Folds one shopper's events and stores profile and events together.
+   * @param known the stored profile, where it has been read already (null: there is none)
    * @returns what came of it, with the profile as stored
    */
-  async store(shopper: string, events: readonly ShopperEvent[]): Promise<Outcome> {
+  async store(shopper: string, events: readonly ShopperEvent[], known?: Buffer | null): Promise<Outcome> {
     let key = shopper;
+    let value = known;
     for (let hop = 0; hop <= INGEST_LIMITS.redirects; hop++) {
-      const outcome = await this.#compareAndSet(key, events);
+      const outcome = await this.#compareAndSet(key, events, value === undefined ? await this.#deps.store.read(key) : value);
       if (typeof outcome !== 'string') return outcome;
       key = outcome;
+      value = undefined;
     }
     throw new AppError('conflict', `Shopper ${shopper} was merged more than ${INGEST_LIMITS.redirects} times in a row.`);
   }
@@ -122,8 +132,8 @@ export class EventIngestor {
   }
 
   /** @returns what came of it, or the key of the shopper this one was merged into */
-  async #compareAndSet(shopper: string, events: readonly ShopperEvent[]): Promise<Outcome | string> {
-    let value = await this.#deps.store.read(shopper);
+  async #compareAndSet(shopper: string, events: readonly ShopperEvent[], read: Buffer | null): Promise<Outcome | string> {
+    let value = read;
     /** An unknown write may have landed: what it held is then "seen before", yet it is ours and counts as accepted. */
     let attempted: readonly ShopperEvent[] = [];
     for (let attempt = 0; attempt < INGEST_LIMITS.attempts; attempt++) {

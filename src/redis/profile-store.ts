@@ -40,6 +40,11 @@ export class ProfileStore {
     return this.#redis.getBuffer(this.#keys.profile(shopper));
   }
 
+  /** The whole values of many shoppers, in one command: each command of its own would cost 6 µs of CPU. */
+  readMany(shoppers: readonly string[]): Promise<(Buffer | null)[]> {
+    return this.#redis.mgetBuffer(shoppers.map(this.#keys.profile));
+  }
+
   /** All but the recent event ids, for a reader: at most `HEAD_BYTES`. */
   async readHead(shopper: string): Promise<Buffer | null> {
     const head = await this.#redis.getrangeBuffer(this.#keys.profile(shopper), 0, HEAD_BYTES - 1);
