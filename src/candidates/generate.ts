@@ -53,10 +53,12 @@ export function generateCandidates(pool: CandidatePool, request: CandidateReques
 /** Neighbours of what is on the page. */
 function related(pool: CandidatePool, { statistics, contextRows }: CandidateRequest): void {
   for (const row of contextRows.slice(0, QUOTAS.relatedFrom)) {
-    statistics.neighbors(row, QUOTAS.relatedEach, (neighbor, weight) => {
-      const slot = pool.add(neighbor, SOURCE_INDEX.related);
-      if (slot >= 0) pool.related[slot]! += weight;
-    });
+    const to = statistics.neighborsTo(row, QUOTAS.relatedEach);
+    for (let at = statistics.neighborsFrom(row); at < to; at++) {
+      const neighbor = statistics.neighborRow(at);
+      const slot = neighbor < 0 ? -1 : pool.add(neighbor, SOURCE_INDEX.related);
+      if (slot >= 0) pool.related[slot]! += statistics.neighborWeight(at);
+    }
   }
 }
 
@@ -69,10 +71,12 @@ function neighbors(pool: CandidatePool, { statistics, profile, catalog }: Candid
     const row = catalog.rowOfKey(touch.item);
     if (row < 0) continue;
     const recency = RECENCY[rank++]!;
-    statistics.neighbors(row, QUOTAS.neighborsEach, (neighbor, weight) => {
-      const slot = pool.add(neighbor, SOURCE_INDEX.neighbors);
-      if (slot >= 0) pool.neighbors[slot]! += recency * weight;
-    });
+    const to = statistics.neighborsTo(row, QUOTAS.neighborsEach);
+    for (let at = statistics.neighborsFrom(row); at < to; at++) {
+      const neighbor = statistics.neighborRow(at);
+      const slot = neighbor < 0 ? -1 : pool.add(neighbor, SOURCE_INDEX.neighbors);
+      if (slot >= 0) pool.neighbors[slot]! += recency * statistics.neighborWeight(at);
+    }
   }
 }
 

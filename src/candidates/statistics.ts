@@ -90,16 +90,27 @@ export class Statistics {
     }
   }
 
-  /** Calls back with up to `limit` neighbours of a row, strongest first. */
-  neighbors(row: number, limit: number, visit: (row: number, weight: number) => void): void {
+  /**
+   * Where a row's neighbours stand in `neighborRow` and `neighborWeight`, strongest first; an empty range when it has none.
+   * As a range, not a callback: this is the hottest loop of candidate generation.
+   */
+  neighborsFrom(row: number): number {
     const index = this.#indexOfRow[row] ?? -1;
-    if (index < 0) return;
-    const { offsets, targets, weights } = this.#data;
-    const end = Math.min(offsets[index + 1]!, offsets[index]! + limit);
-    for (let i = offsets[index]!; i < end; i++) {
-      const neighbor = this.#rowOfIndex[targets[i]!]!;
-      if (neighbor >= 0) visit(neighbor, weights[i]!);
-    }
+    return index < 0 ? 0 : this.#data.offsets[index]!;
+  }
+
+  neighborsTo(row: number, limit: number): number {
+    const index = this.#indexOfRow[row] ?? -1;
+    return index < 0 ? 0 : Math.min(this.#data.offsets[index + 1]!, this.#data.offsets[index]! + limit);
+  }
+
+  /** The row at a place of a range, or −1 when the catalog does not have the item. */
+  neighborRow(at: number): number {
+    return this.#rowOfIndex[this.#data.targets[at]!]!;
+  }
+
+  neighborWeight(at: number): number {
+    return this.#data.weights[at]!;
   }
 
   /** Most popular rows of a category (any level) or brand. */

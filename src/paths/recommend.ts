@@ -194,7 +194,7 @@ export class Recommender {
       requestId, shopper: request.shopper, scene: request.scene, model, at,
       user: slot.user, items: slot.items,
       shown: ranked.map((entry) => ({
-        id: this.#deps.catalog.item(pool.rows[entry.slot]!)?.id ?? '', slot: entry.slot, score: scores[entry.slot]!,
+        idJson: this.#deps.catalog.json(pool.rows[entry.slot]!).id, slot: entry.slot, score: scores[entry.slot]!,
         propensity: entry.propensity, source: pool.first[entry.slot]!,
       })),
     });

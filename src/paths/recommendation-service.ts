@@ -68,9 +68,11 @@ export class RecommendationService {
 
   #item(item: RankedItem, position: number, withItems: boolean): string {
     const json = this.catalog.json(item.row);
-    const explain = item.explanation === undefined ? '' : `,"explain":${JSON.stringify(item.explanation)}`;
     // Four decimals of a score are enough to compare; more would only make the reply longer.
-    return `{"id":${json.id},"score":${Math.round(item.score * 1e4) / 1e4},"position":${position},"source":"${item.source}"${withItems ? `,"item":${json.item}` : ''}${explain}}`;
+    let text = `{"id":${json.id},"score":${Math.round(item.score * 1e4) / 1e4},"position":${position},"source":"${item.source}"`;
+    if (withItems) text += `,"item":${json.item}`;
+    if (item.explanation !== undefined) text += `,"explain":${JSON.stringify(item.explanation)}`;
+    return `${text}}`;
   }
 }
 

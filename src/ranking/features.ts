@@ -19,6 +19,8 @@ export const ITEM_FEATURES = [
 const WIDTH = ITEM_FEATURES.length;
 const DAY_MS = 86_400_000;
 const FRESH_DAYS = 14;
+/** log(1 + whole days): looked up, because 200 logarithms take longer than the rest of their rows. */
+const LOG_DAYS = Float32Array.from({ length: 4096 }, (_, day) => Math.log1p(day));
 /** Age given to an item whose publication is unknown, days. */
 const AGE_UNKNOWN_DAYS = 365;
 const TOUCH_MEMORY_MS = 2 * DAY_MS;
@@ -97,7 +99,7 @@ function writeItems(out: Float32Array, { rows, count, related, neighbors, source
     // A row younger than the statistics has no scores yet.
     out[at] = scores[row * 2] ?? 0;
     out[at + 1] = scores[row * 2 + 1] ?? 0;
-    out[at + 2] = Math.log(1 + ageDays);
+    out[at + 2] = LOG_DAYS[Math.min(ageDays, LOG_DAYS.length - 1) | 0]!;
     if (ageDays < FRESH_DAYS) out[at + 3] = 1;
     out[at + 4] = recordFloats[record + RECORD.logPrice]!;
     if (bucket >= 0) out[at + 5] = shares[levels[bucket]!]!;

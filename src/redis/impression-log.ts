@@ -30,7 +30,8 @@ export interface Impression {
 }
 
 export interface ShownItem {
-  readonly id: string;
+  /** The item's id as JSON text: it is only written on. */
+  readonly idJson: string;
   /** Row of `items` that holds its features. */
   readonly slot: number;
   readonly score: number;
@@ -116,11 +117,12 @@ function stage(out: Float32Array, to: number, { user, items, shown }: Impression
 }
 
 function toLine({ requestId, shopper, scene, model, at, shown }: Impression): string {
-  const items: string[] = [];
-  const sources: number[] = [];
-  for (const { id, source } of shown) {
-    items.push(id);
-    sources.push(source);
+  let items = '';
+  let sources = '';
+  for (const { idJson, source } of shown) {
+    items += items === '' ? idJson : `,${idJson}`;
+    sources += sources === '' ? source : `,${source}`;
   }
-  return JSON.stringify({ requestId, shopper, scene, model, at, items, sources });
+  // Ids and labels of ours need no escaping; a shopper's id is the client's.
+  return `{"requestId":"${requestId}","shopper":${JSON.stringify(shopper)},"scene":"${scene}","model":"${model}","at":${at},"items":[${items}],"sources":[${sources}]}`;
 }

@@ -66,8 +66,9 @@ await t.test('neighbours come from what shoppers met close in time, strongest fi
   }
   const catalog = store();
   const statistics = new Statistics(builder.build(), catalog);
+  const row = catalog.rowOf('item-1');
   const found: string[] = [];
-  statistics.neighbors(catalog.rowOf('item-1'), 5, (row) => found.push(catalog.item(row)!.id));
+  for (let at = statistics.neighborsFrom(row); at < statistics.neighborsTo(row, 5); at++) found.push(catalog.item(statistics.neighborRow(at))!.id);
   t.same(found.slice(0, 2), ['item-2', 'item-3']);
   const profile = emptyProfile();
   fold(profile, event('u:me', 'view_item', 1, NOW), catalog.facts('item-1'));

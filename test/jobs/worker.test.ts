@@ -48,7 +48,7 @@ await t.test('two workers do all that hangs behind the streams, through an outag
   for (const shopper of ['u:ann', 'u:bob']) {
     impressions.add({
       requestId: `of ${shopper}`, shopper, scene: 'home', model: 'm', at: Date.now(), user: new Float32Array(500).fill(1), items: new Float32Array(500).fill(2),
-      shown: [{ id: 'i1', slot: 0, score: 0.5, propensity: 0.25, source: 3 }],
+      shown: [{ idJson: '"i1"', slot: 0, score: 0.5, propensity: 0.25, source: 3 }],
     });
   }
   await impressions.flush();
