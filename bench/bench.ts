@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { AppError } from '../src/errors.js';
 import { describeMachine } from './machine.js';
 import { makeReport, printReport } from './report.js';
 import { Rig } from './rig.js';
@@ -46,7 +47,7 @@ function scenarios(names: readonly string[] | undefined): readonly ScenarioName[
   if (names === undefined) return SCENARIOS;
   return names.map((name) => {
     const known = SCENARIOS.find((scenario) => scenario === name);
-    if (known === undefined) throw new Error(`--scenario is one of ${SCENARIOS.join(', ')}; there is no ${name}.`);
+    if (known === undefined) throw new AppError('invalid_request', `--scenario is one of ${SCENARIOS.join(', ')}; there is no ${name}.`);
     return known;
   });
 }
@@ -54,11 +55,11 @@ function scenarios(names: readonly string[] | undefined): readonly ScenarioName[
 function whole(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} is a whole number from 1 on, not ${text}.`);
+  if (!Number.isInteger(value) || value < 1) throw new AppError('invalid_request', `--${name} is a whole number from 1 on, not ${text}.`);
   return value;
 }
 
 main().catch((error: unknown) => {
-  say(error instanceof Error ? error.stack ?? error.message : String(error));
+  say(error instanceof AppError ? error.message : String(error instanceof Error ? error.stack : error));
   process.exit(1);
 });

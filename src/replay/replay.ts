@@ -19,16 +19,20 @@ async function main(): Promise<void> {
   const bar = new SingleBar({
     format: '{bar} {percentage} % · {sent} events · {rate}/s · {eta_formatted} left', hideCursor: true, etaBuffer: 50, barsize: 30,
   });
-  const startedAt = Date.now();
-  let total = 0;
+  let startedAt = 0;
+  process.stderr.write(`${path} → ${values.url}\n`);
   try {
     const report = await runReplay({
       path, url: values.url, apiKey: values.key,
       concurrency: whole('concurrency', values.concurrency, CONCURRENCY_MAX), limit: values.limit === undefined ? undefined : whole('limit', values.limit, Number.MAX_SAFE_INTEGER),
       onProgress: ({ bytes, bytesRead, sent }) => {
-        const facts = { sent: sent.toLocaleString('en'), rate: Math.round(sent / Math.max(0.001, (Date.now() - startedAt) / 1000)).toLocaleString('en') };
-        if (total === 0) bar.start(total = bytes, bytesRead, facts);
-        else bar.update(bytesRead, facts);
+        if (sent === 0) return; // the items come first; rate and time left are those of the events
+        if (startedAt === 0) {
+          startedAt = Date.now();
+          bar.start(bytes, bytesRead);
+        }
+        const rate = Math.round(sent / Math.max(1, (Date.now() - startedAt) / 1000));
+        bar.update(bytesRead, { sent: sent.toLocaleString('en'), rate: rate.toLocaleString('en') });
       },
     });
     bar.stop();

@@ -22,12 +22,12 @@ export interface ReplayReport extends SendReport {
   readonly events: number;
   /** Lines that are no event. */
   readonly skipped: number;
+  /** Of the events alone, without the items before them. */
   readonly seconds: number;
 }
 
 /** Streams a log into a running engine: its items first, then its events. */
 export async function runReplay({ path, url, apiKey, concurrency, limit = Infinity, onProgress }: ReplayOptions): Promise<ReplayReport> {
-  const startedAt = performance.now();
   const log = await openLog(path);
   let bytesRead = 0;
   let sent = 0;
@@ -40,6 +40,7 @@ export async function runReplay({ path, url, apiKey, concurrency, limit = Infini
   } });
   const items = await log.items();
   await sender.putItems(items);
+  const startedAt = performance.now();
   const listener = {
     onBytes: (count: number) => { bytesRead += count; },
     onSkipped: () => { skipped += 1; },
