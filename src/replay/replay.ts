@@ -29,7 +29,7 @@ async function main(): Promise<void> {
         if (sent === 0) return; // the items come first; rate and time left are those of the events
         if (startedAt === 0) {
           startedAt = Date.now();
-          bar.start(bytes, bytesRead);
+          bar.start(bytes, bytesRead, { sent: 0, rate: 0 });
         }
         const rate = Math.round(sent / Math.max(1, (Date.now() - startedAt) / 1000));
         bar.update(bytesRead, { sent: sent.toLocaleString('en'), rate: rate.toLocaleString('en') });
