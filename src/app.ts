@@ -19,6 +19,7 @@ import { makeServer, pageRoutes } from './http/server.js';
 import { userRoutes } from './http/users.js';
 import { LiveHub } from './live/hub.js';
 import { LIVE_LIMITS } from './live/limits.js';
+import { lagMetrics } from './jobs/worker-metrics.js';
 import { liveSocket } from './live/socket.js';
 import { makeMetrics, type Metrics } from './metrics.js';
 import { pendingOffers } from './offers/inbox.js';
@@ -105,6 +106,7 @@ export async function startApi(config: Config, log: Logger): Promise<Api> {
   healthRoutes(app, { missing: () => missing(state, redis), facts: () => ({ items: catalog.size, model: paths.model.status.model ?? 'fallback' }) }, metrics.registry);
   await openSocket(app, config, log, { redis, keys, metrics, clock }, paths);
   await pageRoutes(app, config.demo ? [demoPage] : []);
+  lagMetrics(metrics.registry, redis, keys);
   const watcher = new ModelWatcher(paths.model, config.modelDir);
   await watcher.start();
   const url = await app.listen({ host: config.host, port: config.port });

@@ -14,7 +14,7 @@ interface ProfileScripts {
   eraseProfile(profile: string, stream: string, record: string): Promise<number>;
 }
 
-const NO_TOKEN = Buffer.alloc(0);
+const NO_TOKEN = Buffer.alloc(TOKEN_BYTES);
 export const readScript = (name: string): string => readFileSync(new URL(`scripts/${name}.lua`, import.meta.url), 'utf8');
 
 /** Profiles in Redis: plain reads, and one compare-and-set script that writes a profile and its events together. */
@@ -22,16 +22,15 @@ export class ProfileStore {
   readonly #redis: Redis;
   readonly #scripts: ProfileScripts;
   readonly #keys: Keys;
-  readonly #ttlS: number;
   readonly #streamMax: number;
 
   constructor(redis: Redis, keys: Keys, limits: { profileTtlS: number; streamEntriesMax: number }) {
-    redis.defineCommand('writeProfile', { numberOfKeys: 3, lua: readScript('write-profile') });
+    const lua = readScript('write-profile').replaceAll('$TTL_S', String(limits.profileTtlS)).replaceAll('$STREAM_MAX', String(limits.streamEntriesMax));
+    redis.defineCommand('writeProfile', { numberOfKeys: 3, lua });
     redis.defineCommand('eraseProfile', { numberOfKeys: 2, lua: readScript('erase-profile') });
     this.#redis = redis;
     this.#scripts = redis as unknown as ProfileScripts;
     this.#keys = keys;
-    this.#ttlS = limits.profileTtlS;
     this.#streamMax = limits.streamEntriesMax;
   }
 
@@ -59,7 +58,7 @@ export class ProfileStore {
   async write(shopper: string, read: Buffer | null, value: Buffer, events: readonly string[]): Promise<WriteResult> {
     const result = await this.#scripts.writeProfileBuffer(
       this.#keys.profile(shopper), this.#keys.eventsOf(shopper), this.#keys.push(shopper),
-      read === null ? NO_TOKEN : read.subarray(0, TOKEN_BYTES), value, this.#ttlS, this.#streamMax, ...events,
+      Buffer.concat([read === null ? NO_TOKEN : read.subarray(0, TOKEN_BYTES), value]), ...events,
     );
     if (result === 1) return { written: true };
     if (result === 2) {
