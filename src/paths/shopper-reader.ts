@@ -1,7 +1,7 @@
 import type { Catalog } from '../catalog/catalog.js';
 import type { ShopperEvent } from '../domain/event.js';
 import type { Degradation } from '../domain/recommendation.js';
-import { AppError, type ErrorCode } from '../errors.js';
+import type { AppError, ErrorCode } from '../errors.js';
 import { HEAD_BYTES, decodeProfile } from '../profile/codec.js';
 import { fold } from '../profile/fold.js';
 import { emptyProfile, type Profile } from '../profile/profile.js';
@@ -43,8 +43,8 @@ export class ShopperReader {
         this.#remember(shopper, fresh.value);
         return { profile: fresh.profile, degraded: [], events: undefined };
       }
-    } catch (error) {
-      if (error instanceof AppError && error.code === 'profile_unreadable') throw error;
+    } catch {
+      // Redis failed, or a newer version wrote the profile: either way a ranking answers with what is known, and says so.
     }
     return { ...this.#lastKnown(shopper), events: undefined };
   }

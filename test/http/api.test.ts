@@ -1,4 +1,6 @@
+import { Redis } from 'ioredis';
 import t from 'tap';
+import { makeKeys } from '../../src/redis/keys.js';
 import { startEngine, type Engine } from '../helpers/engine.js';
 
 const engine: Engine = await startEngine({ role: 'api' });
@@ -188,6 +190,15 @@ await t.test('fifty clients writing one shopper at once lose and double nothing'
     }
   }));
   t.match((await call('GET', '/v1/users/wanted/profile')).body, { events: 400 });
+});
+
+await t.test('a profile nobody can read costs its shopper the features, not the list', async (t) => {
+  const redis = new Redis(engine.redis.url);
+  await redis.set(makeKeys('rivulet:').profile('u:torn'), Buffer.from('not a profile of any version'));
+  redis.disconnect();
+  const reply = await post('/v1/recommendations', { userId: 'torn', scene: 'home', limit: 5 });
+  t.match(reply, { status: 200, body: { degraded: ['no_features'] } });
+  t.equal(listOf(reply).length, 5);
 });
 
 await t.test('operations: health, metrics, documentation', async (t) => {
