@@ -74,7 +74,7 @@ export class Catalog {
   readonly categories = new Names();
   readonly brands = new Names();
   readonly tags = new Names();
-  /** Rows of each category number, any level of the path; may hold rows that have moved on: check `inCategory`. */
+  /** Rows of each category number, any level of the path; a row that moved on stays listed, and is still a fair candidate. */
   readonly #rowsByCategory = new Map<number, number[]>();
   readonly #rowsByBrand = new Map<number, number[]>();
   readonly #prices = new PriceLevels();

@@ -1,5 +1,6 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { Type, type Static } from 'typebox';
+import { Type } from 'typebox';
 import { EVENT_LIMITS, EventInputSchema } from '../domain/event.js';
 import { AppError } from '../errors.js';
 import type { EventIngestor } from '../paths/ingest-events.js';
@@ -18,13 +19,14 @@ const Reply = Type.Object({
   rejected: Type.Array(Type.Object({ index: Type.Integer(), code: Type.String(), message: Type.String() })),
 });
 
-export function eventRoutes(app: FastifyInstance, ingestor: EventIngestor): void {
+export function eventRoutes(server: FastifyInstance, ingestor: EventIngestor): void {
+  const app = server.withTypeProvider<TypeBoxTypeProvider>();
   app.addSchema({ ...EventInputSchema, $id: 'Event' });
   app.post('/v1/events', {
     config: { scope: 'events' },
     schema: { summary: 'Take events', tags: ['events'], body: Type.Union([Body, Type.String()], documented), response: { 200: Reply } },
   }, async (request) => {
-    const body = request.body as Static<typeof Body> | string;
+    const { body } = request;
     if (typeof body !== 'string') return ingestor.ingest(body.events);
     const events = await linesOf(body);
     return ingestor.ingest(events);

@@ -1,5 +1,6 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { Type, type Static } from 'typebox';
+import { Type } from 'typebox';
 import type { Catalog } from '../catalog/catalog.js';
 import { ITEM_LIMITS, ItemSchema, type Item } from '../domain/item.js';
 import { SCENES } from '../domain/scene.js';
@@ -27,33 +28,34 @@ interface PutReport { accepted: number; created: number; rejected: Rejected[] }
 
 const checker = makeChecker(ItemSchema, 'item');
 
-export function itemRoutes(app: FastifyInstance, store: CatalogStore, catalog: Catalog): void {
+export function itemRoutes(server: FastifyInstance, store: CatalogStore, catalog: Catalog): void {
+  const app = server.withTypeProvider<TypeBoxTypeProvider>();
   app.addSchema({ ...ItemSchema, $id: 'Item' });
   app.post('/v1/items', {
     config: { scope: 'catalog' },
     schema: { summary: 'Add or replace items (JSON, or NDJSON with one item per line)', tags: ['catalog'], body: Type.Union([Body, Type.String()]) },
   }, async (request) => {
-    const body = request.body as Static<typeof Body> | string;
+    const { body } = request;
     const entries = typeof body === 'string' ? parseNdjson(body) : body.items.map((value, index) => ({ value, index }));
     return putItems(entries, store, catalog);
   });
   app.get('/v1/items', {
     config: { scope: 'catalog' }, schema: { summary: 'List items, in no order', tags: ['catalog'], querystring: Page },
   }, async (request) => {
-    const { cursor, limit } = request.query as Static<typeof Page>;
+    const { cursor, limit } = request.query;
     const page = await store.listItems(cursor ?? '0', Math.min(1000, Math.max(1, Number(limit ?? 100))));
     return page.cursor === '0' ? { items: page.items } : page;
   });
   app.get('/v1/items/:id', {
     config: { scope: 'catalog' }, schema: { summary: 'Read an item', tags: ['catalog'], params: Params },
   }, async (request) => {
-    const { id } = request.params as Static<typeof Params>;
+    const { id } = request.params;
     return await store.getItem(id) ?? Promise.reject(noItem(id));
   });
   app.delete('/v1/items/:id', {
     config: { scope: 'catalog' }, schema: { summary: 'Remove an item', tags: ['catalog'], params: Params },
   }, async (request, reply) => {
-    const { id } = request.params as Static<typeof Params>;
+    const { id } = request.params;
     if (!await store.deleteItem(id)) throw noItem(id);
     return reply.status(204).send();
   });
@@ -61,13 +63,13 @@ export function itemRoutes(app: FastifyInstance, store: CatalogStore, catalog: C
     config: { scope: 'catalog' },
     schema: { summary: 'Pin items to the top of a scene, in order; none unpins', tags: ['catalog'], params: SceneParams, body: Pins },
   }, async (request) => {
-    const { itemIds } = request.body as Static<typeof Pins>;
-    await store.setPins((request.params as Static<typeof SceneParams>).scene, itemIds);
+    const { itemIds } = request.body;
+    await store.setPins(request.params.scene, itemIds);
     return { itemIds };
   });
   app.get('/v1/scenes/:scene/pins', {
     config: { scope: 'catalog' }, schema: { summary: 'Read what is pinned', tags: ['catalog'], params: SceneParams },
-  }, async (request) => ({ itemIds: (await store.getPins())[(request.params as Static<typeof SceneParams>).scene] ?? [] }));
+  }, async (request) => ({ itemIds: (await store.getPins())[request.params.scene] ?? [] }));
 }
 
 async function putItems(

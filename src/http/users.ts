@@ -1,7 +1,8 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { Type, type Static } from 'typebox';
 import type { Catalog } from '../catalog/catalog.js';
-import { SCENES, type Scene } from '../domain/scene.js';
+import { SCENES } from '../domain/scene.js';
 import { shopperKey } from '../domain/shopper.js';
 import { named } from '../paths/explain.js';
 import type { Shoppers } from '../paths/shoppers.js';
@@ -17,7 +18,8 @@ const KindQuery = Type.Object(Kind, { additionalProperties: false });
 const FeatureQuery = Type.Object({ ...Kind, scene: Type.Optional(Type.Enum([...SCENES])) }, { additionalProperties: false });
 const Alias = Type.Object({ anonymousId: Type.String({ minLength: 1, maxLength: 256 }) }, { additionalProperties: false });
 
-export function userRoutes(app: FastifyInstance, shoppers: Shoppers, catalog: Catalog, clock: Clock): void {
+export function userRoutes(server: FastifyInstance, shoppers: Shoppers, catalog: Catalog, clock: Clock): void {
+  const app = server.withTypeProvider<TypeBoxTypeProvider>();
   const names: NameBook = {
     category: (hash) => catalog.categories.nameOf(hash), brand: (hash) => catalog.brands.nameOf(hash), tag: (hash) => catalog.tags.nameOf(hash),
   };
@@ -39,7 +41,7 @@ export function userRoutes(app: FastifyInstance, shoppers: Shoppers, catalog: Ca
   }, async (request, reply) => {
     const { profile } = await shoppers.profile(keyOf(request));
     const vector = new Float32Array(USER_FEATURES.length);
-    const { scene } = request.query as { scene?: Scene };
+    const { scene } = request.query;
     writeUserFeatures(vector, profile, scene ?? 'home', clock());
     void reply.preventCache();
     return { features: named(USER_FEATURES, vector) };
@@ -60,8 +62,8 @@ export function userRoutes(app: FastifyInstance, shoppers: Shoppers, catalog: Ca
   app.post('/v1/users/:id/alias', {
     config, schema: { summary: 'Merge an anonymous visitor into a user, exactly once', tags: ['users'], params: Params, body: Alias },
   }, async (request) => {
-    const { id } = request.params as Static<typeof Params>;
-    const { anonymousId } = request.body as Static<typeof Alias>;
+    const { id } = request.params;
+    const { anonymousId } = request.body;
     return { merged: await shoppers.alias(shopperKey({ userId: id })!, shopperKey({ anonymousId })!) };
   });
 }
