@@ -20,6 +20,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   profile: PURE,
   catalog: [...PURE, 'profile/profile', 'type profile/fold'],
   candidates: [...PURE, 'catalog', 'profile'],
+  encoder: [...PURE, 'catalog', 'profile', 'ranking/manifest'],
   ranking: [...PURE, 'catalog', 'profile', 'candidates/pool', 'type candidates'],
   offers: [...PURE, 'profile', 'type catalog'],
   live: [...PURE, 'config', 'type offers'],
@@ -33,7 +34,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   // Beside the running engine: the shop it is shown with, the training of its model, the reader of real
   // logs, the writer of the generated documentation.
   demo: PURE,
-  learn: [...PURE, 'profile', 'catalog', 'candidates', 'ranking', 'archive', 'demo', 'jobs/trending', 'redis/trending-store'],
+  learn: [...PURE, 'profile', 'catalog', 'candidates', 'encoder', 'ranking', 'archive', 'demo', 'jobs/trending', 'redis/trending-store'],
   replay: PURE,
   docs: [...PURE, 'config', 'profile/vector', 'ranking/features'],
 };
