@@ -1,0 +1,85 @@
+import { StatisticsBuilder } from '../candidates/build-statistics.js';
+import { compileFilter } from '../candidates/filter.js';
+import { generateCandidates, type CandidateRequest } from '../candidates/generate.js';
+import { CandidatePool, RowMarks } from '../candidates/pool.js';
+import { Statistics } from '../candidates/statistics.js';
+import { hiddenRows } from '../candidates/visible.js';
+import { Catalog } from '../catalog/catalog.js';
+import { EVENT_TYPES, type ShopperEvent } from '../domain/event.js';
+import type { Scene } from '../domain/scene.js';
+import { fold } from '../profile/fold.js';
+import { emptyProfile, type Profile } from '../profile/profile.js';
+import type { Random } from '../util/random.js';
+import type { Question, Task } from './task.js';
+
+/** Where the lists of a task's questions are shown: a task does not say, and a home page assumes nothing. */
+export const QUESTION_SCENE: Scene = 'home';
+
+/** A store's engine as it stands at a split: all that answers a question beside the shopper's own history. */
+export interface StoreView {
+  readonly task: Task;
+  readonly catalog: Catalog;
+  readonly statistics: Statistics;
+}
+
+/** @param known of each shopper's events, so many count in the statistics */
+export function viewStore(task: Task, known: Uint32Array): StoreView {
+  const catalog = new Catalog();
+  for (const item of task.items) catalog.put(item);
+  const builder = new StatisticsBuilder();
+  for (let shopper = 0; shopper < known.length; shopper++) {
+    const first = task.interactions.offsets[shopper]!;
+    for (let i = first; i < first + known[shopper]!; i++) builder.add(eventOf(task, shopper, i));
+  }
+  return { task, catalog, statistics: new Statistics(builder.build(), catalog) };
+}
+
+/** Event number `index` of all interactions as the engine receives it. */
+export function eventOf({ interactions }: Task, shopper: number, index: number): ShopperEvent {
+  return {
+    id: String(index), type: EVENT_TYPES[interactions.type[index]!]!, shopper: `u:${shopper}`,
+    itemId: interactions.itemIds[interactions.item[index]!]!, at: interactions.at[index]!,
+  };
+}
+
+/** The shopper's profile when the question is asked, by the engine's own fold. */
+export function profileAt({ task, catalog }: StoreView, { shopper, history }: Question): Profile {
+  const profile = emptyProfile();
+  const first = task.interactions.offsets[shopper]!;
+  for (let i = first; i < first + history; i++) {
+    const event = eventOf(task, shopper, i);
+    fold(profile, event, catalog.facts(event.itemId!));
+  }
+  return profile;
+}
+
+/** Rows that may not be recommended in answer to a question. */
+export function excludedRows({ task, catalog }: StoreView, { shopper, history }: Question): Set<number> {
+  const rows = new Set<number>();
+  if (!task.excludeHistory) return rows;
+  const { offsets, item, itemIds } = task.interactions;
+  const first = offsets[shopper]!;
+  for (let i = first; i < first + history; i++) rows.add(catalog.rowOf(itemIds[item[i]!]!));
+  return rows;
+}
+
+/** Runs the engine's candidate sources for questions; the pool is reused from one to the next. */
+export class Retriever {
+  readonly pool = new CandidatePool(new RowMarks());
+
+  constructor(readonly view: StoreView, readonly candidatesMax: number, readonly random: Random) {}
+
+  /** Fills the pool. @returns what the features of the candidates are written from */
+  retrieve(question: Question): CandidateRequest {
+    const { catalog, statistics } = this.view;
+    const profile = profileAt(this.view, question);
+    const hidden = hiddenRows(catalog, profile, excludedRows(this.view, question));
+    this.pool.begin(catalog, this.candidatesMax, compileFilter(catalog, undefined, hidden));
+    const request: CandidateRequest = {
+      catalog, statistics, profile, scene: QUESTION_SCENE, region: undefined, contextRows: [], pinnedRows: [],
+      now: question.at, random: this.random,
+    };
+    generateCandidates(this.pool, request);
+    return request;
+  }
+}
