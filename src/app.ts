@@ -32,6 +32,7 @@ import { TOKEN_BYTES } from './profile/codec.js';
 import { USER_FEATURES } from './profile/vector.js';
 import { ITEM_FEATURES } from './ranking/features.js';
 import { ModelHolder } from './ranking/model-holder.js';
+import { ModelRegistry } from './ranking/model-registry.js';
 import { ModelWatcher } from './ranking/model-watcher.js';
 import { CatalogStore } from './redis/catalog-store.js';
 import { connectRedis, untilReady } from './redis/client.js';
@@ -107,7 +108,7 @@ export async function startApi(config: Config, log: Logger): Promise<Api> {
   await openSocket(app, config, log, { redis, keys, metrics, clock }, paths);
   await pageRoutes(app, config.demo ? [demoPage] : []);
   lagMetrics(metrics.registry, redis, keys);
-  const watcher = new ModelWatcher(paths.model, config.modelDir);
+  const watcher = new ModelWatcher(paths.model, new ModelRegistry(config.modelsDir, config.modelDir, clock));
   await watcher.start();
   const url = await app.listen({ host: config.host, port: config.port });
   return {

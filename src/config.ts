@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { AppError } from './errors.js';
 
 /**
@@ -15,7 +16,8 @@ export const SETTINGS = {
   API_KEYS: { fallback: '', about: 'comma-separated key:scope+scope (scopes: events, recommend, catalog, users, admin); empty: open, loopback only' },
   CORS_ORIGINS: { fallback: '', about: 'comma-separated origins of storefronts; also the allowlist of the socket' },
   DATA_DIR: { fallback: '.data', about: 'folder of the event archive' },
-  MODEL_DIR: { fallback: 'models/default', about: 'folder of the ranking model' },
+  MODEL_DIR: { fallback: 'models/default', about: 'folder of the ranking model that serves until another is promoted' },
+  MODELS_DIR: { fallback: '', about: 'folder of trained versions and of which of them serves; empty: `models` in DATA_DIR' },
   DEMO: { fallback: '0', about: '1: fill an empty store with the demo shop and its shoppers' },
   LOG_LEVEL: { fallback: 'info', about: 'pino level' },
   BODY_BYTES_MAX: { fallback: '4194304', about: 'bytes of a JSON body' },
@@ -52,6 +54,7 @@ export interface Config {
   readonly corsOrigins: readonly string[];
   readonly dataDir: string;
   readonly modelDir: string;
+  readonly modelsDir: string;
   readonly demo: boolean;
   readonly logLevel: string;
   readonly bodyBytesMax: number;
@@ -70,9 +73,20 @@ export interface Config {
   readonly drainMs: number;
 }
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const valueOf = (env: Environment, name: Name): string =>
+  env[name] ?? (env['DEMO'] === '1' ? DEMO_FALLBACKS[name] : undefined) ?? SETTINGS[name].fallback;
+
+/** Where the engine keeps its files: all that a command beside the running engine needs to know. */
+export function readPlaces(env: Environment = process.env): Pick<Config, 'dataDir' | 'modelDir' | 'modelsDir'> {
+  const dataDir = valueOf(env, 'DATA_DIR');
+  return { dataDir, modelDir: valueOf(env, 'MODEL_DIR'), modelsDir: valueOf(env, 'MODELS_DIR') || join(dataDir, 'models') };
+}
+
 /** @throws AppError `invalid_request` naming the setting that does not fit */
-export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
-  const text = (name: Name): string => env[name] ?? (env['DEMO'] === '1' ? DEMO_FALLBACKS[name] : undefined) ?? SETTINGS[name].fallback;
+export function readConfig(env: Environment = process.env): Config {
+  const text = (name: Name): string => valueOf(env, name);
   const whole = (name: Name, min: number, max: number): number => {
     const value = Number(text(name));
     if (!Number.isInteger(value) || value < min || value > max) throw bad(name, `a whole number from ${min} to ${max}`, text(name));
@@ -88,8 +102,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     keyPrefix: text('KEY_PREFIX'),
     apiKeys: readKeys(text('API_KEYS')),
     corsOrigins: list(text('CORS_ORIGINS')),
-    dataDir: text('DATA_DIR'),
-    modelDir: text('MODEL_DIR'),
+    ...readPlaces(env),
     demo: text('DEMO') === '1',
     logLevel: text('LOG_LEVEL'),
     bodyBytesMax: whole('BODY_BYTES_MAX', 1024, 2 ** 30),

@@ -1,5 +1,6 @@
 import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { syncFolder } from '../util/atomic-file.js';
 import type { Clock } from '../util/clock.js';
 import { folderOf, hourOf, slotClosedAt, slotStart, type ArchiveKind } from './files.js';
 
@@ -66,15 +67,5 @@ export class ArchiveWriter {
     const file = this.#files.get(kind);
     this.#files.delete(kind);
     await file?.handle.close();
-  }
-}
-
-/** A new file is safe only when its folder's entry is, too. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

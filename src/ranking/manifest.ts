@@ -63,15 +63,24 @@ export function sha256(data: string | Uint8Array): string {
 }
 
 /**
- * Reads a model folder and checks the files against the manifest.
+ * Reads the manifest of a model folder.
  * @throws AppError `model_refused`
  */
-export async function readModelFiles(folder: string): Promise<ModelFiles> {
+export async function readManifest(folder: string): Promise<Manifest> {
   const manifest = await readJson(join(folder, 'manifest.json'), ManifestSchema);
   const hash = schemaHash(manifest.userFeatures, manifest.itemFeatures);
   if (manifest.schemaHash !== hash) {
     throw refused(join(folder, 'manifest.json'), `schemaHash of its feature names is ${hash}`, manifest.schemaHash);
   }
+  return manifest;
+}
+
+/**
+ * Reads a model folder and checks the files against the manifest.
+ * @throws AppError `model_refused`
+ */
+export async function readModelFiles(folder: string): Promise<ModelFiles> {
+  const manifest = await readManifest(folder);
   const golden = await readJson(join(folder, 'golden.json'), GoldenSchema);
   const path = join(folder, 'model.onnx');
   const onnx = await readBytes(path);

@@ -187,7 +187,7 @@ await t.test('a folder is watched: what is put there goes into service, what is 
   const folder = t.testdir();
   const events: ModelEvent[] = [];
   const holder = new ModelHolder({ features: ENGINE_FEATURES, clock: Date.now, onEvent: (event) => events.push(event) });
-  const watcher = new ModelWatcher(holder, folder, 50);
+  const watcher = new ModelWatcher(holder, { servingFolder: async () => folder, shadowFolder: async () => undefined }, 50);
   t.match(await watcher.start(), { refused: { code: 'model_refused' } }, 'nothing there yet');
   const until = async (done: () => boolean): Promise<void> => {
     for (const giveUpAt = Date.now() + 20_000; !done();) {
