@@ -5,19 +5,23 @@ type Graph = Parameters<typeof onnx.GraphProto.encode>[0];
 type Node = Parameters<typeof onnx.NodeProto.encode>[0];
 type Attribute = Parameters<typeof onnx.AttributeProto.encode>[0];
 
-/** IR version and operator set of the models we write: onnxruntime has read both since 1.10. */
+/** IR version and operator set of the models we write: onnxruntime has read both since 1.12. */
 const IR_VERSION = 8;
-const OPSET = 15;
+const OPSET = 17;
+/** Version of the operators that onnxruntime adds to the standard; it has no other. */
+const CONTRIBUTED_OPSET = 1;
 
-export type ElementType = 'float' | 'int64' | 'bool';
+export type ElementType = 'float' | 'int32' | 'int64' | 'bool';
 const ELEMENT_TYPES = {
   float: onnx.TensorProto.DataType.FLOAT,
+  int32: onnx.TensorProto.DataType.INT32,
   int64: onnx.TensorProto.DataType.INT64,
   bool: onnx.TensorProto.DataType.BOOL,
 } as const;
 
-/** A number is a whole attribute (`axis: 1`); a subgraph is a branch or loop body. */
-export type AttributeValue = number | GraphBuilder;
+/** A number is a whole attribute (`axis: 1`), an array several; a subgraph is a branch or loop body. */
+export type AttributeValue = number | readonly number[] | { readonly float: number } | GraphBuilder;
+export type Attributes = Readonly<Record<string, AttributeValue>>;
 
 /**
  * A small writer of ONNX graphs: values are named by strings, each operator call adds a node and returns its output's
@@ -58,13 +62,25 @@ export class GraphBuilder {
   }
 
   /** Adds an operator with one output. @returns the output's name (made up when not given) */
-  op(type: string, inputs: readonly string[], attributes: Readonly<Record<string, AttributeValue>> = {}, output?: string): string {
-    return this.ops(type, inputs, attributes, [output ?? `${this.#graph.name}_${type}_${this.#count++}`])[0]!;
+  op(type: string, inputs: readonly string[], attributes: Attributes = {}, output?: string): string {
+    return this.ops(type, inputs, attributes, [output ?? this.newName(type)])[0]!;
   }
 
-  /** Adds an operator with the outputs named. */
-  ops(type: string, inputs: readonly string[], attributes: Readonly<Record<string, AttributeValue>>, outputs: readonly string[]): readonly string[] {
-    const node: Node = { opType: type, input: [...inputs], output: [...outputs], attribute: Object.entries(attributes).map(attribute) };
+  /** A name no value has yet. */
+  newName(type: string): string {
+    return `${this.#graph.name}_${type}_${this.#count++}`;
+  }
+
+  /**
+   * Adds an operator with the outputs named.
+   * @param type with its domain before a dot when it is not the standard's: `com.microsoft.FusedMatMul`
+   */
+  ops(type: string, inputs: readonly string[], attributes: Attributes, outputs: readonly string[]): readonly string[] {
+    const dot = type.lastIndexOf('.');
+    const node: Node = {
+      opType: type.slice(dot + 1), domain: type.slice(0, Math.max(0, dot)),
+      input: [...inputs], output: [...outputs], attribute: Object.entries(attributes).map(attribute),
+    };
     this.#graph.node!.push(node);
     return outputs;
   }
@@ -77,7 +93,8 @@ export class GraphBuilder {
   /** The whole model as the bytes of an `.onnx` file. */
   model(): Uint8Array {
     return onnx.ModelProto.encode({
-      irVersion: IR_VERSION, producerName: 'rivulet', graph: this.#graph, opsetImport: [{ domain: '', version: OPSET }],
+      irVersion: IR_VERSION, producerName: 'rivulet', graph: this.#graph,
+      opsetImport: [{ domain: '', version: OPSET }, { domain: 'com.microsoft', version: CONTRIBUTED_OPSET }],
     }).finish();
   }
 
@@ -96,7 +113,8 @@ function valueInfo(name: string, shape: readonly (number | string)[], type: Elem
 
 function attribute([name, value]: [string, AttributeValue]): Attribute {
   const { AttributeType } = onnx.AttributeProto;
-  return typeof value === 'number'
-    ? { name, type: AttributeType.INT, i: value }
-    : { name, type: AttributeType.GRAPH, g: value.graph };
+  if (typeof value === 'number') return { name, type: AttributeType.INT, i: value };
+  if (value instanceof GraphBuilder) return { name, type: AttributeType.GRAPH, g: value.graph };
+  if ('float' in value) return { name, type: AttributeType.FLOAT, f: value.float };
+  return { name, type: AttributeType.INTS, ints: [...value] };
 }
