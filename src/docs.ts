@@ -14,7 +14,13 @@ const SECTIONS: Readonly<Record<string, () => string>> = {
   events: () => EVENT_TYPES.map((type) => `\`${type}\``).join(', '),
   'user-features': () => names(USER_FEATURES),
   'item-features': () => names(ITEM_FEATURES),
+  pytorch: () => example('pytorch_model.py'),
+  lightgbm: () => example('lightgbm_model.py'),
 };
+
+/** The script that made a file which a test loads and serves, without what it writes for that test. */
+const example = (name: string): string =>
+  `\`\`\`python\n${readFileSync(`test/fixtures/models/${name}`, 'utf8').split('\n# What the engine must agree with.')[0]!.trimEnd()}\n\`\`\``;
 
 /** @returns the README with every generated section made anew */
 export function withGeneratedSections(readme: string): string {

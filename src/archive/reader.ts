@@ -2,7 +2,7 @@ import type { ShopperEvent } from '../domain/event.js';
 import type { ShopperRecord } from '../domain/record.js';
 import { hash48 } from '../util/hash.js';
 import { RecentSet } from '../util/recent-set.js';
-import { listSlots } from './files.js';
+import { listSlots, slotClosedAt } from './files.js';
 import { mergedLines } from './lines.js';
 import { ShopperMarks } from './marks.js';
 
@@ -41,10 +41,11 @@ export interface ArchivedImpression {
 /**
  * All events of the archive, hour by hour in the order they came, a shopper's events in order; erased ones left out,
  * those of anonymous shoppers given to the user they became, each once.
+ * @param since only the hours in which events of this time or later may have been written, ms
  */
-export async function* readArchive(dir: string, counts: ArchiveCounts = noCounts()): AsyncGenerator<ShopperEvent> {
+export async function* readArchive(dir: string, counts: ArchiveCounts = noCounts(), since = 0): AsyncGenerator<ShopperEvent> {
   const marks = await readMarks(dir);
-  for await (const { entry, value: event } of readKind(dir, 'events', counts, eventOf)) {
+  for await (const { entry, value: event } of readKind(dir, 'events', counts, eventOf, since)) {
     const shopper = marks.ownerOf(event.shopper, entry);
     if (shopper === undefined) counts.erased += 1;
     else yield shopper === event.shopper ? event : { ...event, shopper };
@@ -52,9 +53,9 @@ export async function* readArchive(dir: string, counts: ArchiveCounts = noCounts
 }
 
 /** All impressions of the archive, likewise. */
-export async function* readImpressions(dir: string, counts: ArchiveCounts = noCounts()): AsyncGenerator<ArchivedImpression> {
+export async function* readImpressions(dir: string, counts: ArchiveCounts = noCounts(), since = 0): AsyncGenerator<ArchivedImpression> {
   const marks = await readMarks(dir);
-  for await (const { entry, value: impression } of readKind(dir, 'impressions', counts, impressionOf)) {
+  for await (const { entry, value: impression } of readKind(dir, 'impressions', counts, impressionOf, since)) {
     const shopper = marks.ownerOf(impression.shopper, entry);
     if (shopper === undefined) counts.erased += 1;
     else yield { ...impression, shopper };
@@ -78,9 +79,11 @@ interface Parsed<T> { readonly value: T; readonly id: number }
 
 async function* readKind<T>(
   dir: string, kind: 'events' | 'impressions', counts: ArchiveCounts, toValue: (line: Readonly<Record<string, unknown>>) => Parsed<T> | undefined,
+  since: number,
 ): AsyncGenerator<{ entry: string; value: T }> {
   const seen = new RecentSet(DEDUPE_EVENTS);
-  for (const { files } of await listSlots(dir, kind)) {
+  for (const { files, from } of await listSlots(dir, kind)) {
+    if (slotClosedAt(from) < since) continue;
     for await (const text of mergedLines(files)) {
       const line = parse(text);
       const parsed = line === undefined ? undefined : toValue(line);

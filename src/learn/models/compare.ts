@@ -1,0 +1,185 @@
+import { performance } from 'node:perf_hooks';
+import { USER_FEATURES } from '../../profile/vector.js';
+import { ITEM_FEATURES } from '../../ranking/features.js';
+import { loadModel, type Model } from '../../ranking/model.js';
+import type { Random } from '../../util/random.js';
+import type { JudgedList } from './judged-lists.js';
+
+const DEPTH = 10;
+/** Resamples of the bootstrap: the ends of a 95 % interval are then good to a few per cent of its width. */
+const RESAMPLES = 1000;
+/** A list whose scores differ by less than this, times the larger of 1 and the score, is not ranked at all. */
+const SAME_SCORE = 1e-6;
+
+/** A mean over lists and its 95 % interval. */
+export interface Estimate { readonly mean: number; readonly low: number; readonly high: number }
+
+/** What one model made of the lists. */
+export interface Performance {
+  readonly label: string;
+  readonly 'NDCG@10': number;
+  readonly 'HR@10': number;
+  /** Time of a run, ms: half of them took no longer, and 99 of 100. */
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** Shares of lists with a score that is no finite number, and with all scores the same. */
+  readonly notFinite: number;
+  readonly constant: number;
+}
+
+export interface Comparison {
+  readonly lists: number;
+  readonly shoppers: number;
+  readonly serving: Performance;
+  readonly candidate: Performance;
+  /** Candidate less serving, of the same lists; resampled by shopper, whose lists are not independent. */
+  readonly difference: { readonly 'NDCG@10': Estimate; readonly 'HR@10': Estimate };
+  /** Mean rank correlation (Spearman) of their scores within a list. */
+  readonly correlation: number;
+}
+
+/** How a model did on each list. */
+interface Judged {
+  readonly ndcg: Float64Array;
+  readonly hit: Float64Array;
+  readonly scores: readonly Float32Array[];
+  readonly performance: Performance;
+}
+
+/**
+ * Scores the same lists with two models, as the engine would, and compares.
+ * @throws AppError `model_refused` when one of them cannot serve
+ */
+export async function compareModels(
+  serving: string, candidate: string, lists: readonly JudgedList[], random: Random,
+): Promise<Comparison> {
+  const a = await judge(serving, lists);
+  const b = await judge(candidate, lists);
+  const shoppers = lists.map((list) => list.shopper);
+  return {
+    lists: lists.length, shoppers: new Set(shoppers).size, serving: a.performance, candidate: b.performance,
+    difference: {
+      'NDCG@10': bootstrap(shoppers, difference(b.ndcg, a.ndcg), random),
+      'HR@10': bootstrap(shoppers, difference(b.hit, a.hit), random),
+    },
+    correlation: mean(lists.map((_, i) => spearman(a.scores[i]!, b.scores[i]!))),
+  };
+}
+
+async function judge(folder: string, lists: readonly JudgedList[]): Promise<Judged> {
+  const model = await loadModel(folder, { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES });
+  try {
+    return await judgeLoaded(model, lists);
+  } finally {
+    await model.retire();
+  }
+}
+
+async function judgeLoaded(model: Model, lists: readonly JudgedList[]): Promise<Judged> {
+  const ndcg = new Float64Array(lists.length);
+  const hit = new Float64Array(lists.length);
+  const scores: Float32Array[] = [];
+  const times: number[] = [];
+  let notFinite = 0;
+  let constant = 0;
+  for (const [i, list] of lists.entries()) {
+    const startedAt = performance.now();
+    const given = await model.score(list.user, list.items, list.count);
+    times.push(performance.now() - startedAt);
+    scores.push(given);
+    if (!given.every(Number.isFinite)) notFinite += 1;
+    else if (isConstant(given)) constant += 1;
+    const top = topRows(given, list.count);
+    ndcg[i] = gain(list.worth, top) / gain(list.worth, topRows(list.worth, list.count));
+    hit[i] = top.some((row) => list.worth[row]! > 0) ? 1 : 0;
+  }
+  times.sort((a, b) => a - b);
+  const share = (count: number): number => (lists.length === 0 ? 0 : count / lists.length);
+  return {
+    ndcg, hit, scores,
+    performance: {
+      label: model.label, 'NDCG@10': mean(ndcg), 'HR@10': mean(hit), notFinite: share(notFinite), constant: share(constant),
+      p50Ms: quantile(times, 0.5), p99Ms: quantile(times, 0.99),
+    },
+  };
+}
+
+/** The first rows by score; NaN is last, and equal scores go last row first: nothing is gained from the order shown. */
+function topRows(scores: ArrayLike<number>, count: number): number[] {
+  const value = (row: number): number => (Number.isNaN(scores[row]!) ? -Infinity : scores[row]!);
+  const rows = Array.from({ length: count }, (_, row) => row);
+  return rows.sort((a, b) => (value(a) === value(b) ? b - a : value(b) - value(a))).slice(0, DEPTH);
+}
+
+const gain = (worth: Float32Array, rows: readonly number[]): number =>
+  rows.reduce((sum, row, place) => sum + worth[row]! / Math.log2(place + 2), 0);
+
+function isConstant(scores: Float32Array): boolean {
+  const low = scores.reduce((a, b) => Math.min(a, b));
+  const high = scores.reduce((a, b) => Math.max(a, b));
+  return high - low <= SAME_SCORE * Math.max(1, Math.abs(high));
+}
+
+/** Percentile bootstrap of a mean over lists, whole shoppers drawn at a time (Efron 1979; clusters: Davison and Hinkley 1997). */
+export function bootstrap(shoppers: readonly string[], values: ArrayLike<number>, random: Random): Estimate {
+  const groups = new Map<string, { sum: number; count: number }>();
+  shoppers.forEach((shopper, i) => {
+    const group = groups.get(shopper) ?? { sum: 0, count: 0 };
+    groups.set(shopper, group);
+    group.sum += values[i]!;
+    group.count += 1;
+  });
+  const drawn = [...groups.values()];
+  const means: number[] = [];
+  for (let resample = 0; resample < RESAMPLES && drawn.length > 0; resample++) {
+    let sum = 0;
+    let count = 0;
+    for (let i = 0; i < drawn.length; i++) {
+      const group = drawn[Math.floor(random() * drawn.length)]!;
+      sum += group.sum;
+      count += group.count;
+    }
+    means.push(sum / count);
+  }
+  means.sort((a, b) => a - b);
+  return { mean: mean(values), low: quantile(means, 0.025), high: quantile(means, 0.975) };
+}
+
+/** Spearman's rank correlation; ties get their mean rank, and of constant scores it is 0. */
+export function spearman(a: Float32Array, b: Float32Array): number {
+  const x = ranks(a);
+  const y = ranks(b);
+  const middle = (a.length - 1) / 2;
+  let xy = 0;
+  let xx = 0;
+  let yy = 0;
+  x.forEach((rank, i) => {
+    xy += (rank - middle) * (y[i]! - middle);
+    xx += (rank - middle) ** 2;
+    yy += (y[i]! - middle) ** 2;
+  });
+  return xx === 0 || yy === 0 ? 0 : xy / Math.sqrt(xx * yy);
+}
+
+function ranks(values: Float32Array): number[] {
+  return Array.from(values, (value) => {
+    let below = 0;
+    let same = 0;
+    for (const other of values) {
+      if (other < value) below += 1;
+      else if (other === value) same += 1;
+    }
+    return below + (same - 1) / 2;
+  });
+}
+
+/** @param sorted ascending; 0 when empty */
+const quantile = (sorted: readonly number[], part: number): number => sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? 0;
+
+const difference = (a: Float64Array, b: Float64Array): Float64Array => a.map((value, i) => value - b[i]!);
+
+function mean(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return values.length === 0 ? 0 : sum / values.length;
+}

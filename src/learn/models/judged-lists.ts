@@ -1,0 +1,124 @@
+import { readArchive, readImpressions, noCounts, type ArchivedImpression } from '../../archive/reader.js';
+import { listSlots, slotClosedAt } from '../../archive/files.js';
+import type { EventType } from '../../domain/event.js';
+import { USER_FEATURES } from '../../profile/vector.js';
+import { SHOWN_FLOATS } from '../../redis/impression-log.js';
+import { ITEM_FEATURES } from '../../ranking/features.js';
+import type { Random } from '../../util/random.js';
+
+const WIDTH = ITEM_FEATURES.length;
+const DAY_MS = 86_400_000;
+
+export const JUDGED_LIMITS = {
+  /** Lists kept of a day, a uniform sample when there are more; each takes some kilobytes. */
+  lists: 20_000,
+  /** Deeds of shoppers held at once. */
+  deeds: 2_000_000,
+  /** A deed counts for a list shown at most this long before, ms. */
+  attributionMs: 3_600_000,
+} as const;
+
+/** What a deed is worth to whoever ranks. */
+const WORTH: Partial<Record<EventType, number>> = { view_item: 1, select_item: 1, add_to_wishlist: 2, add_to_cart: 2, purchase: 4 };
+
+/** A list that was shown, as the engine ranked it, and what the shopper made of it. */
+export interface JudgedList {
+  readonly shopper: string;
+  readonly at: number;
+  /** The shopper's features, [U]. */
+  readonly user: Float32Array;
+  /** Features of the items in order of position, [count × C]. */
+  readonly items: Float32Array;
+  readonly count: number;
+  /** Worth of what the shopper then did with each item; 0: nothing. */
+  readonly worth: Float32Array;
+  /** Probability with which each item was shown at its place. */
+  readonly propensity: Float32Array;
+}
+
+export interface JudgedDay {
+  readonly lists: readonly JudgedList[];
+  /** The span of the impressions, ms. */
+  readonly from: number;
+  readonly until: number;
+  /** Impressions read, and those left out because their vectors have other columns than this engine's. */
+  readonly impressions: number;
+  readonly otherColumns: number;
+}
+
+/** The end of what the archive holds, ms; 0 when it is empty. */
+export async function archiveEnd(dir: string): Promise<number> {
+  const last = (await listSlots(dir, 'events')).at(-1);
+  if (last === undefined) return 0;
+  let end = 0;
+  for await (const { at } of readArchive(dir, noCounts(), slotClosedAt(last.from))) end = Math.max(end, at);
+  return end;
+}
+
+/**
+ * The lists shown on the archive's latest day, or since a time, on which the shopper did something to some of the items.
+ * @param random which lists are kept when there are too many
+ */
+export async function latestDay(dir: string, random: Random, since?: number): Promise<JudgedDay> {
+  const until = await archiveEnd(dir);
+  const from = since ?? until - DAY_MS;
+  const deeds = await readDeeds(dir, from);
+  const lists: JudgedList[] = [];
+  let impressions = 0;
+  let otherColumns = 0;
+  let judged = 0;
+  for await (const impression of readImpressions(dir, noCounts(), from)) {
+    if (impression.at < from) continue;
+    impressions += 1;
+    if (!fits(impression)) {
+      otherColumns += 1;
+      continue;
+    }
+    const worth = worthOf(impression, deeds.get(impression.shopper) ?? []);
+    if (impression.items.length < 2 || worth.every((value) => value === 0)) continue;
+    judged += 1;
+    // A uniform sample in one pass (reservoir, Vitter 1985).
+    const place = judged <= JUDGED_LIMITS.lists ? lists.length : Math.floor(random() * judged);
+    if (place < JUDGED_LIMITS.lists) lists[place] = toList(impression, worth);
+  }
+  return { lists, from, until, impressions, otherColumns };
+}
+
+const fits = ({ items, vectors }: ArchivedImpression): boolean => vectors.length === USER_FEATURES.length + items.length * SHOWN_FLOATS;
+
+interface Deed { readonly item: string; readonly at: number; readonly worth: number }
+
+async function readDeeds(dir: string, from: number): Promise<Map<string, Deed[]>> {
+  const deeds = new Map<string, Deed[]>();
+  let count = 0;
+  for await (const { shopper, itemId, type, at } of readArchive(dir, noCounts(), from)) {
+    const worth = WORTH[type];
+    if (worth === undefined || itemId === undefined || at < from) continue;
+    if (++count > JUDGED_LIMITS.deeds) break;
+    const own = deeds.get(shopper);
+    if (own === undefined) deeds.set(shopper, [{ item: itemId, at, worth }]);
+    else own.push({ item: itemId, at, worth });
+  }
+  return deeds;
+}
+
+function worthOf({ items, at }: ArchivedImpression, deeds: readonly Deed[]): Float32Array {
+  const worth = new Float32Array(items.length);
+  for (const deed of deeds) {
+    if (deed.at < at || deed.at > at + JUDGED_LIMITS.attributionMs) continue;
+    const place = items.indexOf(deed.item);
+    if (place >= 0) worth[place] = Math.max(worth[place]!, deed.worth);
+  }
+  return worth;
+}
+
+function toList({ shopper, at, items: { length: count }, vectors }: ArchivedImpression, worth: Float32Array): JudgedList {
+  const items = new Float32Array(count * WIDTH);
+  const propensity = new Float32Array(count);
+  for (let i = 0; i < count; i++) {
+    const from = USER_FEATURES.length + i * SHOWN_FLOATS;
+    propensity[i] = vectors[from + 1]!;
+    items.set(vectors.subarray(from + SHOWN_FLOATS - WIDTH, from + SHOWN_FLOATS), i * WIDTH);
+  }
+  return { shopper, at, user: vectors.slice(0, USER_FEATURES.length), items, count, worth, propensity };
+}
