@@ -69,8 +69,9 @@ export const encodeFrame = (frame: ServerFrame): Buffer => Buffer.from(JSON.stri
  * A `recommendations` frame around the JSON object that the recommendation path made.
  * @param replyTo of the client's frame; absent in a list that the server sends of its own accord
  */
-export function recommendationsFrame(body: string, replyTo: string | undefined): Buffer {
-  return Buffer.from(`{"type":"recommendations",${replyTo === undefined ? '' : `"replyTo":${JSON.stringify(replyTo)},`}${body.slice(1)}`);
+export function recommendationsFrame(body: Buffer, replyTo: string | undefined): Buffer {
+  const head = `{"type":"recommendations",${replyTo === undefined ? '' : `"replyTo":${JSON.stringify(replyTo)},`}`;
+  return Buffer.concat([Buffer.from(head), body.subarray(1)]);
 }
 
 export function errorFrame(error: AppError, replyTo?: string, retryAfterMs?: number): Buffer {

@@ -15,7 +15,7 @@ import { encodeFrame, errorFrame, parseFrame, recommendationsFrame, type Channel
 export interface LiveServices {
   readonly ingest: (events: readonly unknown[]) => Promise<IngestReport>;
   /** @returns the reply as a JSON object's text */
-  readonly recommend: (input: RecommendationInput) => Promise<string>;
+  readonly recommend: (input: RecommendationInput) => Promise<Buffer>;
   /** Offers that were sent to the shopper and still stand. */
   readonly pendingOffers: (shopper: string) => Promise<readonly Offer[]>;
   /** What a key may do, undefined for an unknown key; on an open engine everything. */

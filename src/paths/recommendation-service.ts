@@ -3,6 +3,7 @@ import type { Degradation, RecommendationBatchInput, RecommendationInput } from 
 import { SCENES } from '../domain/scene.js';
 import { shopperKey } from '../domain/shopper.js';
 import { emptyProfile } from '../profile/profile.js';
+import { ByteWriter } from '../util/byte-writer.js';
 import type { IngestReport } from './ingest-events.js';
 import type { ListRequest, RankedItem, RankedList, Recommender } from './recommend.js';
 import type { ShopperReader, ShopperState } from './shopper-reader.js';
@@ -12,25 +13,31 @@ export interface RecommendationMetrics {
   readonly onReply: (elapsedMs: number, degraded: readonly Degradation[]) => void;
 }
 
-/** The recommendation path as clients call it: one list or a page of lists, as the JSON text of the reply. */
+/** The recommendation path as clients call it: one list or a page of lists, as the JSON of the reply in UTF-8. */
 export class RecommendationService {
+  readonly #out = new ByteWriter();
+
   constructor(
     private readonly reader: ShopperReader, private readonly recommender: Recommender,
     private readonly catalog: Catalog, private readonly deadlineMs: number, private readonly metrics: RecommendationMetrics,
   ) {}
 
   /** `{requestId, items, model, degraded?, events?, explain?}` */
-  async recommend(input: RecommendationInput): Promise<string> {
+  async recommend(input: RecommendationInput): Promise<Buffer> {
     const startedAt = performance.now();
     const state = await this.#state(input);
-    const list = await this.recommender.rank(toListRequest(input, input, state, new Set()));
+    const list = await this.recommender.rank(toListRequest(input, input, state, NOTHING_SHOWN));
     const degraded = [...state.degraded, ...list.degraded];
     this.metrics.onReply(performance.now() - startedAt, degraded);
-    return `{"requestId":${JSON.stringify(list.requestId)},${this.#body(list, input.withItems ?? false)},"model":${JSON.stringify(list.model)}${tail(degraded, state.events)}}`;
+    const out = this.#out;
+    this.#begin(list);
+    this.#body(list, input.withItems ?? false);
+    this.#end(list, degraded, state.events);
+    return out.take();
   }
 
   /** Several lists of one page, `{requestId, lists:[{scene, items…}], model, …}`: no item twice across them. */
-  async recommendBatch(input: RecommendationBatchInput): Promise<string> {
+  async recommendBatch(input: RecommendationBatchInput): Promise<Buffer> {
     const startedAt = performance.now();
     const state = await this.#state(input);
     const shown = new Set<number>();
@@ -42,9 +49,18 @@ export class RecommendationService {
     }
     const degraded = [...new Set([...state.degraded, ...lists.flatMap((list) => list.degraded)])];
     this.metrics.onReply(performance.now() - startedAt, degraded);
-    const bodies = lists.map((list) => `{"scene":"${list.scene}",${this.#body(list, input.withItems ?? false)}${tail(list.degraded, undefined)}}`);
-    const [first] = lists;
-    return `{"requestId":${JSON.stringify(first?.requestId)},"lists":[${bodies.join(',')}],"model":${JSON.stringify(first?.model)}${tail(degraded, state.events)}}`;
+    const out = this.#out;
+    this.#begin(lists[0]!);
+    out.text('"lists":[');
+    lists.forEach((list, i) => {
+      out.text(`${i === 0 ? '' : ','}{"scene":"${list.scene}",`);
+      this.#body(list, input.withItems ?? false);
+      out.text(tail(list.degraded, undefined));
+      out.text('}');
+    });
+    out.text(']');
+    this.#end(lists[0]!, degraded, state.events);
+    return out.take();
   }
 
   /** Forgets what is kept in this process of an erased shopper. */
@@ -59,22 +75,47 @@ export class RecommendationService {
     return this.reader.read(shopper, input.events, this.deadlineMs / 2);
   }
 
-  #body(list: RankedList, withItems: boolean): string {
-    let items = '';
-    for (let position = 0; position < list.items.length; position++) items += (position === 0 ? '' : ',') + this.#item(list.items[position]!, position, withItems);
-    const explain = list.explanation === undefined ? '' : `,"explain":${JSON.stringify(list.explanation)}`;
-    return `"items":[${items}]${explain}`;
+  #begin({ requestId }: RankedList): void {
+    this.#out.text(`{"requestId":${JSON.stringify(requestId)},`);
   }
 
-  #item(item: RankedItem, position: number, withItems: boolean): string {
+  #end({ model }: RankedList, degraded: readonly Degradation[], events: IngestReport | undefined): void {
+    this.#out.text(`,"model":${JSON.stringify(model)}${tail(degraded, events)}}`);
+  }
+
+  #body(list: RankedList, withItems: boolean): void {
+    const out = this.#out;
+    out.text('"items":[');
+    for (let position = 0; position < list.items.length; position++) {
+      if (position > 0) out.text(',');
+      this.#item(list.items[position]!, position, withItems);
+    }
+    out.text(']');
+    if (list.explanation !== undefined) out.text(`,"explain":${JSON.stringify(list.explanation)}`);
+  }
+
+  #item(item: RankedItem, position: number, withItems: boolean): void {
+    const out = this.#out;
     const json = this.catalog.json(item.row);
-    // Four decimals of a score are enough to compare; more would only make the reply longer.
-    let text = `{"id":${json.id},"score":${Math.round(item.score * 1e4) / 1e4},"position":${position},"source":"${item.source}"`;
-    if (withItems) text += `,"item":${json.item}`;
-    if (item.explanation !== undefined) text += `,"explain":${JSON.stringify(item.explanation)}`;
-    return `${text}}`;
+    out.text('{"id":');
+    out.text(json.id);
+    out.text(',"score":');
+    out.decimal(item.score);
+    out.text(',"position":');
+    out.whole(position);
+    out.text(',"source":"');
+    out.text(item.source);
+    out.text('"');
+    if (withItems) {
+      out.text(',"item":');
+      out.text(json.item);
+    }
+    if (item.explanation !== undefined) out.text(`,"explain":${JSON.stringify(item.explanation)}`);
+    out.text('}');
   }
 }
+
+const NOTHING_SHOWN: ReadonlySet<number> = new Set();
 
 type List = RecommendationBatchInput['lists'][number];
 type Asker = Pick<RecommendationInput, 'userId' | 'anonymousId' | 'context' | 'explain'>;

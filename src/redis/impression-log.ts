@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { USER_FEATURES } from '../profile/vector.js';
+import { ByteWriter } from '../util/byte-writer.js';
 import { PARTITIONS, type Keys } from './keys.js';
 import { ITEM_FEATURES } from '../ranking/features.js';
 
@@ -55,7 +56,7 @@ const STAGED_FLOATS = 64 * 1024;
 export class ImpressionLog {
   readonly #staged = new Float32Array(STAGED_FLOATS);
   #floats = 0;
-  #lines: string[] = [];
+  readonly #lines = new ByteWriter();
   #counts: number[] = [];
   #partition = 0;
   #writes = 0;
@@ -69,9 +70,9 @@ export class ImpressionLog {
     if (this.#floats + floats > STAGED_FLOATS) void this.flush();
     stage(this.#staged, this.#floats, impression);
     this.#floats += floats;
-    this.#counts.push(floats);
-    this.#lines.push(toLine(impression));
-    if (this.#lines.length >= IMPRESSION_LIMITS.flushAt) void this.flush();
+    if (this.#counts.push(floats) > 1) this.#lines.text('\n');
+    writeLine(this.#lines, impression);
+    if (this.#counts.length >= IMPRESSION_LIMITS.flushAt) void this.flush();
     else this.#timer ??= setTimeout(() => void this.flush(), IMPRESSION_LIMITS.flushMs);
   }
 
@@ -79,24 +80,24 @@ export class ImpressionLog {
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const lines = this.#lines;
-    if (lines.length === 0) return;
+    const waiting = this.#counts.length;
+    if (waiting === 0) return;
+    const lines = this.#lines.take();
     const vectors = Buffer.from(this.#staged.slice(0, this.#floats).buffer);
     const counts = this.#counts.join(',');
-    this.#lines = [];
     this.#counts = [];
     this.#floats = 0;
     if (this.#writes >= IMPRESSION_LIMITS.writesMax) {
-      this.dropped += lines.length;
+      this.dropped += waiting;
       return;
     }
     this.#writes += 1;
     this.#partition = (this.#partition + 1) % PARTITIONS;
     const stream = this.keys.impressions(this.#partition);
     try {
-      await this.redis.xadd(stream, 'MAXLEN', '~', IMPRESSION_LIMITS.streamMax, '*', 'i', lines.join('\n'), 'n', counts, 'v', vectors);
+      await this.redis.xadd(stream, 'MAXLEN', '~', IMPRESSION_LIMITS.streamMax, '*', 'i', lines, 'n', counts, 'v', vectors);
     } catch {
-      this.dropped += lines.length;
+      this.dropped += waiting;
     } finally {
       this.#writes -= 1;
     }
@@ -116,13 +117,17 @@ function stage(out: Float32Array, to: number, { user, items, shown }: Impression
   }
 }
 
-function toLine({ requestId, shopper, scene, model, at, shown }: Impression): string {
-  let items = '';
-  let sources = '';
-  for (const { idJson, source } of shown) {
-    items += items === '' ? idJson : `,${idJson}`;
-    sources += sources === '' ? source : `,${source}`;
+/** A line of JSON. Ids and labels of ours need no escaping; a shopper's id is the client's. */
+function writeLine(out: ByteWriter, { requestId, shopper, scene, model, at, shown }: Impression): void {
+  out.text(`{"requestId":"${requestId}","shopper":${JSON.stringify(shopper)},"scene":"${scene}","model":"${model}","at":${at},"items":[`);
+  for (let i = 0; i < shown.length; i++) {
+    if (i > 0) out.text(',');
+    out.text(shown[i]!.idJson);
   }
-  // Ids and labels of ours need no escaping; a shopper's id is the client's.
-  return `{"requestId":"${requestId}","shopper":${JSON.stringify(shopper)},"scene":"${scene}","model":"${model}","at":${at},"items":[${items}],"sources":[${sources}]}`;
+  out.text('],"sources":[');
+  for (let i = 0; i < shown.length; i++) {
+    if (i > 0) out.text(',');
+    out.whole(shown[i]!.source);
+  }
+  out.text(']}');
 }

@@ -55,8 +55,8 @@ await t.test('no frame breaks the parser', (t) => {
 });
 
 await t.test('server frames', (t) => {
-  t.same(JSON.parse(recommendationsFrame('{"requestId":"r","items":[]}', 'a"b').toString()), { type: 'recommendations', replyTo: 'a"b', requestId: 'r', items: [] });
-  t.same(JSON.parse(recommendationsFrame('{"items":[]}', undefined).toString()), { type: 'recommendations', items: [] });
+  t.same(JSON.parse(recommendationsFrame(Buffer.from('{"requestId":"r","items":[]}'), 'a"b').toString()), { type: 'recommendations', replyTo: 'a"b', requestId: 'r', items: [] });
+  t.same(JSON.parse(recommendationsFrame(Buffer.from('{"items":[]}'), undefined).toString()), { type: 'recommendations', items: [] });
   t.same(JSON.parse(errorFrame(new AppError('rate_limited', 'm'), 'x', 5).toString()), {
     type: 'error', replyTo: 'x', code: 'rate_limited', message: 'm', statusCode: 429, retryable: true, retryAfterMs: 5,
   });
