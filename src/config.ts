@@ -32,6 +32,10 @@ export const SETTINGS = {
   OFFER_COOLDOWN_S: { fallback: '86400', about: 'at least this long between two offers of a kind to a shopper, s' },
   STATISTICS_EVERY_S: { fallback: '900', about: 'rebuild of neighbours and popularity from the archive, s' },
   TRENDING_EVERY_MS: { fallback: '2000', about: 'publication of trending lists, ms' },
+  TRAIN_EVERY_S: { fallback: '86400', about: 'training of a new model on the archive, s; 0: never' },
+  TRAIN_EVENTS_MIN: { fallback: '10000', about: 'events before the latest day that training needs' },
+  SHADOW_REQUESTS: { fallback: '1000', about: 'requests that a new model scores beside the serving one before it may serve …' },
+  SHADOW_S: { fallback: '3600', about: '… or time after which it may with fewer, s' },
   ARCHIVE_DAYS: { fallback: '180', about: 'age at which archive files are deleted, days' },
   DRAIN_MS: { fallback: '20000', about: 'time that running requests get at shutdown, ms' },
 } as const satisfies Record<string, Setting>;
@@ -69,6 +73,11 @@ export interface Config {
   readonly offerCooldownMs: number;
   readonly statisticsEveryMs: number;
   readonly trendingEveryMs: number;
+  /** 0: never. */
+  readonly trainEveryMs: number;
+  readonly trainEventsMin: number;
+  readonly shadowRequests: number;
+  readonly shadowMs: number;
   readonly archiveDays: number;
   readonly drainMs: number;
 }
@@ -117,6 +126,10 @@ export function readConfig(env: Environment = process.env): Config {
     offerCooldownMs: whole('OFFER_COOLDOWN_S', 0, 86_400 * 365) * 1000,
     statisticsEveryMs: whole('STATISTICS_EVERY_S', 5, 86_400) * 1000,
     trendingEveryMs: whole('TRENDING_EVERY_MS', 100, 3_600_000),
+    trainEveryMs: whole('TRAIN_EVERY_S', 0, 86_400 * 365) * 1000,
+    trainEventsMin: whole('TRAIN_EVENTS_MIN', 1, 1e9),
+    shadowRequests: whole('SHADOW_REQUESTS', 1, 1e9),
+    shadowMs: whole('SHADOW_S', 1, 86_400 * 30) * 1000,
     archiveDays: whole('ARCHIVE_DAYS', 1, 36_500),
     drainMs: whole('DRAIN_MS', 100, 600_000),
   };

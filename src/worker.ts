@@ -15,6 +15,7 @@ import { EXPIRE, expire } from './jobs/expire.js';
 import { offerJobs } from './jobs/offers.js';
 import { REBUILD_STATISTICS, rebuildStatistics } from './jobs/rebuild-statistics.js';
 import { JobRegistry, type Processors } from './jobs/registry.js';
+import { RETRAIN, retrainJobs } from './jobs/retrain.js';
 import { StreamConsumer } from './jobs/stream-consumer.js';
 import { groupLag, parseEvent, parseImpressions, type StreamHandler } from './jobs/streams.js';
 import { TrendingCounter, TrendingPublisher } from './jobs/trending.js';
@@ -22,11 +23,13 @@ import { Trimming } from './jobs/trimming.js';
 import { workerMetrics } from './jobs/worker-metrics.js';
 import { EventIngestor } from './paths/ingest-events.js';
 import { TOKEN_BYTES } from './profile/codec.js';
+import { ModelRegistry } from './ranking/model-registry.js';
 import { CatalogStore } from './redis/catalog-store.js';
 import { connectRedis, untilReady } from './redis/client.js';
 import { makeKeys, PARTITIONS, type Keys } from './redis/keys.js';
 import { Lease } from './redis/lease.js';
 import { ProfileStore } from './redis/profile-store.js';
+import { ShadowStore } from './redis/shadow-store.js';
 import { StreamKeeper } from './redis/stream-keeper.js';
 import { TrendingStore } from './redis/trending-store.js';
 import type { Clock } from './util/clock.js';
@@ -106,8 +109,17 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
     ],
   });
   const task = { archiveDir, redisUrl: config.redisUrl, keyPrefix: config.keyPrefix };
+  const retraining = retrainJobs({
+    task: { archiveDir, modelsDir: config.modelsDir, modelDir: config.modelDir, eventsMin: config.trainEventsMin, by: 'worker', seed: 1 },
+    program: new URL('./learn/models/retrain-child.js', import.meta.url),
+    models: new ModelRegistry(config.modelsDir, config.modelDir, clock), shadows: new ShadowStore(redis, keys), jobs: registry,
+    newLease: () => new Lease(redis, keys.lock(RETRAIN), randomUUID()),
+    shadowRequests: config.shadowRequests, shadowMs: config.shadowMs, clock,
+    onDone: (what) => { log.info(what, 'model retrained'); },
+  });
   const processors: Processors = {
     ...offers.processors,
+    ...retraining,
     [REBUILD_STATISTICS]: (_data, signal) => rebuildStatistics({
       task, newLease: () => new Lease(redis, keys.lock(REBUILD_STATISTICS), randomUUID()), archiveLag: () => groupLag(redis, events, ARCHIVE_GROUP),
       onDone: (reply) => { log.info(reply, 'statistics rebuilt'); },
@@ -125,7 +137,10 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   trimming.start();
   offers.priceWatch.start();
   registry.start(processors);
-  registry.lead([{ name: REBUILD_STATISTICS, everyMs: config.statisticsEveryMs }, { name: EXPIRE, everyMs: WORKER_LIMITS.expireEveryMs }], name, redis);
+  registry.lead([
+    { name: REBUILD_STATISTICS, everyMs: config.statisticsEveryMs }, { name: EXPIRE, everyMs: WORKER_LIMITS.expireEveryMs },
+    { name: RETRAIN, everyMs: config.trainEveryMs, startsLater: true },
+  ], name, redis);
   const rebuildSoon = (reason: string): Promise<void> =>
     registry.add(REBUILD_STATISTICS, {}, { jobId: `${REBUILD_STATISTICS} ${reason}`, delayMs: WORKER_LIMITS.firstRebuildMs });
   rebuildSoon(`start ${name}`).catch((error: unknown) => { log.warn({ err: error }, 'first rebuild of the statistics could not be queued'); });

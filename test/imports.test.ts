@@ -29,7 +29,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   redis: [...PURE, 'profile/codec', 'profile/vector', 'ranking/features', 'candidates/statistics-codec', 'type candidates'],
   paths: [...PURE, ...STAGES, 'redis'],
   follow: [...PURE, ...STAGES, 'redis', 'archive', 'type paths'],
-  jobs: [...PURE, ...STAGES, 'redis', 'archive', 'type paths'],
+  jobs: [...PURE, ...STAGES, 'redis', 'archive', 'type paths', 'type learn'],
   http: [...PURE, ...VIEWS, 'paths', 'redis/errors', 'type redis', 'type catalog', 'type config', 'type metrics'],
   // Beside the running engine: the shop it is shown with, the training of its model, the reader of real
   // logs, the writer of the generated documentation.

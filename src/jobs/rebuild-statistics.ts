@@ -1,8 +1,7 @@
-import { fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import type { ArchiveCounts } from '../archive/reader.js';
 import type { Lease } from '../redis/lease.js';
 import { pause } from '../util/pause.js';
+import { runChild, type ChildError } from './run-child.js';
 
 export const REBUILD_STATISTICS = 'rebuild-statistics';
 
@@ -19,6 +18,7 @@ export const REBUILD_LIMITS = {
 } as const;
 
 const STOPPED = 'the worker stops; another takes it up';
+const CHILD = new URL('./rebuild-statistics-child.js', import.meta.url);
 
 export interface RebuildTask {
   readonly archiveDir: string;
@@ -28,7 +28,7 @@ export interface RebuildTask {
 
 export type RebuildReply =
   | { readonly version: string; readonly items: number; readonly pairs: number; readonly counts: ArchiveCounts; readonly ms: number }
-  | { readonly error: string };
+  | ChildError;
 
 interface RebuildOptions {
   readonly task: RebuildTask;
@@ -54,28 +54,7 @@ export async function rebuildStatistics(options: RebuildOptions, signal: AbortSi
 async function rebuild({ task, archiveLag, onDone }: RebuildOptions, signal: AbortSignal): Promise<void> {
   const until = performance.now() + REBUILD_LIMITS.archivedMs;
   while (!signal.aborted && performance.now() < until && (await archiveLag()) > 0) await pause(REBUILD_LIMITS.pollMs, signal);
-  const reply = await runChild(task, signal);
+  const reply = await runChild<RebuildReply>(CHILD, task, REBUILD_LIMITS, signal);
   onDone(reply);
   if ('error' in reply) throw new Error(`Statistics were not rebuilt: ${reply.error}`);
-}
-
-function runChild(task: RebuildTask, signal: AbortSignal): Promise<RebuildReply> {
-  const path = fileURLToPath(new URL('./rebuild-statistics-child.js', import.meta.url));
-  const child = fork(path, [], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], execArgv: [`--max-old-space-size=${REBUILD_LIMITS.heapMb}`] });
-  return new Promise<RebuildReply>((resolve) => {
-    const end = (reply: RebuildReply): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', abort);
-      child.kill('SIGKILL');
-      resolve(reply);
-    };
-    const abort = (): void => { end({ error: STOPPED }); };
-    const timer = setTimeout(() => { end({ error: `not done within ${REBUILD_LIMITS.timeoutMs} ms` }); }, REBUILD_LIMITS.timeoutMs);
-    signal.addEventListener('abort', abort);
-    child.once('message', (message) => { end(message as RebuildReply); });
-    child.once('error', (error) => { end({ error: error.message }); });
-    child.once('exit', (code, by) => { end({ error: `its process ended with ${by ?? `exit code ${code}`}` }); });
-    child.send(task, (error) => { if (error !== null) end({ error: error.message }); });
-    if (signal.aborted) abort();
-  });
 }

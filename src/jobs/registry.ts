@@ -50,7 +50,13 @@ interface RegistryOptions {
   readonly stalledEveryMs?: number;
 }
 
-interface Schedule { readonly name: string; readonly everyMs: number }
+interface Schedule {
+  readonly name: string;
+  /** 0: never. */
+  readonly everyMs: number;
+  /** The first time is one interval away, not now. */
+  readonly startsLater?: boolean;
+}
 
 /** The one queue of jobs: any process adds, workers run, one of them holds the schedule. */
 export class JobRegistry {
@@ -165,10 +171,15 @@ export class JobRegistry {
   }
 
   /** Looked at again and again, because an emptied Redis has no schedules. */
-  async #schedule({ name, everyMs }: Schedule): Promise<void> {
+  async #schedule({ name, everyMs, startsLater = false }: Schedule): Promise<void> {
     const check = async (): Promise<void> => {
       const known = await this.#queue.getJobScheduler(name);
-      if (known?.every !== everyMs) await this.#queue.upsertJobScheduler(name, { every: everyMs }, { name, data: {} });
+      if (everyMs === 0) {
+        if (known !== undefined) await this.#queue.removeJobScheduler(name);
+      } else if (known?.every !== everyMs) {
+        const repeat = startsLater ? { every: everyMs, startDate: Date.now() + everyMs } : { every: everyMs };
+        await this.#queue.upsertJobScheduler(name, repeat, { name, data: {} });
+      }
     };
     if ((await within(check(), REGISTRY_LIMITS.addMs)) === LATE) throw new Error('Redis did not answer in time.');
   }

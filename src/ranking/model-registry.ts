@@ -50,6 +50,9 @@ const NOTHING: RegistryState = { serving: null, previous: [], shadow: null, jour
 
 export const labelOf = ({ name, version }: Pick<Manifest, 'name' | 'version'>): string => `${name}@${version}`;
 
+/** Whether two models score alike, whatever they are called. */
+export const isSameModel = (a: Manifest, b: Manifest): boolean => a.sha256 === b.sha256 && a.schemaHash === b.schemaHash;
+
 /**
  * Versions of the model side by side, `<dir>/<name>@<version>/`, and the file that says which of them serves. Until one is
  * promoted, the model of MODEL_DIR does. Every change is one rename, under a lock: no crash leaves anything half done.
@@ -125,7 +128,7 @@ export class ModelRegistry {
       const known = await readManifest(to).catch(() => undefined);
       if (known !== undefined) {
         await rm(beside, { recursive: true, force: true });
-        if (known.sha256 === manifest.sha256) return undefined;
+        if (isSameModel(known, manifest)) return undefined;
         throw new AppError('conflict', `Another model ${label} is in ${this.dir}; give this one a version of its own.`);
       }
       await rename(beside, to);

@@ -59,6 +59,8 @@ export function makeKeys(prefix: string) {
     statisticsVersion: `${prefix}{statistics}:version`,
     statistics: (version: string) => `${prefix}{statistics}:data:${version}`,
     trending: `${prefix}{statistics}:trending`,
+    /** How a shadow model does beside the serving one: a hash of counts. */
+    shadow: (model: string) => `${prefix}{statistics}:shadow:${model}`,
     /** Pub/sub of small notices to every process. */
     notices: `${prefix}notices`,
     /** Sharded pub/sub of frames for one shopper's sockets. */

@@ -41,6 +41,14 @@ export function linearModel(features: FeatureNames, offset = 0): Uint8Array {
   return graph.model();
 }
 
+/** `score = 0` for every item. */
+export function constantModel(features: FeatureNames): Uint8Array {
+  const graph = contract(features);
+  const score = linearScore(graph, features, 0);
+  graph.op('Sub', [score, score], {}, 'score');
+  return graph.model();
+}
+
 /** Scores like the test model where that score is above `-lift`, and gives NaN below. */
 export function nanModel(features: FeatureNames, lift: number): Uint8Array {
   const graph = contract(features);

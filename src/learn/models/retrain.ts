@@ -1,0 +1,110 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { noCounts, readArchive } from '../../archive/reader.js';
+import { AppError } from '../../errors.js';
+import { readManifest } from '../../ranking/manifest.js';
+import { isSameModel, ModelRegistry } from '../../ranking/model-registry.js';
+import { hash48 } from '../../util/hash.js';
+import { tryModel, type Trial } from './promote.js';
+
+const DAY_MS = 86_400_000;
+
+export const RETRAIN_RULE = {
+  /** The latest part of the log is kept for the judgement, ms: nothing of it is trained on. */
+  heldOutMs: DAY_MS,
+  /** Fewer shoppers or items before it teach nothing that would hold for others. */
+  shoppersMin: 50, itemsMin: 20,
+} as const;
+
+export interface RetrainTask {
+  readonly archiveDir: string;
+  readonly modelsDir: string;
+  readonly modelDir: string;
+  readonly eventsMin: number;
+  /** For the journal. */
+  readonly by: string;
+  readonly seed: number;
+}
+
+/** Trains on the archive's events before a time and writes a model folder. */
+export type Train = (options: {
+  readonly archiveDir: string;
+  readonly until: number;
+  readonly out: string;
+  /** Folder of the model in service, to start from. */
+  readonly from: string;
+  readonly seed: number;
+}) => Promise<void>;
+
+export type RetrainReply =
+  /** Nothing was trained, and why. */
+  | { readonly skipped: string }
+  | ({ readonly model: string } & Trial);
+
+interface Survey { readonly events: number; readonly shoppers: number; readonly items: number }
+
+/**
+ * Trains anew on the archive without its latest day, and judges the result on that day. A model that does not pass is
+ * noted as refused, with the reason; one that does is left to its shadowing.
+ * @throws what the training throws: the serving model stays
+ */
+export async function retrain(task: RetrainTask, train: Train, clock: () => number): Promise<RetrainReply> {
+  const registry = new ModelRegistry(task.modelsDir, task.modelDir, clock);
+  const end = await lastEvent(task.archiveDir);
+  const until = end - RETRAIN_RULE.heldOutMs;
+  const before = await survey(task.archiveDir, until);
+  const missing = lacking(before, task.eventsMin);
+  if (missing !== undefined) return { skipped: missing };
+  const serving = await registry.servingFolder();
+  const out = await mkdtemp(join(tmpdir(), 'rivulet-train-'));
+  try {
+    await train({ archiveDir: task.archiveDir, until, out, from: serving, seed: task.seed });
+    const served = await readManifest(serving).catch(() => undefined);
+    if (served !== undefined && isSameModel(served, await readManifest(out))) return { skipped: 'training gave the serving model again' };
+    const model = await registry.add(out, { by: task.by, why: `trained on ${before.events} events up to ${new Date(until).toISOString()}` });
+    return { model, ...await judged(registry, model, task, until) };
+  } finally {
+    await rm(out, { recursive: true, force: true });
+  }
+}
+
+async function judged(registry: ModelRegistry, model: string, { archiveDir, by }: RetrainTask, since: number): Promise<Trial> {
+  try {
+    const trial = await tryModel(registry, model, archiveDir, { since });
+    if (!trial.verdict.promote) await registry.refuse(model, { by, why: trial.verdict.why });
+    return trial;
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'model_refused') await registry.refuse(model, { by, why: error.message });
+    throw error;
+  }
+}
+
+async function lastEvent(dir: string): Promise<number> {
+  let end = 0;
+  for await (const { at } of readArchive(dir, noCounts())) end = Math.max(end, at);
+  return end;
+}
+
+async function survey(dir: string, until: number): Promise<Survey> {
+  const shoppers = new Set<number>();
+  const items = new Set<number>();
+  let events = 0;
+  for await (const { at, shopper, itemId } of readArchive(dir, noCounts())) {
+    if (at >= until) continue;
+    events += 1;
+    // Enough to know that there are enough.
+    if (shoppers.size < RETRAIN_RULE.shoppersMin) shoppers.add(hash48(shopper));
+    if (itemId !== undefined && items.size < RETRAIN_RULE.itemsMin) items.add(hash48(itemId));
+  }
+  return { events, shoppers: shoppers.size, items: items.size };
+}
+
+/** @returns what is too few to train on */
+function lacking({ events, shoppers, items }: Survey, eventsMin: number): string | undefined {
+  const { shoppersMin, itemsMin } = RETRAIN_RULE;
+  if (events < eventsMin) return `${events} events before the latest day are fewer than the ${eventsMin} that training needs`;
+  if (shoppers < shoppersMin) return `${shoppers} shoppers are fewer than the ${shoppersMin} that training needs`;
+  if (items < itemsMin) return `${items} items are fewer than the ${itemsMin} that training needs`;
+  return undefined;
+}
