@@ -1,35 +1,38 @@
-import type { ReplayedList } from './rows.js';
+import { DEED_VALUES, type DeedValues, type RankList } from './ranker/lists.js';
 
 const DEPTH = 10;
 
 export interface Quality {
-  /** Normalised discounted gain of the first ten places, gain = worth. */
+  /** Normalised discounted gain of the first ten places, gain = worth of what was done. */
   readonly ndcg10: number;
   /** Standard error of `ndcg10`, as if lists were independent. */
   readonly ndcg10Error: number;
-  /** Share of lists with an item of worth among the first ten. */
+  /** Share of lists with something done among the first ten. */
   readonly hr10: number;
   readonly lists: number;
 }
 
-export type Scorer = (list: ReplayedList) => ArrayLike<number> | Promise<ArrayLike<number>>;
+export type Scorer = (list: RankList, index: number) => ArrayLike<number> | Promise<ArrayLike<number>>;
 
 /** Mean quality of a scorer over lists. */
-export async function evaluate(lists: readonly ReplayedList[], scorer: Scorer): Promise<Quality> {
+export async function evaluate(lists: Iterable<RankList>, scorer: Scorer, { clicked, carted, bought }: DeedValues = DEED_VALUES): Promise<Quality> {
+  const worthOfDeed = [0, clicked, clicked + carted, clicked + carted + bought];
   let ndcg = 0;
   let squares = 0;
   let hits = 0;
+  let count = 0;
   for (const list of lists) {
-    const order = ranking(await scorer(list), list.count);
-    const ideal = ranking(list.worth, list.count);
-    const value = gain(list, order) / gain(list, ideal);
+    const order = ranking(await scorer(list, count), list.count);
+    const worth = Array.from(list.deeds, (deed) => worthOfDeed[deed]!);
+    const value = gain(worth, order) / gain(worth, ranking(worth, list.count));
     ndcg += value;
     squares += value * value;
-    if (order.some((row) => list.worth[row]! > 0)) hits += 1;
+    if (order.some((row) => list.deeds[row]! > 0)) hits += 1;
+    count += 1;
   }
-  const count = Math.max(1, lists.length);
-  const variance = Math.max(0, squares / count - (ndcg / count) ** 2);
-  return { ndcg10: round(ndcg / count), ndcg10Error: round(Math.sqrt(variance / count)), hr10: round(hits / count), lists: lists.length };
+  const divisor = Math.max(1, count);
+  const variance = Math.max(0, squares / divisor - (ndcg / divisor) ** 2);
+  return { ndcg10: round(ndcg / divisor), ndcg10Error: round(Math.sqrt(variance / divisor)), hr10: round(hits / divisor), lists: count };
 }
 
 /** The first rows by score. Equal scores go by row, last first: a scorer gains nothing from the order it was given. */
@@ -40,5 +43,5 @@ function ranking(scores: ArrayLike<number>, count: number): number[] {
 
 const round = (value: number): number => Math.round(value * 1e4) / 1e4;
 
-const gain = (list: ReplayedList, order: readonly number[]): number =>
-  order.reduce((sum, row, place) => sum + list.worth[row]! / Math.log2(place + 2), 0);
+const gain = (worth: readonly number[], order: readonly number[]): number =>
+  order.reduce((sum, row, place) => sum + worth[row]! / Math.log2(place + 2), 0);

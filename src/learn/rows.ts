@@ -5,42 +5,39 @@ import { CandidatePool, RowMarks, SOURCE_INDEX } from '../candidates/pool.js';
 import { emptyStatisticsData, Statistics } from '../candidates/statistics.js';
 import { contextRows, hiddenRows } from '../candidates/visible.js';
 import { Catalog } from '../catalog/catalog.js';
-import type { DemoRecord, ImpressionRecord } from '../demo/records.js';
 import type { Item } from '../domain/item.js';
-import type { Scene } from '../domain/scene.js';
 import { fold } from '../profile/fold.js';
 import { emptyProfile, type Profile } from '../profile/profile.js';
 import { USER_FEATURES, writeUserFeatures } from '../profile/vector.js';
 import { FeatureWriter, ITEM_FEATURES } from '../ranking/features.js';
+import { BoundedMap } from '../util/bounded-map.js';
 import type { Random } from '../util/random.js';
-import type { RankList } from './mlp.js';
+import type { LoggedImpression, LogRecord } from './log.js';
+import { DEED, type RankList } from './ranker/lists.js';
 import { ReplayedTrending } from './trending.js';
-
-/** What an engagement is worth to the loss: a click, putting into the cart, buying. */
-export const WORTH = { clicked: 1, carted: 2, bought: 4 } as const;
 
 /** How often the replay rebuilds neighbours and popularity, and trending lists: what jobs do in service, more often. */
 const REBUILD_EVERY_MS = 86_400_000;
 const TREND_EVERY_MS = 15 * 60_000;
 
+export const REPLAY_LIMITS = {
+  /** Profiles held at once, about 3 KB each; a shopper not met for longest is forgotten first. */
+  shoppers: 200_000,
+  /** Places from here on count as one. */
+  places: 50,
+} as const;
+
 /** What the engine would have ranked at one impression, and what the shopper then did. */
 export interface ReplayedList extends RankList {
-  /** `shown`: exactly the list shown; `candidates`: what the sources propose, shown or not. */
+  /** `shown`: exactly the list shown, with its places; `candidates`: what the sources propose, shown or not. */
   readonly kind: 'shown' | 'candidates';
   readonly at: number;
-  readonly scene: Scene;
-  /** 1 for an item that was in the list shown. */
-  readonly shown: Uint8Array;
-  /** Events the engine knew of this shopper. */
-  readonly events: number;
-  /** Items of worth in the list shown, whether among the rows here or not. */
-  readonly wanted: number;
 }
 
 export interface ReplayOptions {
   readonly items: readonly Item[];
   /** In time order. */
-  readonly records: Iterable<DemoRecord>;
+  readonly records: Iterable<LogRecord> | AsyncIterable<LogRecord>;
   /** Impressions before this are not ranked: too little is known by then, ms. */
   readonly from: number;
   readonly candidatesMax: number;
@@ -53,12 +50,12 @@ export interface ReplayOptions {
  * as the candidates a request of the scene would have got. A list sees the profile, the catalog and the statistics as
  * they were just before it. Its arrays are reused: copy what outlives the step.
  */
-export function* replay(options: ReplayOptions): Generator<ReplayedList, void, undefined> {
+export async function* replay(options: ReplayOptions): AsyncGenerator<ReplayedList, void, undefined> {
   const state = new ReplayState(options);
-  for (const record of options.records) {
+  for await (const record of options.records) {
     state.advance(record.at);
     if (record.kind === 'event') state.fold(record.event);
-    else if (record.clicked.length > 0 && record.at >= options.from) {
+    else if (record.at >= options.from && isEngaged(record)) {
       yield state.list(record, 'shown');
       yield state.list(record, 'candidates');
     }
@@ -69,7 +66,7 @@ class ReplayState {
   readonly #options: ReplayOptions;
   readonly #catalog = new Catalog();
   readonly #arrivals: readonly Item[];
-  readonly #profiles = new Map<string, Profile>();
+  readonly #profiles = new BoundedMap<string, Profile>(REPLAY_LIMITS.shoppers);
   readonly #builder = new StatisticsBuilder();
   readonly #trending = new ReplayedTrending();
   readonly #writer = new FeatureWriter();
@@ -103,44 +100,41 @@ class ReplayState {
   }
 
   fold(event: Parameters<typeof fold>[1]): void {
-    let profile = this.#profiles.get(event.shopper);
-    if (profile === undefined) {
-      profile = emptyProfile();
-      this.#profiles.set(event.shopper, profile);
-    }
+    const profile = this.#profiles.get(event.shopper) ?? emptyProfile();
+    this.#profiles.set(event.shopper, profile);
     fold(profile, event, event.itemId === undefined ? undefined : this.#catalog.facts(event.itemId));
     this.#builder.add(event);
     this.#trending.add(event);
   }
 
-  list(impression: ImpressionRecord, kind: ReplayedList['kind']): ReplayedList {
+  list(impression: LoggedImpression, kind: ReplayedList['kind']): ReplayedList {
     const profile = this.#profiles.get(impression.shopper) ?? emptyProfile();
     const pool = this.#pool;
     const asked = this.#candidates(impression, kind, profile);
     writeUserFeatures(this.#user, profile, impression.scene, impression.at);
     if (this.#items.length < pool.count * ITEM_FEATURES.length) this.#items = new Float32Array(pool.count * ITEM_FEATURES.length);
     this.#writer.write(this.#items, pool, asked);
-    const worth = new Float32Array(pool.count);
-    const shown = new Uint8Array(pool.count);
-    const values = worthOf(impression);
+    const deeds = new Uint8Array(pool.count);
+    const places = new Uint8Array(pool.count);
+    const done = deedsOf(impression);
     for (let slot = 0; slot < pool.count; slot++) {
-      const id = this.#catalog.item(pool.rows[slot]!)!.id;
-      worth[slot] = values.get(id) ?? 0;
-      if (values.has(id)) shown[slot] = 1;
+      const { id } = this.#catalog.item(pool.rows[slot]!)!;
+      deeds[slot] = done.get(id) ?? DEED.none;
+      if (kind === 'shown') places[slot] = Math.min(REPLAY_LIMITS.places, 1 + impression.items.indexOf(id));
     }
-    return {
-      kind, at: impression.at, scene: impression.scene, events: profile.events,
-      wanted: impression.clicked.length, user: this.#user, items: this.#items, worth, shown, count: pool.count,
-    };
+    return { kind, at: impression.at, user: this.#user, items: this.#items, count: pool.count, deeds, places };
   }
 
-  #candidates(impression: ImpressionRecord, kind: ReplayedList['kind'], profile: Profile): CandidateRequest {
+  #candidates(impression: LoggedImpression, kind: ReplayedList['kind'], profile: Profile): CandidateRequest {
     const catalog = this.#catalog;
     const { scene, region, at } = impression;
     const context = contextRows(catalog, profile, scene, impression.itemId);
     if (kind === 'shown') {
       this.#pool.begin(catalog, impression.items.length, () => true);
-      for (const id of impression.items) this.#pool.add(catalog.rowOf(id), SOURCE_INDEX.requested);
+      for (const id of impression.items) {
+        const row = catalog.rowOf(id);
+        if (row >= 0) this.#pool.add(row, SOURCE_INDEX.requested);
+      }
       this.#pool.close();
     } else {
       this.#pool.begin(catalog, this.#options.candidatesMax, compileFilter(catalog, undefined, hiddenRows(catalog, profile, context)));
@@ -153,13 +147,14 @@ class ReplayState {
   }
 }
 
+const isEngaged = ({ clicked, carted, bought }: LoggedImpression): boolean => clicked.length + carted.length + bought.length > 0;
 const publishedAt = (item: Item): number => Date.parse(item.publishedAt ?? '1970-01-01');
 
-/** Worth of each item shown: the most it came to. */
-function worthOf(impression: ImpressionRecord): Map<string, number> {
-  const worth = new Map(impression.items.map((id) => [id, 0]));
+/** The most that was done with each item. */
+function deedsOf(impression: LoggedImpression): Map<string, number> {
+  const deeds = new Map<string, number>();
   for (const deed of ['clicked', 'carted', 'bought'] as const) {
-    for (const id of impression[deed]) worth.set(id, WORTH[deed]);
+    for (const id of impression[deed]) deeds.set(id, DEED[deed]);
   }
-  return worth;
+  return deeds;
 }

@@ -1,17 +1,15 @@
 import { AppError } from '../../errors.js';
 import { seededRandom, shuffle } from '../../util/random.js';
+import { add } from '../graph/ops.js';
 import { Tape, type Value } from '../graph/tape.js';
-import { TrainingGraph } from '../graph/training-graph.js';
+import { TrainingGraph, type Feeds } from '../graph/training-graph.js';
 import { Weights } from '../graph/weights.js';
 import { Batch, columnsOf, type Columns } from './batches.js';
-import { DEED, type ListStore } from './lists.js';
+import { DEED, DEED_VALUES, type DeedValues, type ListStore, type StoredList } from './lists.js';
 import { headScores, rankingLoss, type NetworkShape } from './network.js';
 import { measureScaling } from './scaling.js';
 import { RankerJudge } from './judge.js';
-
-/** What each deed is worth, beyond those it includes: buying is worth 4 clicks in all, putting into the cart 2. */
-export interface DeedValues { readonly clicked: number; readonly carted: number; readonly bought: number }
-export const DEED_VALUES: DeedValues = { clicked: 1, carted: 1, bought: 2 };
+import { startFrom, type ExportedRanker } from './warm-start.js';
 
 export interface RankerSettings {
   readonly hidden: readonly [number, number];
@@ -31,13 +29,23 @@ export const RANKER_SETTINGS: RankerSettings = {
   hidden: [128, 64], dropout: 0.1, batch: 64, rate: 1e-3, rateDecay: 0.8, weightDecay: 0.1, epochsMax: 12, patience: 2,
 };
 
+/** Lists to learn from. Either store may be empty. */
+export interface TrainingLists {
+  /** What the engine would have ranked, shown or not. */
+  readonly candidates: ListStore;
+  /** What was shown, with the places. */
+  readonly shown: ListStore;
+}
+
 export interface FitRankerOptions {
-  readonly train: ListStore;
+  readonly train: TrainingLists;
   /** Lists that decide when to stop; of other questions than those trained on. */
   readonly validation: ListStore;
   readonly values?: DeedValues;
   readonly settings?: RankerSettings;
   readonly seed: number;
+  /** Weights to go on from, instead of random ones. */
+  readonly start?: ExportedRanker | undefined;
   readonly onProgress: (progress: RankerProgress) => void;
 }
 
@@ -69,37 +77,56 @@ export interface Ranker {
  */
 export async function fitRanker(options: FitRankerOptions): Promise<Ranker> {
   const { train, validation, values = DEED_VALUES, settings = RANKER_SETTINGS, seed } = options;
-  const heads = headsOf(train, values);
-  if (heads.length === 0) {
-    throw new AppError('invalid_request', `There is nothing to learn a ranking from: in ${train.flat} of ${train.flat + train.offered} lists everything or nothing was taken.`);
-  }
-  const columns = columnsOf(measureScaling(train));
+  const stores = [train.candidates, train.shown].filter(({ size }) => size > 0);
+  const heads = headsOf(stores, values);
+  if (heads.length === 0) throw nothingToLearn(train);
+  const columns = columnsOf(measureScaling(stores));
   const shape: NetworkShape = { hidden: settings.hidden, heads: heads.length, dropout: settings.dropout };
   const weights = new Weights(seededRandom(seed));
-  const batch = new Batch(Math.min(settings.batch, train.size), train.rowsMax, columns, heads.map(({ least }) => least));
   const headValues = heads.map(({ value }) => value);
-  const graph = await compile(batch, placesMax(train), weights, headValues, shape, settings, seed);
+  if (options.start !== undefined) startFrom(weights, options.start, columns, shape, headValues);
+  const parts = stores.map((store) => new Part(store, new Batch(Math.min(settings.batch, store.size), store.rowsMax, columns, heads.map(({ least }) => least)), seed));
+  const graph = await compile(parts, weights, headValues, shape, settings, seed);
   const judge = new RankerJudge(validation, { columns, shape, weights, headValues }, values);
   try {
-    return { weights, columns, shape, headValues, ...await runEpochs(graph, batch, judge, options, settings) };
+    return { weights, columns, shape, headValues, ...await runEpochs(graph, parts, judge, options, settings) };
   } finally {
     await graph.release();
   }
 }
 
+/** One store of lists, batch after batch in an order of its own, over and over. */
+class Part {
+  readonly stepsPerPass: number;
+  readonly #order: number[];
+  #next = 0;
+  #passes = 0;
+
+  constructor(readonly store: ListStore, readonly batch: Batch, readonly seed: number) {
+    this.#order = Array.from({ length: store.size }, (_, i) => i);
+    this.stepsPerPass = Math.ceil(store.size / batch.lists);
+  }
+
+  fillNext(): void {
+    if (this.#next === 0) shuffle(this.#order, seededRandom(this.seed + this.#passes++));
+    const from = this.#next * this.batch.lists;
+    this.batch.fill(this.store, this.#order.slice(from, from + this.batch.lists));
+    this.#next = (this.#next + 1) % this.stepsPerPass;
+  }
+}
+
 /** Steps through epochs; the graph is left with the weights of the best. */
 async function runEpochs(
-  graph: TrainingGraph, batch: Batch, judge: RankerJudge, { train, seed, onProgress }: FitRankerOptions, settings: RankerSettings,
+  graph: TrainingGraph, parts: readonly Part[], judge: RankerJudge, { start, onProgress }: FitRankerOptions, settings: RankerSettings,
 ): Promise<{ epochs: number; ndcg10: number }> {
-  const order = Array.from({ length: train.size }, (_, i) => i);
-  const perEpoch = Math.ceil(train.size / batch.lists);
-  let best = { ndcg10: -1, epoch: 0, state: graph.checkpoint() };
+  const perEpoch = parts[0]!.stepsPerPass;
+  // What was given to go on from is kept when training makes it no better.
+  let best = { ndcg10: start === undefined ? -1 : await judge.ndcg10(), epoch: 0, state: graph.checkpoint() };
   let epoch = 0;
   for (; epoch < settings.epochsMax && epoch - best.epoch <= settings.patience; epoch++) {
-    shuffle(order, seededRandom(seed + epoch));
     for (let step = 0; step < perEpoch; step++) {
-      batch.fill(train, order.slice(step * batch.lists, (step + 1) * batch.lists));
-      await graph.step(batch.feeds(), settings.rateDecay ** epoch);
+      for (const part of parts) part.fillNext();
+      await graph.step(Object.assign({}, ...parts.map(({ batch }, i) => batch.feeds(prefixOf(i)))) as Feeds, settings.rateDecay ** epoch);
       onProgress({ step: epoch * perEpoch + step + 1, steps: settings.epochsMax * perEpoch, epoch, ndcg10: best.ndcg10 < 0 ? undefined : best.ndcg10 });
     }
     const ndcg10 = await judge.ndcg10();
@@ -109,34 +136,45 @@ async function runEpochs(
   return { epochs: epoch, ndcg10: best.ndcg10 };
 }
 
+const prefixOf = (part: number): string => `part${part}_`;
+
+/** One graph for all parts: their losses are added up. */
 function compile(
-  { lists, rows, columns, deeds }: Batch, places: number, weights: Weights, headValues: readonly number[], shape: NetworkShape,
-  { rate, weightDecay: decay }: RankerSettings, seed: number,
+  parts: readonly Part[], weights: Weights, headValues: readonly number[], shape: NetworkShape, { rate, weightDecay: decay }: RankerSettings, seed: number,
 ): Promise<TrainingGraph> {
   const tape = new Tape('ranker', weights, { training: true });
-  const matrix = (name: string): Value => tape.input(name, [lists, rows]);
-  const byHead = (prefix: string): Value[] => deeds.map((_, head) => matrix(`${prefix}_${head}`));
-  const scores = headScores(tape, tape.input('user', [lists, columns.user.length]), tape.input('items', [lists, rows, columns.item.length]), shape);
-  const loss = rankingLoss(tape, scores, headValues, {
-    present: matrix('present'), offset: matrix('offset'), worth: byHead('worth'),
-    shown: places === 0 ? undefined : {
-      present: matrix('shown'), worth: byHead('shown_worth'), places: tape.input('places', [lists * rows], 'int32'), placesMax: places,
-    },
+  const losses = parts.map(({ store, batch: { lists, rows, columns } }, i) => {
+    const input = (name: string, ...shapeOf: number[]): Value => tape.input(prefixOf(i) + name, shapeOf);
+    const scores = headScores(tape, input('user', lists, columns.user.length), input('items', lists, rows, columns.item.length), shape);
+    const max = placesMax(store);
+    return rankingLoss(tape, scores, headValues, {
+      present: input('present', lists, rows), offset: input('offset', lists, rows),
+      worth: headValues.map((_, head) => input(`worth_${head}`, lists, rows)),
+      places: max === 0 ? undefined : { values: tape.input(`${prefixOf(i)}places`, [lists * rows], 'int32'), max },
+    });
   });
-  return TrainingGraph.compile(tape, loss, { rate, decay, seed });
+  return TrainingGraph.compile(tape, losses.reduce(add), { rate, decay, seed });
 }
 
 /** The deeds that were done, each with the least that counts for it and its value. */
-function headsOf(lists: ListStore, values: DeedValues): { least: number; value: number }[] {
-  let most = 0;
-  for (const { deeds } of lists) for (const deed of deeds) most = Math.max(most, deed);
+function headsOf(stores: readonly ListStore[], values: DeedValues): { least: number; value: number }[] {
+  const most = greatest(stores, ({ deeds }) => deeds);
   return [
     { least: DEED.clicked, value: values.clicked }, { least: DEED.carted, value: values.carted }, { least: DEED.bought, value: values.bought },
   ].filter(({ least, value }) => least <= most && value > 0);
 }
 
-function placesMax(lists: ListStore): number {
+const placesMax = (store: ListStore): number => greatest([store], ({ places }) => places);
+
+function greatest(stores: readonly ListStore[], valuesOf: (list: StoredList) => Uint8Array): number {
   let most = 0;
-  for (const { places } of lists) for (const place of places) most = Math.max(most, place);
+  for (const store of stores) for (const list of store) for (const value of valuesOf(list)) most = Math.max(most, value);
   return most;
+}
+
+function nothingToLearn({ candidates, shown }: TrainingLists): AppError {
+  const flat = candidates.flat + shown.flat;
+  return new AppError('invalid_request', flat === 0
+    ? 'There is nothing to learn a ranking from: nobody was asked anything.'
+    : `There is nothing to learn a ranking from: in all of ${flat} lists, nothing or everything was taken.`);
 }

@@ -13,6 +13,10 @@ export const LIST_LIMITS = {
 /** What a shopper did with an item, at most; each deed includes those before it. */
 export const DEED = { none: 0, clicked: 1, carted: 2, bought: 3 } as const;
 
+/** What each deed is worth, beyond those it includes: buying is worth 4 clicks in all, putting into the cart 2. */
+export interface DeedValues { readonly clicked: number; readonly carted: number; readonly bought: number }
+export const DEED_VALUES: DeedValues = { clicked: 1, carted: 1, bought: 2 };
+
 /** One list to rank, with what came of it. */
 export interface RankList {
   /** [USER_FEATURES] */
@@ -101,6 +105,11 @@ export class ListStore {
 
   *[Symbol.iterator](): Generator<StoredList> {
     for (let i = 0; i < this.#size; i++) yield this.at(i);
+  }
+
+  find(fits: (list: StoredList) => boolean): StoredList | undefined {
+    for (const list of this) if (fits(list)) return list;
+    return undefined;
   }
 
   #write(place: number, list: RankList): void {

@@ -34,7 +34,7 @@ export function headScores(tape: Tape, user: Value, items: Value, { hidden: [fir
   return matmul(hidden2, tape.parameter('head_weights', [second, heads], { deviation: Math.sqrt(1 / second) }));
 }
 
-/** What the loss is told of a batch of lists; each is [lists, rows]. */
+/** What the loss is told of a batch of lists; each is [lists, rows] but for the places. */
 export interface LossInputs {
   /** 1, or 0 for the padding of a shorter list. */
   readonly present: Value;
@@ -42,36 +42,22 @@ export interface LossInputs {
   readonly offset: Value;
   /** By head: share of each row in what the list teaches. */
   readonly worth: readonly Value[];
-  /** By place of a row, when lists say how they were shown. */
-  readonly shown: ShownInputs | undefined;
-}
-
-export interface ShownInputs {
-  readonly present: Value;
-  readonly worth: readonly Value[];
-  /** [lists × rows], int32: place a row was shown at, from 1; 0 for none. */
-  readonly places: Value;
-  readonly placesMax: number;
+  /** Where rows were shown, for lists that are what was shown: [lists × rows], int32, from 1. */
+  readonly places?: { readonly values: Value; readonly max: number } | undefined;
 }
 
 /**
- * Σ over heads of weight × listwise softmax, over all rows of a list and once more over those that were shown. What was
- * shown high was seen more, whatever it was: a number learnt per place and head, which serving leaves out, takes that
- * upon itself (the shallow tower of Zhao et al., 2019, for a softmax over the list).
+ * Σ over heads of weight × listwise softmax. What was shown high was seen more, whatever it was: a number learnt per
+ * place and head, which serving leaves out, takes that upon itself (the shallow tower of Zhao et al., 2019, for a softmax
+ * over the list).
  */
-export function rankingLoss(tape: Tape, scores: Value, weights: readonly number[], inputs: LossInputs): Value {
-  const shape = inputs.present.shape;
-  const parts: Value[] = [];
-  const { shown } = inputs;
+export function rankingLoss(tape: Tape, scores: Value, weights: readonly number[], { present, offset, worth, places }: LossInputs): Value {
   const heads = weights.length;
-  const byPlace = shown === undefined ? scores
-    : add(scores, gather(tape.parameter('place_effects', [shown.placesMax + 1, heads], { fill: 0 }), shown.places));
-  weights.forEach((weight, head) => {
-    const all = add(column(scores, head, heads, shape), inputs.offset);
-    parts.push(scale(listwiseSoftmax(all, inputs.present, inputs.worth[head]!), weight));
-    if (shown !== undefined) parts.push(scale(listwiseSoftmax(column(byPlace, head, heads, shape), shown.present, shown.worth[head]!), weight));
-  });
-  return parts.reduce(add);
+  const biased = places === undefined ? scores
+    : add(scores, gather(tape.parameter('place_effects', [places.max + 1, heads], { fill: 0 }), places.values));
+  return weights
+    .map((weight, head) => scale(listwiseSoftmax(add(column(biased, head, heads, present.shape), offset), present, worth[head]!), weight))
+    .reduce(add);
 }
 
 /** One head's scores by list and row. As a product, whose way back is cheaper than that of a slice. */

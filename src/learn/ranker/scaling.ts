@@ -1,3 +1,5 @@
+import { USER_FEATURES } from '../../profile/vector.js';
+import { ITEM_FEATURES } from '../../ranking/features.js';
 import type { ListStore } from './lists.js';
 
 /**
@@ -15,12 +17,14 @@ export interface Scaling {
 }
 
 /** Mean and deviation of the shoppers' and of the items' columns over all lists. */
-export function measureScaling(lists: ListStore): { user: Scaling; item: Scaling } {
-  const user = new Moments(lists.userWidth);
-  const item = new Moments(lists.itemWidth);
-  for (const list of lists) {
-    user.add(list.user);
-    item.add(list.items);
+export function measureScaling(stores: readonly ListStore[]): { user: Scaling; item: Scaling } {
+  const user = new Moments(USER_FEATURES.length);
+  const item = new Moments(ITEM_FEATURES.length);
+  for (const lists of stores) {
+    for (const list of lists) {
+      user.add(list.user);
+      item.add(list.items);
+    }
   }
   return { user: user.scaling(), item: item.scaling() };
 }

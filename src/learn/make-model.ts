@@ -1,0 +1,67 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { USER_FEATURES } from '../profile/vector.js';
+import { ITEM_FEATURES } from '../ranking/features.js';
+import { sha256, type Manifest } from '../ranking/manifest.js';
+import { goldenCases } from './golden.js';
+import { exportRanker } from './ranker/export-ranker.js';
+import { fitRanker, RANKER_SETTINGS, type RankerSettings, type TrainingLists } from './ranker/fit-ranker.js';
+import { DEED_VALUES, type DeedValues, type ListStore } from './ranker/lists.js';
+import { readExported } from './ranker/warm-start.js';
+import { saveModel, type ModelFolder } from './save-model.js';
+
+/** How far a training is. */
+export interface TrainingProgress {
+  readonly stage: string;
+  readonly done: number;
+  readonly total: number;
+  readonly note: string;
+}
+export type OnProgress = (progress: TrainingProgress) => void;
+
+export interface MakeModelOptions {
+  readonly train: TrainingLists;
+  readonly validation: ListStore;
+  readonly out: string;
+  readonly seed: number;
+  /** Folder of a model to go on from. */
+  readonly from?: string | undefined;
+  readonly values?: DeedValues;
+  readonly settings?: RankerSettings;
+  /** What the manifest says beside what is known here. */
+  readonly about: Pick<Manifest, 'name' | 'data' | 'licence'> & { readonly trainedAt: string };
+  readonly onProgress: OnProgress;
+}
+
+/** What came out of a ranker's fit. */
+export interface MadeModel {
+  readonly content: ModelFolder;
+  readonly epochs: number;
+  /** Of the validation lists. */
+  readonly ndcg10: number;
+}
+
+/** Fits a ranker to lists and writes it as a model folder. */
+export async function makeModel(options: MakeModelOptions): Promise<MadeModel> {
+  const { train, validation, out, seed, values = DEED_VALUES, settings = RANKER_SETTINGS, about, onProgress } = options;
+  const start = options.from === undefined ? undefined : await readExported(options.from, settings);
+  const ranker = await fitRanker({
+    train, validation, values, settings, seed, start,
+    onProgress: ({ step, steps, epoch, ndcg10 }) => {
+      onProgress({ stage: 'ranker', done: step, total: steps, note: `epoch ${epoch + 1}${ndcg10 === undefined ? '' : `, validation NDCG@10 ${ndcg10.toFixed(4)}`}` });
+    },
+  });
+  const onnx = exportRanker(ranker);
+  const { epochs, ndcg10 } = ranker;
+  const content: ModelFolder = {
+    onnx, golden: goldenCases(validation),
+    manifest: {
+      ...about, version: sha256(onnx).slice(0, 12), userFeatures: [...USER_FEATURES], itemFeatures: [...ITEM_FEATURES],
+      metrics: { validation: { ndcg10: Math.round(ndcg10 * 1e4) / 1e4, lists: validation.size }, epochs },
+    },
+  };
+  // A folder without a manifest is refused: what is half written is never taken for a model.
+  await rm(join(out, 'manifest.json'), { force: true });
+  await saveModel(out, content);
+  return { content, epochs, ndcg10 };
+}
