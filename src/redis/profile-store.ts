@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { AppError } from '../errors.js';
 import { HEAD_BYTES, TOKEN_BYTES } from '../profile/codec.js';
-import type { Keys } from './keys.js';
+import { ByteWriter } from '../util/byte-writer.js';
+import { partitionOf, type Keys } from './keys.js';
 
 export type WriteResult =
   | { readonly written: true }
@@ -10,23 +11,42 @@ export type WriteResult =
   | { readonly written: false; readonly current: Buffer | null };
 
 interface ProfileScripts {
-  writeProfileBuffer(...args: (string | Buffer | number)[]): Promise<number | Buffer>;
+  writeProfilesBuffer(keyCount: number, ...keysAndWrites: (string | Buffer)[]): Promise<number | (number | Buffer)[]>;
   eraseProfile(profile: string, stream: string, record: string): Promise<number>;
+}
+
+const WRITE_LIMITS = {
+  /** Profiles of one script call, and the bytes after which no further one joins it. */
+  profilesMax: 64,
+  bytesMax: 256 * 1024,
+} as const;
+
+/** A write that waits for the end of the turn, when all of one partition go to Redis together. */
+interface WaitingWrite {
+  readonly shopper: string;
+  readonly read: Buffer | null;
+  readonly value: Buffer;
+  readonly events: readonly string[];
+  readonly resolve: (result: WriteResult) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 const NO_TOKEN = Buffer.alloc(TOKEN_BYTES);
 export const readScript = (name: string): string => readFileSync(new URL(`scripts/${name}.lua`, import.meta.url), 'utf8');
 
-/** Profiles in Redis: plain reads, and one compare-and-set script that writes a profile and its events together. */
+/** Profiles in Redis: plain reads, and one compare-and-set script that writes profiles and their events together. */
 export class ProfileStore {
   readonly #redis: Redis;
   readonly #scripts: ProfileScripts;
   readonly #keys: Keys;
   readonly #streamMax: number;
+  readonly #packed = new ByteWriter();
+  /** By partition; not empty until the end of the turn. */
+  readonly #waiting = new Map<number, WaitingWrite[]>();
 
   constructor(redis: Redis, keys: Keys, limits: { profileTtlS: number; streamEntriesMax: number }) {
-    const lua = readScript('write-profile').replaceAll('$TTL_S', String(limits.profileTtlS)).replaceAll('$STREAM_MAX', String(limits.streamEntriesMax));
-    redis.defineCommand('writeProfile', { numberOfKeys: 3, lua });
+    const lua = readScript('write-profiles').replaceAll('$TTL_S', String(limits.profileTtlS)).replaceAll('$STREAM_MAX', String(limits.streamEntriesMax));
+    redis.defineCommand('writeProfiles', { lua });
     redis.defineCommand('eraseProfile', { numberOfKeys: 2, lua: readScript('erase-profile') });
     this.#redis = redis;
     this.#scripts = redis as unknown as ProfileScripts;
@@ -51,21 +71,65 @@ export class ProfileStore {
   }
 
   /**
+   * Writes of one turn to one partition travel in one call: a batch of 100 shoppers takes half as many calls, and a call costs
+   * the client far more than what is in it.
    * @param read the value that was read, null for none
    * @param events JSON of the events folded into it
    * @throws AppError `backlog_full` when the stream holds as many entries as allowed; Redis errors as they come
    */
-  async write(shopper: string, read: Buffer | null, value: Buffer, events: readonly string[]): Promise<WriteResult> {
-    const result = await this.#scripts.writeProfileBuffer(
-      this.#keys.profile(shopper), this.#keys.eventsOf(shopper), this.#keys.push(shopper),
-      Buffer.concat([read === null ? NO_TOKEN : read.subarray(0, TOKEN_BYTES), value]), ...events,
-    );
-    if (result === 1) return { written: true };
-    if (result === 2) {
-      throw new AppError('backlog_full', `${this.#streamMax} events of this partition wait to be archived; start a worker, or send again later.`);
+  write(shopper: string, read: Buffer | null, value: Buffer, events: readonly string[]): Promise<WriteResult> {
+    return new Promise((resolve, reject) => {
+      // After all microtasks: whatever the replies of this turn lead to has been asked for by then.
+      if (this.#waiting.size === 0) process.nextTick(() => { this.#flush(); });
+      const write = { shopper, read, value, events, resolve, reject };
+      const partition = partitionOf(shopper);
+      const writes = this.#waiting.get(partition);
+      if (writes === undefined) this.#waiting.set(partition, [write]);
+      else writes.push(write);
+    });
+  }
+
+  #flush(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const [partition, writes] of waiting) {
+      for (let from = 0; from < writes.length;) from = this.#send(partition, writes, from);
     }
-    const current = result as Buffer;
-    return { written: false, current: current.length === 0 ? null : current };
+  }
+
+  /** @returns where the next call begins */
+  #send(partition: number, writes: readonly WaitingWrite[], from: number): number {
+    const packed = this.#packed;
+    const keys = [this.#keys.events(partition)];
+    let to = from;
+    for (; to < writes.length && to - from < WRITE_LIMITS.profilesMax && packed.length < WRITE_LIMITS.bytesMax; to++) {
+      const { shopper, read, value, events } = writes[to]!;
+      keys.push(this.#keys.profile(shopper));
+      packed.bytes(read === null ? NO_TOKEN : read.subarray(0, TOKEN_BYTES));
+      packed.uint32(value.length);
+      packed.bytes(value);
+      packed.uint32(events.length);
+      for (const event of events) packed.sizedText(event);
+    }
+    void this.#call(keys, packed.take(), writes.slice(from, to));
+    return to;
+  }
+
+  async #call(keys: readonly string[], packed: Buffer, writes: readonly WaitingWrite[]): Promise<void> {
+    try {
+      this.#settle(writes, await this.#scripts.writeProfilesBuffer(keys.length, ...keys, packed));
+    } catch (error) {
+      for (const write of writes) write.reject(error);
+    }
+  }
+
+  #settle(writes: readonly WaitingWrite[], results: number | (number | Buffer)[]): void {
+    writes.forEach(({ resolve, reject }, i) => {
+      const result = typeof results === 'number' ? results : results[i]!;
+      if (result === 1) resolve({ written: true });
+      else if (typeof result !== 'number') resolve({ written: false, current: result.length === 0 ? null : result });
+      else reject(new AppError('backlog_full', `${this.#streamMax} events of this partition wait to be archived; start a worker, or send again later.`));
+    });
   }
 
   /** @returns whether there was a profile */

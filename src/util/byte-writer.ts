@@ -2,7 +2,7 @@
 const INITIAL_BYTES = 8192;
 
 /**
- * Puts JSON text together as UTF-8 in one buffer that is used again. A string grown by `+` is a rope of hundreds of
+ * Puts UTF-8 text, and binary data around it, together in one buffer that is used again. A string grown by `+` is a rope of hundreds of
  * pieces, which has to be flattened and encoded when it is sent: for a list of twenty items that took 40 µs, this takes 5.
  */
 export class ByteWriter {
@@ -59,6 +59,27 @@ export class ByteWriter {
       this.#reserve(1);
       this.#bytes[this.#at++] = ZERO + value;
     } else this.text(String(value));
+  }
+
+  /** Adds bytes as they are. */
+  bytes(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#at);
+    this.#at += bytes.length;
+  }
+
+  /** Adds an unsigned integer of 32 bits, little-endian. */
+  uint32(value: number): void {
+    this.#reserve(4);
+    this.#at = this.#bytes.writeUInt32LE(value, this.#at);
+  }
+
+  /** Adds text after its length in bytes. */
+  sizedText(text: string): void {
+    const start = this.#at;
+    this.uint32(0);
+    this.text(text);
+    this.#bytes.writeUInt32LE(this.#at - start - 4, start);
   }
 
   /** @returns a copy of what was written; the writer begins anew */

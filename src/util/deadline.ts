@@ -8,12 +8,10 @@ export const LATE = Symbol('late');
 export function within<T>(promise: Promise<T>, ms: number): Promise<T | typeof LATE> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms, LATE);
-    void promise.then((value) => {
+    const settle = <V>(done: (value: V) => void) => (value: V): void => {
       clearTimeout(timer);
-      resolve(value);
-    }, (error: unknown) => {
-      clearTimeout(timer);
-      reject(error instanceof Error ? error : new Error(String(error)));
-    });
+      done(value);
+    };
+    void promise.then(settle(resolve), settle(reject));
   });
 }
