@@ -20,7 +20,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   profile: PURE,
   catalog: [...PURE, 'profile/profile', 'type profile/fold'],
   candidates: [...PURE, 'catalog', 'profile'],
-  encoder: [...PURE, 'catalog', 'profile', 'ranking/manifest'],
+  encoder: [...PURE, 'catalog', 'profile', 'ranking/manifest', 'ranking/session'],
   ranking: [...PURE, 'catalog', 'profile', 'candidates/pool', 'type candidates'],
   offers: [...PURE, 'profile', 'type catalog'],
   live: [...PURE, 'config', 'type offers'],

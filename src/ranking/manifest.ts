@@ -4,13 +4,26 @@ import { join } from 'node:path';
 import { Type, type Static, type TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { AppError } from '../errors.js';
+import { breathe } from '../util/pause.js';
 
 /** Version of the contract between engine and model: files, graph inputs and output, meaning of the features. */
 export const MODEL_CONTRACT = 1;
 
 const FILE_BYTES_MAX = 256 * 2 ** 20;
+/** About a millisecond. */
+const HASH_BYTES_PER_TURN = 2 ** 20;
 const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' });
 const FeatureNames = Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { minItems: 1, maxItems: 1024, uniqueItems: true });
+
+/** The optional part of a model that finds candidates: `encoder.onnx` and `vectors.bin`. */
+export const EncoderManifestSchema = Type.Object({
+  /** Numbers of a vector. */
+  dimensions: Type.Integer({ minimum: 1, maximum: 256 }),
+  /** Latest distinct items of a shopper that it reads. */
+  historyMax: Type.Integer({ minimum: 1, maximum: 64 }),
+  sha256: Type.Object({ 'encoder.onnx': Sha256, 'vectors.bin': Sha256 }, { additionalProperties: false }),
+}, { additionalProperties: false });
+export type EncoderManifest = Static<typeof EncoderManifestSchema>;
 
 /** `manifest.json`: what a model is, what it reads and where it comes from. */
 export const ManifestSchema = Type.Object({
@@ -30,6 +43,7 @@ export const ManifestSchema = Type.Object({
   data: Type.Record(Type.String(), Type.Unknown()),
   metrics: Type.Record(Type.String(), Type.Unknown()),
   licence: Type.String({ minLength: 1, maxLength: 256 }),
+  encoder: Type.Optional(EncoderManifestSchema),
 }, { additionalProperties: false });
 export type Manifest = Static<typeof ManifestSchema>;
 
@@ -43,7 +57,16 @@ export const GoldenSchema = Type.Object({
     items: Type.Array(Numbers, { minItems: 1, maxItems: 512 }),
     scores: Type.Array(Type.Number(), { minItems: 1, maxItems: 512 }),
   }, { additionalProperties: false }), { minItems: 1, maxItems: 64 }),
+  /** Histories, oldest first, and the user vectors they must give; of a model with an encoder. */
+  encoder: Type.Optional(Type.Array(Type.Object({
+    name: Type.String({ minLength: 1, maxLength: 128 }),
+    /** hash48 of each item's id. */
+    items: Numbers,
+    daysAgo: Numbers,
+    user: Numbers,
+  }, { additionalProperties: false }), { minItems: 1, maxItems: 64 })),
 }, { additionalProperties: false });
+export type EncoderGolden = NonNullable<Static<typeof GoldenSchema>['encoder']>;
 export type Golden = Static<typeof GoldenSchema>;
 
 /** The content of a model folder, its hashes checked. */
@@ -82,11 +105,23 @@ export async function readManifest(folder: string): Promise<Manifest> {
 export async function readModelFiles(folder: string): Promise<ModelFiles> {
   const manifest = await readManifest(folder);
   const golden = await readJson(join(folder, 'golden.json'), GoldenSchema);
-  const path = join(folder, 'model.onnx');
-  const onnx = await readBytes(path);
-  const found = sha256(onnx);
-  if (found !== manifest.sha256) throw refused(path, `sha256 ${manifest.sha256} (manifest.json)`, found);
-  return { manifest, golden, onnx };
+  return { manifest, golden, onnx: await readHashed(join(folder, 'model.onnx'), manifest.sha256) };
+}
+
+/**
+ * Reads a file that must have the hash the manifest says, pausing as it goes: a large one takes a while.
+ * @throws AppError `model_refused`
+ */
+export async function readHashed(path: string, expected: string): Promise<Uint8Array> {
+  const bytes = await readBytes(path);
+  const hash = createHash('sha256');
+  for (let from = 0; from < bytes.length; from += HASH_BYTES_PER_TURN) {
+    if (from > 0) await breathe();
+    hash.update(bytes.subarray(from, from + HASH_BYTES_PER_TURN));
+  }
+  const found = hash.digest('hex');
+  if (found !== expected) throw refused(path, `sha256 ${expected} (manifest.json)`, found);
+  return bytes;
 }
 
 /** A refusal that says which file, what was expected and what was found there. */
