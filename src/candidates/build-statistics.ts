@@ -1,6 +1,10 @@
 import type { EventType, ShopperEvent } from '../domain/event.js';
 import { hash48 } from '../util/hash.js';
+import { KeyIndex } from '../util/key-index.js';
+import { PairTable } from './pair-table.js';
+import { DEFAULT_STATISTICS, type StatisticsSettings } from './statistics-settings.js';
 import { emptyStatisticsData, type StatisticsData } from './statistics.js';
+import { Trails } from './trails.js';
 
 /** How much one event says that items belong together and are liked. */
 export const INTEREST: Partial<Record<EventType, number>> = {
@@ -8,59 +12,81 @@ export const INTEREST: Partial<Record<EventType, number>> = {
   open_group_buy: 3, join_group_buy: 3,
 };
 
-/** Bounds of a build; beyond them the weakest or oldest go first. */
+/** Bounds of a build; beyond them the weakest or oldest go. */
 export const STATISTICS_LIMITS = {
-  /** Items of one shopper's trail that a new item is paired with. */
-  trail: 10,
   shoppers: 500_000,
-  /** Distinct ordered pairs kept while counting. */
+  /** Distinct ordered pairs kept while counting: 16 to 32 bytes each. */
   pairs: 6_000_000,
-  neighborsPerItem: 32,
 } as const;
 
-const POPULARITY_HALF_LIFE_MS = 14 * 86_400_000;
-const PAIR_GAP_MS = 30 * 86_400_000;
-/** A backward pair (the later item proposes the earlier one) counts a quarter: measured on next-item data. */
-const BACKWARD = 0.25;
-const PAIR_STRIDE = 2 ** 26;
+const DAY_MS = 86_400_000;
+/** More events of a neighbour than this make no difference any more. */
+const EVENTS_TOLD_APART = 65_535;
+/** Nor do more touches of a shopper than this. */
+const TOUCHES_TOLD_APART = 1023;
 
-interface Trail { items: number[]; at: number[] }
+/** What turns counts into scores: may be changed without counting anew. */
+export type NeighborScoring = Pick<StatisticsSettings, 'sourceExponent' | 'targetExponent' | 'neighborsPerItem'>;
+
+/** The neighbours of an item, strongest first: numbers of items, and scores. */
+export interface Neighbors { readonly items: readonly number[]; readonly scores: readonly number[] }
 
 /**
- * Counts popularity and co-occurrence over events in any order of shoppers, time order within each.
- * Pair weight: distance^-0.25 · (0.3 + e^(-days/30)); a neighbour's score is its weight over √popularity of the
- * source and the twentieth root of the target's, which kept popular items from crowding out all others.
+ * Counts popularity and co-occurrence over events in any order of shoppers, time order within each; what the settings
+ * mean is said at `StatisticsSettings`. An item that the same shopper comes back to after others is its own neighbour.
  */
 export class StatisticsBuilder {
-  readonly #indexOfKey = new Map<number, number>();
+  readonly settings: StatisticsSettings;
+  readonly #indexOfKey = new KeyIndex();
   readonly #keys: number[] = [];
+  /** Events of each item. */
+  readonly #events: number[] = [];
+  /** Interest in each item, decayed to the time of its last event. */
   readonly #interest: number[] = [];
   readonly #last: number[] = [];
-  readonly #pairs = new Map<number, number>();
-  readonly #trails = new Map<string, Trail>();
+  readonly #pairs = new PairTable(STATISTICS_LIMITS.pairs);
+  readonly #trails: Trails;
+  /** By distance − 1, and by touches − 1. */
+  readonly #ofDistance: Float64Array;
+  readonly #ofLength: Float64Array;
+  /** By events of a neighbour, for the exponent used last. */
+  #ofTarget: { exponent: number; powers: Float64Array } = { exponent: 0, powers: new Float64Array(EVENTS_TOLD_APART + 1).fill(1) };
+  readonly #halfLifeMs: number;
   #now = 0;
+
+  constructor(settings: StatisticsSettings = DEFAULT_STATISTICS) {
+    this.settings = settings;
+    this.#trails = new Trails(settings.window, STATISTICS_LIMITS.shoppers);
+    this.#ofDistance = powers(settings.window, -settings.distanceExponent);
+    this.#ofLength = powers(TOUCHES_TOLD_APART + 1, -settings.lengthExponent);
+    this.#halfLifeMs = settings.popularityDays * DAY_MS;
+  }
 
   add(event: ShopperEvent): void {
     const interest = INTEREST[event.type];
-    if (interest === undefined || event.itemId === undefined) return;
-    const item = this.#index(hash48(event.itemId));
-    const elapsed = event.at - this.#last[item]!;
+    if (interest !== undefined && event.itemId !== undefined) this.count(hash48(event.shopper), hash48(event.itemId), interest, event.at);
+  }
+
+  /** @param shopper and @param item numbers or hashes that stand for them */
+  count(shopper: number, itemKey: number, interest: number, at: number): void {
+    const item = this.#index(itemKey);
+    const elapsed = at - this.#last[item]!;
     if (elapsed >= 0) {
-      this.#interest[item] = this.#interest[item]! * 2 ** (-elapsed / POPULARITY_HALF_LIFE_MS) + interest;
-      this.#last[item] = event.at;
-    } else this.#interest[item]! += interest * 2 ** (elapsed / POPULARITY_HALF_LIFE_MS);
-    this.#now = Math.max(this.#now, event.at);
-    this.#pair(event.shopper, item, event.at);
+      this.#interest[item] = this.#interest[item]! * 2 ** (-elapsed / this.#halfLifeMs) + interest;
+      this.#last[item] = at;
+    } else this.#interest[item]! += interest * 2 ** (elapsed / this.#halfLifeMs);
+    this.#events[item]! += 1;
+    this.#now = Math.max(this.#now, at);
+    this.#pair(this.#trails.slot(shopper), item, at);
   }
 
   build(): StatisticsData {
     const count = this.#keys.length;
     if (count === 0) return emptyStatisticsData();
-    const strength = this.#interest.map((value, i) => value * 2 ** (-(this.#now - this.#last[i]!) / POPULARITY_HALF_LIFE_MS));
-    const order = Array.from({ length: count }, (_, i) => i).sort((a, b) => strength[b]! - strength[a]! || a - b);
+    const strength = this.#interest.map((value, i) => value * 2 ** (-(this.#now - this.#last[i]!) / this.#halfLifeMs));
+    const order = Array.from({ length: count }, (_, i) => i).sort((a, b) => strength[b]! - strength[a]! || this.#keys[a]! - this.#keys[b]!);
     const rank = new Uint32Array(count);
     order.forEach((item, position) => { rank[item] = position; });
-    const lists = this.#neighborLists(strength);
     const data: StatisticsData = {
       keys: Float64Array.from(order, (item) => this.#keys[item]!),
       popularity: Float32Array.from(order, (item) => Math.log1p(strength[item]!)),
@@ -70,24 +96,72 @@ export class StatisticsBuilder {
     };
     const targets: number[] = [];
     const weights: number[] = [];
-    let strongest = 0;
+    const typical = this.typicalBest();
     order.forEach((item, position) => {
-      for (const [target, weight] of lists[item] ?? []) {
-        targets.push(rank[target]!);
-        weights.push(weight);
-        strongest = Math.max(strongest, weight);
-      }
+      const { items, scores } = this.neighbors(item);
+      for (const target of items) targets.push(rank[target]!);
+      for (const score of scores) weights.push(score / typical);
       data.offsets[position + 1] = targets.length;
     });
     data.targets = Uint32Array.from(targets);
-    data.weights = Float32Array.from(weights, (weight) => weight / strongest);
+    data.weights = Float32Array.from(weights);
     return data;
+  }
+
+  /** @returns an item's number here, or −1 */
+  indexOf(itemKey: number): number {
+    return this.#indexOfKey.get(itemKey);
+  }
+
+  keyOf(item: number): number {
+    return this.#keys[item]!;
+  }
+
+  /** The strongest neighbours of an item; equal ones by their hash, so that the order of counting does not show. @param by other settings than it was counted with, to compare */
+  neighbors(item: number, by: NeighborScoring = this.settings): Neighbors {
+    const pairs = this.#pairs;
+    const ofTarget = this.#powersOf(by.targetExponent);
+    const share = (1 + this.#events[item]!) ** -by.sourceExponent;
+    const items: number[] = [];
+    const scores: number[] = [];
+    for (let at = pairs.first(item); at >= 0; at = pairs.next(at)) {
+      const target = pairs.target(at);
+      const score = pairs.weight(at) * share * ofTarget[Math.min(this.#events[target]!, EVENTS_TOLD_APART)]!;
+      let place = items.length;
+      while (place > 0 && (score > scores[place - 1]! || (score === scores[place - 1] && this.#keys[target]! < this.#keys[items[place - 1]!]!))) place--;
+      if (place === by.neighborsPerItem) continue;
+      items.splice(place, 0, target);
+      scores.splice(place, 0, score);
+      if (items.length <= by.neighborsPerItem) continue;
+      items.pop();
+      scores.pop();
+    }
+    return { items, scores };
+  }
+
+  /** The unit of strength: the median over all items of the score of the best neighbour; 1 when there are none. */
+  typicalBest(by: NeighborScoring = this.settings): number {
+    const pairs = this.#pairs;
+    const ofTarget = this.#powersOf(by.targetExponent);
+    const best: number[] = [];
+    for (let item = 0; item < this.#keys.length; item++) {
+      let most = 0;
+      for (let at = pairs.first(item); at >= 0; at = pairs.next(at)) most = Math.max(most, pairs.weight(at) * ofTarget[Math.min(this.#events[pairs.target(at)]!, EVENTS_TOLD_APART)]!);
+      if (most > 0) best.push(most * (1 + this.#events[item]!) ** -by.sourceExponent);
+    }
+    return Float64Array.from(best).sort()[best.length >> 1] ?? 1;
+  }
+
+  #powersOf(exponent: number): Float64Array {
+    if (this.#ofTarget.exponent !== exponent) this.#ofTarget = { exponent, powers: powers(EVENTS_TOLD_APART + 1, -exponent) };
+    return this.#ofTarget.powers;
   }
 
   #index(key: number): number {
     let index = this.#indexOfKey.get(key);
-    if (index === undefined) {
+    if (index < 0) {
       index = this.#keys.push(key) - 1;
+      this.#events.push(0);
       this.#interest.push(0);
       this.#last.push(0);
       this.#indexOfKey.set(key, index);
@@ -95,56 +169,26 @@ export class StatisticsBuilder {
     return index;
   }
 
-  #pair(shopper: string, item: number, at: number): void {
-    let trail = this.#trails.get(shopper);
-    if (trail === undefined) {
-      if (this.#trails.size >= STATISTICS_LIMITS.shoppers) this.#trails.delete(this.#trails.keys().next().value!);
-      trail = { items: [], at: [] };
-      this.#trails.set(shopper, trail);
+  #pair(slot: number, item: number, at: number): void {
+    const trails = this.#trails;
+    const { stepMs, gapFloor, gapDays, backward } = this.settings;
+    const length = trails.length(slot);
+    const latest = length === 0 ? -1 : trails.place(slot, 1);
+    if (latest >= 0 && trails.item(latest) === item) return;
+    const step = latest < 0 ? 0 : trails.step(latest) + (at - trails.at(latest) > stepMs ? 1 : 0);
+    const ofLength = this.#ofLength[Math.min(trails.touches(slot), TOUCHES_TOLD_APART)]!;
+    for (let back = 1; back <= length; back++) {
+      const place = trails.place(slot, back);
+      const other = trails.item(place);
+      const distance = Math.max(1, step - trails.step(place));
+      const days = Math.abs(at - trails.at(place)) / DAY_MS;
+      const weight = this.#ofDistance[distance - 1]! * ofLength * (gapFloor + Math.exp(-days / gapDays));
+      this.#pairs.add(other, item, weight);
+      if (other !== item && backward > 0) this.#pairs.add(item, other, weight * backward);
     }
-    const { items } = trail;
-    if (items.at(-1) === item) return;
-    for (let back = 1; back <= items.length; back++) {
-      const other = items[items.length - back]!;
-      if (other === item) continue;
-      const days = Math.abs(at - trail.at[items.length - back]!) / PAIR_GAP_MS;
-      const weight = back ** -0.25 * (0.3 + Math.exp(-days));
-      this.#addPair(other, item, weight);
-      this.#addPair(item, other, weight * BACKWARD);
-    }
-    items.push(item);
-    trail.at.push(at);
-    if (items.length > STATISTICS_LIMITS.trail) {
-      items.shift();
-      trail.at.shift();
-    }
-  }
-
-  #addPair(from: number, to: number, weight: number): void {
-    const key = from * PAIR_STRIDE + to;
-    this.#pairs.set(key, (this.#pairs.get(key) ?? 0) + weight);
-    if (this.#pairs.size > STATISTICS_LIMITS.pairs) this.#prunePairs();
-  }
-
-  /** Halves all weights and forgets pairs that fall below what a single meeting gives: a decaying count sketch. */
-  #prunePairs(): void {
-    for (const [key, weight] of this.#pairs) {
-      if (weight < 1) this.#pairs.delete(key);
-      else this.#pairs.set(key, weight / 2);
-    }
-  }
-
-  #neighborLists(strength: readonly number[]): (readonly (readonly [number, number])[])[] {
-    const lists: [number, number][][] = [];
-    for (const [key, weight] of this.#pairs) {
-      const from = Math.floor(key / PAIR_STRIDE);
-      const to = key % PAIR_STRIDE;
-      const score = weight / (Math.sqrt(1 + strength[from]!) * (1 + strength[to]!) ** 0.05);
-      (lists[from] ??= []).push([to, score]);
-    }
-    for (const list of lists) {
-      list?.sort((a, b) => b[1] - a[1] || a[0] - b[0]).splice(STATISTICS_LIMITS.neighborsPerItem);
-    }
-    return lists;
+    trails.push(slot, item, at, step);
   }
 }
+
+/** `(i + 1)^exponent` for i < length. */
+const powers = (length: number, exponent: number): Float64Array => Float64Array.from({ length }, (_, i) => (i + 1) ** exponent);
