@@ -17,24 +17,31 @@ export interface Moments {
 
 export const newMoments = (length: number): Moments => ({ mean: new Float32Array(length), square: new Float32Array(length) });
 
-/**
- * One step of Adam over a range of values.
- * @param step counts from 1
- * @param from first value changed; `gradient[gradientFrom]` is its gradient
- */
-export function adamStep(
-  { rate, decay = 0 }: AdamOptions, step: number, values: Float32Array, { mean, square }: Moments,
-  gradient: Float32Array, from = 0, length = values.length, gradientFrom = 0,
+/** What a step needs of options and of its number; worked out once for all ranges it changes. */
+export interface AdamStep {
+  /** Rate, corrected for moments that began at zero. */
+  readonly rate: number;
+  /** Share of a value that decay leaves. */
+  readonly kept: number;
+}
+
+/** @param step counts from 1 */
+export const adamStep = ({ rate, decay = 0 }: AdamOptions, step: number): AdamStep =>
+  ({ rate: rate * Math.sqrt(1 - BETA2 ** step) / (1 - BETA1 ** step), kept: 1 - rate * decay });
+
+/** Takes a step with `length` values from `from` on; the gradient of the first is `gradient[gradientFrom]`. */
+export function takeStep(
+  step: AdamStep, values: Float32Array, moments: Moments, gradient: Float32Array, from: number, length: number, gradientFrom: number,
 ): void {
-  const corrected = rate * Math.sqrt(1 - BETA2 ** step) / (1 - BETA1 ** step);
-  const kept = 1 - rate * decay;
-  for (let i = from, g = gradientFrom, to = from + length; i < to; i++, g++) {
-    const slope = gradient[g]!;
-    const m = BETA1 * mean[i]! + (1 - BETA1) * slope;
-    const s = BETA2 * square[i]! + (1 - BETA2) * slope * slope;
-    mean[i] = m;
-    square[i] = s;
-    values[i] = values[i]! * kept - corrected * m / (Math.sqrt(s) + EPSILON);
+  const { rate, kept } = step;
+  const { mean, square } = moments;
+  for (let i = 0; i < length; i++) {
+    const slope = gradient[gradientFrom + i]!;
+    const m = BETA1 * mean[from + i]! + (1 - BETA1) * slope;
+    const s = BETA2 * square[from + i]! + (1 - BETA2) * slope * slope;
+    mean[from + i] = m;
+    square[from + i] = s;
+    values[from + i] = values[from + i]! * kept - rate * m / (Math.sqrt(s) + EPSILON);
   }
 }
 

@@ -1,5 +1,5 @@
 import { gaussian, type Random } from '../../util/random.js';
-import { adamStep, newMoments, restoreArray, type AdamOptions, type Moments } from './adam.js';
+import { adamStep, newMoments, restoreArray, takeStep, type AdamOptions, type Moments } from './adam.js';
 
 /**
  * An embedding table outside the graph: rows are gathered into a batch, their gradients added up here, and a lazy Adam
@@ -37,9 +37,11 @@ export class Table {
 
   /** Changes the rows that gradients were added to, and forgets those. @param step counts from 1, over all steps of the training */
   step(options: AdamOptions, step: number): void {
-    const { width } = this;
-    for (const [slot, row] of this.#touched.entries()) {
-      adamStep(options, step, this.values, this.moments, this.#sums, row * width, width, slot * width);
+    const { width, values, moments } = this;
+    const adam = adamStep(options, step);
+    for (let slot = 0; slot < this.#touched.length; slot++) {
+      const row = this.#touched[slot]!;
+      takeStep(adam, values, moments, this.#sums, row * width, width, slot * width);
       this.#slots[row] = -1;
     }
     this.#touched.length = 0;
@@ -59,9 +61,13 @@ export class Table {
   }
 
   #reserve(length: number): void {
-    if (this.#sums.length >= length) return;
-    const grown = new Float32Array(Math.max(length, 2 * this.#sums.length));
-    grown.set(this.#sums);
-    this.#sums = grown;
+    if (this.#sums.length < length) this.#sums = grown(this.#sums, length);
   }
+}
+
+/** A longer copy: of the length asked for, or twice as long. */
+export function grown(array: Float32Array, length: number): Float32Array<ArrayBuffer> {
+  const longer = new Float32Array(Math.max(length, 2 * array.length));
+  longer.set(array);
+  return longer;
 }
