@@ -5,9 +5,9 @@ import { historyOf, type Scorer } from '../rank-all.js';
 const BPR = {
   /** A multiple of four. */
   dimensions: 16,
-  epochs: 20, rate: 0.05, decay: 0.002, initial: 0.1,
+  epochs: 80, rate: 0.05, decay: 0.01, initial: 0.01,
   /** Steps at most, so that a large log takes its time and no more. */
-  stepsMax: 5_000_000,
+  stepsMax: 12_000_000,
 } as const;
 
 /**
