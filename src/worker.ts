@@ -10,6 +10,7 @@ import type { Config } from './config.js';
 import { seedDemo, type DemoState } from './demo/seed.js';
 import type { ShopperEvent } from './domain/event.js';
 import { ARCHIVE_GROUP, EventArchiver, ImpressionArchiver } from './jobs/archive.js';
+import { CatalogArchiver } from './jobs/catalog-archive.js';
 import { ERASE_ARCHIVE, eraseArchive } from './jobs/erase-archive.js';
 import { EXPIRE, expire } from './jobs/expire.js';
 import { offerJobs } from './jobs/offers.js';
@@ -18,7 +19,7 @@ import { JobRegistry, type Processors } from './jobs/registry.js';
 import { RETRAIN, retrainJobs } from './jobs/retrain.js';
 import { StreamConsumer } from './jobs/stream-consumer.js';
 import { groupLag, parseEvent, parseImpressions, type StreamHandler } from './jobs/streams.js';
-import { TrendingCounter, TrendingPublisher } from './jobs/trending.js';
+import { TrendingCounter, trendingLine, TrendingPublisher } from './jobs/trending.js';
 import { Trimming } from './jobs/trimming.js';
 import { workerMetrics } from './jobs/worker-metrics.js';
 import { EventIngestor } from './paths/ingest-events.js';
@@ -99,7 +100,11 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
       gatherMs: gatherMs.archive, perStream: WORKER_LIMITS.impressionEntries,
     }),
   };
-  const publisher = new TrendingPublisher({ store: trending, lease: new Lease(redis, keys.lock('trending'), name), everyMs: config.trendingEveryMs, clock, log });
+  const publisher = new TrendingPublisher({
+    store: trending, lease: new Lease(redis, keys.lock('trending'), name), everyMs: config.trendingEveryMs, clock, log,
+    onPublish: (published) => writer.append('trending', [trendingLine(published)]),
+  });
+  const catalogArchiver = new CatalogArchiver({ store: new CatalogStore(redis, keys), writer, lease: new Lease(redis, keys.lock('catalog-archive'), name), clock, log });
   const keeper = new StreamKeeper(redis);
   const trimming = new Trimming({
     keeper, everyMs: WORKER_LIMITS.trimEveryMs, log,
@@ -134,6 +139,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
 
   for (const consumer of Object.values(consumers)) consumer.start();
   publisher.start();
+  catalogArchiver.start();
   trimming.start();
   offers.priceWatch.start();
   registry.start(processors);
@@ -155,7 +161,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
     async close() {
       stopping.abort();
       await filling;
-      await Promise.all([...Object.values(consumers).map((consumer) => consumer.stop()), offers.priceWatch.stop(), publisher.stop(), trimming.stop(), registry.stop()]);
+      await Promise.all([...Object.values(consumers).map((consumer) => consumer.stop()), offers.priceWatch.stop(), publisher.stop(), catalogArchiver.stop(), trimming.stop(), registry.stop()]);
       await writer.close();
       redis.disconnect();
     },

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ARCHIVE_KINDS, listDays } from './files.js';
+import { ARCHIVE_KINDS, KEPT_DAYS, listDays } from './files.js';
 
 const DAY_MS = 86_400_000;
 
@@ -9,7 +9,8 @@ export async function expireArchive(dir: string, options: { days: number; now: n
   let deleted = 0;
   for (const kind of ARCHIVE_KINDS) {
     for (const { name, day } of await listDays(dir, kind)) {
-      if (day + DAY_MS + options.days * DAY_MS > options.now) continue;
+      const days = Math.min(options.days, KEPT_DAYS[kind] ?? Infinity);
+      if (day + DAY_MS + days * DAY_MS > options.now) continue;
       await rm(join(dir, name), { recursive: true, force: true });
       deleted += 1;
     }

@@ -6,9 +6,16 @@ import { join } from 'node:path';
  * a file, and only within its hour and a grace after it; from then on the file is closed, which is all the agreement
  * that writers and the job that rewrites files need. Workers on several machines share the folder.
  */
-export const ARCHIVE_KINDS = ['events', 'impressions', 'shoppers'] as const;
-/** `shoppers`: alias and erase records, apart from the events so that a reader learns them first. */
+export const ARCHIVE_KINDS = ['events', 'impressions', 'shoppers', 'catalog', 'trending', 'statistics'] as const;
+/**
+ * `shoppers`: alias and erase records, apart from the events so that a reader learns them first. What ranking read beside
+ * the profiles, so that a replay can do it again: `catalog`, snapshots and changes; `trending`, the lists as published;
+ * `statistics`, one file for each version.
+ */
 export type ArchiveKind = (typeof ARCHIVE_KINDS)[number];
+
+/** Kinds that are kept for fewer days than the archive: statistics take some megabytes a version. */
+export const KEPT_DAYS: Partial<Record<ArchiveKind, number>> = { statistics: 1 };
 
 const HOUR_MS = 3_600_000;
 /** A writer that took longer than this to write does it again into the next hour's file. */

@@ -33,10 +33,21 @@ export interface ArchivedImpression {
   readonly at: number;
   /** Ids in order of position. */
   readonly items: readonly string[];
-  /** Indexes into `SOURCES`, per item. */
+  /** Indexes into `SOURCES`, per item: which proposed it first. */
   readonly sources: readonly number[];
+  /** Bit i: proposed by `SOURCES[i]`, per item. */
+  readonly proposedBy?: readonly number[];
+  /** The item the page was about. */
+  readonly itemId?: string;
+  /** Events folded into the profile; absent when it was not as in the store. */
+  readonly events?: number;
+  /** What else the process ranked by: change of the catalog, version of the statistics and the change they were bound at, and of the trending lists. */
+  readonly world?: { readonly catalog: number; readonly statistics: string; readonly bound: number; readonly trending: number };
   readonly vectors: Float32Array;
 }
+
+/** A value with the id of its stream entry. */
+export interface Entry<T> { readonly entry: string; readonly value: T }
 
 /**
  * All events of the archive, hour by hour in the order they came, a shopper's events in order; erased ones left out,
@@ -62,16 +73,25 @@ export async function* readImpressions(dir: string, counts: ArchiveCounts = noCo
   }
 }
 
-/** @param since only marks of this time or later, ms */
-export async function readMarks(dir: string, since = 0): Promise<ShopperMarks> {
-  const marks = new ShopperMarks();
+/** Events as they came: of shoppers who later became users or were erased, too. A replay needs them so. */
+export const eventEntries = (dir: string): AsyncGenerator<Entry<ShopperEvent>> => readKind(dir, 'events', noCounts(), eventOf, 0);
+export const impressionEntries = (dir: string, since = 0): AsyncGenerator<Entry<ArchivedImpression>> => readKind(dir, 'impressions', noCounts(), impressionOf, since);
+
+/** What happened to shoppers as such, in order. @param since only what was written in hours that began then or later, ms */
+export async function* recordEntries(dir: string, since = 0): AsyncGenerator<Entry<ShopperRecord>> {
   for (const { files, from } of await listSlots(dir, 'shoppers')) {
     if (from < since) continue;
     for await (const line of mergedLines(files)) {
       const { entry, record } = parse(line) ?? {};
-      if (typeof entry === 'string' && isRecord(record)) marks.add(record, entry);
+      if (typeof entry === 'string' && isRecord(record)) yield { entry, value: record };
     }
   }
+}
+
+/** @param since only marks of this time or later, ms */
+export async function readMarks(dir: string, since = 0): Promise<ShopperMarks> {
+  const marks = new ShopperMarks();
+  for await (const { entry, value } of recordEntries(dir, since)) marks.add(value, entry);
   return marks;
 }
 
@@ -80,7 +100,7 @@ interface Parsed<T> { readonly value: T; readonly id: number }
 async function* readKind<T>(
   dir: string, kind: 'events' | 'impressions', counts: ArchiveCounts, toValue: (line: Readonly<Record<string, unknown>>) => Parsed<T> | undefined,
   since: number,
-): AsyncGenerator<{ entry: string; value: T }> {
+): AsyncGenerator<Entry<T>> {
   const seen = new RecentSet(DEDUPE_EVENTS);
   for (const { files, from } of await listSlots(dir, kind)) {
     if (slotClosedAt(from) < since) continue;

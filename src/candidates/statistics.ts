@@ -1,11 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.js';
+import { DEFAULT_STATISTICS, type StatisticsUse } from './statistics-settings.js';
 
 /**
  * What the event archive says of items, keyed by hash48 so that it travels between processes: items in order of
  * popularity, and for each its neighbours (items met by the same shoppers close in time), strongest first.
  */
 export interface StatisticsData {
+  readonly use: StatisticsUse;
   /** hash48 of each item, most popular first. */
   keys: Float64Array;
   /** log(1 + decayed interactions) per item. */
@@ -13,7 +15,7 @@ export interface StatisticsData {
   /** Neighbours of item i are `targets[offsets[i] … offsets[i + 1])`, indexes into `keys`. */
   offsets: Uint32Array;
   targets: Uint32Array;
-  /** Strength in (0, 1], relative to the strongest of all. */
+  /** Strength, in units of a typical item's best neighbour. */
   weights: Float32Array;
 }
 
@@ -26,8 +28,9 @@ const ITEMS_PER_TURN = 2000;
 const TOP_PER_NAME = 48;
 
 export function emptyStatisticsData(): StatisticsData {
+  const { recentItems, recencyExponent, again } = DEFAULT_STATISTICS;
   return {
-    keys: new Float64Array(0), popularity: new Float32Array(0),
+    use: { recentItems, recencyExponent, again }, keys: new Float64Array(0), popularity: new Float32Array(0),
     offsets: new Uint32Array(1), targets: new Uint32Array(0), weights: new Float32Array(0),
   };
 }
@@ -39,6 +42,12 @@ export class Statistics {
    * Rows that came after the statistics are not in it.
    */
   readonly scores: Float32Array;
+  /** The catalog's change at which its rows were looked up, and the version of the trending lists: what a replay needs to know. */
+  readonly boundAt: number;
+  trendingVersion = 0;
+  readonly use: StatisticsUse;
+  /** What a touch says by its rank, latest first: (rank + 1)^-recencyExponent. */
+  readonly recency: Float64Array;
   readonly #data: StatisticsData;
   readonly #indexOfRow: Int32Array;
   readonly #rowOfIndex: Int32Array;
@@ -49,9 +58,15 @@ export class Statistics {
   #trending = new Map<string, Int32Array>();
   #trendingRows: number[] = [];
 
-  /** @param bindNow false: the caller binds the items, in slices */
-  constructor(data: StatisticsData, catalog: Catalog, bindNow = true) {
+  /**
+   * @param version of the data, as published; empty: counted here
+   * @param bindNow false: the caller binds the items, in slices
+   */
+  constructor(data: StatisticsData, catalog: Catalog, readonly version = '', bindNow = true) {
     this.#data = data;
+    this.use = data.use;
+    this.recency = Float64Array.from({ length: data.use.recentItems }, (_, rank) => (rank + 1) ** -data.use.recencyExponent);
+    this.boundAt = catalog.sequence;
     this.scores = new Float32Array(catalog.rows * 2);
     this.#indexOfRow = new Int32Array(catalog.rows).fill(-1);
     this.#rowOfIndex = new Int32Array(data.keys.length).fill(-1);
@@ -60,8 +75,8 @@ export class Statistics {
   }
 
   /** The same in slices, for a process that serves requests meanwhile. */
-  static async build(data: StatisticsData, catalog: Catalog): Promise<Statistics> {
-    const statistics = new Statistics(data, catalog, false);
+  static async build(data: StatisticsData, catalog: Catalog, version = ''): Promise<Statistics> {
+    const statistics = new Statistics(data, catalog, version, false);
     for (let from = 0; from < data.keys.length; from += ITEMS_PER_TURN) {
       statistics.#bind(catalog, from, Math.min(data.keys.length, from + ITEMS_PER_TURN));
       await nextTurn();
@@ -127,7 +142,8 @@ export class Statistics {
     return this.#trending.get(scope);
   }
 
-  setTrending(data: TrendingData, catalog: Catalog): void {
+  setTrending(data: TrendingData, catalog: Catalog, version = 0): void {
+    this.trendingVersion = version;
     const lists = new Map<string, Int32Array>();
     for (const row of this.#trendingRows) this.scores[row * 2 + 1] = 0;
     this.#trendingRows = [];

@@ -95,6 +95,8 @@ export class Catalog {
   /** Rows of the items published last, newest first; bounded. */
   readonly freshRows: number[] = [];
   #live = 0;
+  /** Sequence of the store's latest change that is in it: whoever follows the store sets it. */
+  sequence = 0;
 
   /** Rows given out so far, dead ones included. */
   get rows(): number {

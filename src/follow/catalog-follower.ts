@@ -104,6 +104,7 @@ export class CatalogFollower {
       cursor = page.cursor;
     } while (cursor !== '0' && !this.#stopping.signal.aborted);
     if (!this.#stopping.signal.aborted) catalog.retain(ids);
+    catalog.sequence = position.sequence;
     this.loads += 1;
     log.info({ items: catalog.size, sequence: position.sequence, ms: Math.round(performance.now() - startedAt) }, 'catalog loaded');
     this.#markReady();
@@ -134,6 +135,7 @@ export class CatalogFollower {
       }
       await this.#apply(change);
       last = { id, sequence: change.sequence };
+      this.#options.catalog.sequence = change.sequence;
       this.#position = last;
     }
     return last;

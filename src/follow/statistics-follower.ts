@@ -1,12 +1,12 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { emptyStatisticsData, Statistics, type StatisticsData, type TrendingData } from '../candidates/statistics.js';
+import { emptyStatisticsData, Statistics, type StatisticsData } from '../candidates/statistics.js';
 import type { Catalog } from '../catalog/catalog.js';
 import type { Notice } from '../domain/record.js';
 import { connectRedis } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
 import { StatisticsStore } from '../redis/statistics-store.js';
-import { TrendingStore } from '../redis/trending-store.js';
+import { NOTHING_PUBLISHED, TrendingStore, type PublishedTrending } from '../redis/trending-store.js';
 import { backoffMs, pause } from '../util/pause.js';
 
 export const STATISTICS_FOLLOWER_LIMITS = {
@@ -40,7 +40,8 @@ export class StatisticsFollower {
   #running: Promise<void> = Promise.resolve();
   #wake: AbortController = new AbortController();
   #data: StatisticsData = emptyStatisticsData();
-  #lists: TrendingData = {};
+  #dataVersion = '';
+  #published: PublishedTrending = NOTHING_PUBLISHED;
   #version: string | undefined;
   /** Rows of the catalog when the statistics were bound to it. */
   #boundRows = 0;
@@ -123,6 +124,7 @@ export class StatisticsFollower {
       const data = await this.#statistics.read(version);
       if (data === undefined) throw new Error(`statistics ${version} are gone`);
       this.#data = data;
+      this.#dataVersion = version;
       await this.#bind();
       this.#version = version;
       log.info({ version, items: data.keys.length, pairs: data.targets.length }, 'statistics swapped in');
@@ -130,12 +132,12 @@ export class StatisticsFollower {
     if (!this.#trendingIsOld) return;
     this.#trendingIsOld = false;
     try {
-      this.#lists = await this.#trending.read();
+      this.#published = await this.#trending.read();
     } catch (error) {
       this.#trendingIsOld = true;
       throw error;
     }
-    this.#current.setTrending(this.#lists, this.#options.catalog);
+    this.#current.setTrending(this.#published.lists, this.#options.catalog, this.#published.version);
   }
 
   /** Items came that the statistics may know, but not by their rows yet. */
@@ -146,8 +148,8 @@ export class StatisticsFollower {
   async #bind(): Promise<void> {
     const { catalog } = this.#options;
     const rows = catalog.rows;
-    const statistics = await Statistics.build(this.#data, catalog);
-    statistics.setTrending(this.#lists, catalog);
+    const statistics = await Statistics.build(this.#data, catalog, this.#dataVersion);
+    statistics.setTrending(this.#published.lists, catalog, this.#published.version);
     this.#current = statistics;
     this.#boundRows = rows;
   }

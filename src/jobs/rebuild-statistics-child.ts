@@ -1,5 +1,6 @@
 import { setPriority } from 'node:os';
 import { noCounts, readArchive } from '../archive/reader.js';
+import { archiveStatistics } from '../archive/statistics.js';
 import { StatisticsBuilder } from '../candidates/build-statistics.js';
 import { connectRedis, untilReady } from '../redis/client.js';
 import { makeKeys } from '../redis/keys.js';
@@ -25,7 +26,7 @@ async function rebuild({ archiveDir, redisUrl, keyPrefix }: RebuildTask): Promis
   const redis = connectRedis(redisUrl, 'commands', { timeoutMs: CHILD_LIMITS.redisTimeoutMs, name: 'rivulet-statistics' });
   try {
     await untilReady(redis, CHILD_LIMITS.redisTimeoutMs);
-    const version = await new StatisticsStore(redis, makeKeys(keyPrefix)).write(data, Date.now);
+    const version = await new StatisticsStore(redis, makeKeys(keyPrefix)).write(data, Date.now, (name, bytes) => archiveStatistics(archiveDir, name, bytes, Date.now()));
     return { version, items: data.keys.length, pairs: data.targets.length, counts, ms: Math.round(performance.now() - startedAt) };
   } finally {
     redis.disconnect();

@@ -1,10 +1,9 @@
 import type { Logger } from 'pino';
 import { INTEREST } from '../candidates/build-statistics.js';
-import type { TrendingData } from '../candidates/statistics.js';
 import type { ShopperEvent } from '../domain/event.js';
 import { SCENES } from '../domain/scene.js';
 import type { Lease } from '../redis/lease.js';
-import { TRENDING_LIMITS, type TrendingCount, type TrendingStore, type TrendingWeight } from '../redis/trending-store.js';
+import { TRENDING_LIMITS, type PublishedTrending, type TrendingCount, type TrendingStore, type TrendingWeight } from '../redis/trending-store.js';
 import type { Clock } from '../util/clock.js';
 import { hash48 } from '../util/hash.js';
 import { pause } from '../util/pause.js';
@@ -132,12 +131,29 @@ export function trendingList(counts: readonly TrendingCount[]): [key: number, sc
     .slice(0, TRENDING_LIST_LIMITS.items);
 }
 
+/**
+ * The archive's line of a publication. Of the lists only the one over all items: it alone is a feature, the others propose
+ * candidates, and which source proposed an item is in the log.
+ */
+export const trendingLine = ({ version, lists: { all = [] } }: PublishedTrending): string =>
+  JSON.stringify({ entry: `${version}-0`, trending: { version, lists: { all } } satisfies PublishedTrending });
+
+interface PublisherOptions {
+  readonly store: TrendingStore;
+  readonly lease: Lease;
+  readonly everyMs: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Told what is about to be published: a replay needs to know it. */
+  readonly onPublish: (published: PublishedTrending) => Promise<void>;
+}
+
 /** Publishes the lists at intervals when counters changed; of all workers one does. */
 export class TrendingPublisher {
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
 
-  constructor(private readonly options: { store: TrendingStore; lease: Lease; everyMs: number; clock: Clock; log: Logger }) {}
+  constructor(private readonly options: PublisherOptions) {}
 
   start(): void {
     this.#running ??= this.#run();
@@ -164,7 +180,7 @@ export class TrendingPublisher {
 
   /** @returns whether there was anything new */
   async publish(): Promise<boolean> {
-    const { store, clock } = this.options;
+    const { store, clock, onPublish } = this.options;
     const { changes, published } = await store.changes();
     if (changes === published) return false;
     const lists: [string, [number, number][]][] = [];
@@ -172,7 +188,8 @@ export class TrendingPublisher {
       const list = trendingList(await store.top(scope, clock()));
       if (list.length > 0) lists.push([scope, list]);
     }
-    const data: TrendingData = Object.fromEntries(lists);
+    const data: PublishedTrending = { version: clock(), lists: Object.fromEntries(lists) };
+    await onPublish(data);
     await store.publish(data, changes);
     return true;
   }

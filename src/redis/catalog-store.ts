@@ -20,6 +20,9 @@ export interface CatalogChange {
   readonly data: readonly string[];
 }
 
+/** A change with the id of its entry. */
+export interface CatalogEntry { readonly id: string; readonly change: CatalogChange }
+
 interface CatalogScripts {
   changeCatalog(...args: (string | number)[]): Promise<number>;
 }
@@ -77,6 +80,12 @@ export class CatalogStore {
   async position(): Promise<{ id: string; sequence: number }> {
     const [last] = await this.#redis.xrevrange(this.#keys.catalogChanges, '+', '-', 'COUNT', 1);
     return last === undefined ? { id: '0-0', sequence: 0 } : { id: last[0], sequence: parseChange(last[1]).sequence };
+  }
+
+  /** @returns the changes after an entry, in order */
+  async changesAfter(id: string, limit: number): Promise<CatalogEntry[]> {
+    const entries = await this.#redis.xrange(this.#keys.catalogChanges, `(${id}`, '+', 'COUNT', limit);
+    return entries.map(([entry, fields]) => ({ id: entry, change: parseChange(fields) }));
   }
 
   /** Calls back with every item, a page at a time. */

@@ -17,8 +17,12 @@ const STATISTICS_STORE_LIMITS = {
 export class StatisticsStore {
   constructor(private readonly redis: Redis, private readonly keys: Keys) {}
 
-  /** Stores a new version, makes it the current one and says so. @returns the version */
-  async write(data: StatisticsData, clock: Clock): Promise<string> {
+  /**
+   * Stores a new version, makes it the current one and says so.
+   * @param onVersion called before it becomes the current one
+   * @returns the version
+   */
+  async write(data: StatisticsData, clock: Clock, onVersion?: (version: string, bytes: Uint8Array) => Promise<void>): Promise<string> {
     const { redis, keys } = this;
     const bytes = encodeStatistics(data);
     const version = `${clock()}-${bytes.readUInt32LE(16).toString(16)}`;
@@ -30,6 +34,7 @@ export class StatisticsStore {
       for (let at = from; at < Math.min(bytes.length, from + chunkBytes * chunksPerWrite); at += chunkBytes) chunks.push(bytes.subarray(at, at + chunkBytes));
       await redis.multi().rpush(key, ...chunks).expire(key, staleS).exec();
     }
+    await onVersion?.(version, bytes);
     const old = await this.currentVersion();
     const swap = redis.multi().persist(key).set(keys.statisticsVersion, version);
     if (old !== undefined && old !== version) swap.expire(keys.statistics(old), staleS);

@@ -31,6 +31,11 @@ export interface TrendingWeight {
 /** An item's decayed counts as of now. */
 export type TrendingCount = Omit<TrendingWeight, 'scope'>;
 
+/** Lists as published, and when, ms: no two publications are of one time. */
+export interface PublishedTrending { readonly version: number; readonly lists: TrendingData }
+
+export const NOTHING_PUBLISHED: PublishedTrending = { version: 0, lists: {} };
+
 interface CountScript {
   countTrending(...args: (string | number)[]): Promise<number>;
 }
@@ -104,16 +109,18 @@ export class TrendingStore {
   }
 
   /** @param changes the count of changes that the lists show */
-  async publish(data: TrendingData, changes: number): Promise<void> {
-    await this.#redis.multi().set(this.#keys.trending, JSON.stringify(data)).hset(this.#state, 'published', changes).exec();
+  async publish(published: PublishedTrending, changes: number): Promise<void> {
+    await this.#redis.multi().set(this.#keys.trending, JSON.stringify(published)).hset(this.#state, 'published', changes).exec();
     const notice: Notice = { kind: 'trending' };
     await this.#redis.publish(this.#keys.notices, JSON.stringify(notice));
   }
 
   /** The lists as last published. */
-  async read(): Promise<TrendingData> {
+  async read(): Promise<PublishedTrending> {
     const text = await this.#redis.get(this.#keys.trending);
-    return text === null ? {} : JSON.parse(text) as TrendingData;
+    const published = text === null ? NOTHING_PUBLISHED : JSON.parse(text) as Partial<PublishedTrending>;
+    // Lists of before they had a version: the next ones come soon.
+    return published.lists === undefined || published.version === undefined ? NOTHING_PUBLISHED : { version: published.version, lists: published.lists };
   }
 
   #key(scope: string, horizon: 'short' | 'long'): string {

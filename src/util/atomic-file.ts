@@ -9,12 +9,12 @@ const LOCK_LIMITS = {
   waitMs: 15_000, pollMs: 20,
 } as const;
 
-/** Replaces a file: a reader sees the old text or the new, and so does whoever comes after a crash. */
-export async function replaceFile(path: string, text: string): Promise<void> {
+/** Replaces a file: a reader sees the old content or the new, and so does whoever comes after a crash. */
+export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
   const beside = `${path}.${randomUUID()}.new`;
   const handle = await open(beside, 'w');
   try {
-    await handle.writeFile(text);
+    await handle.writeFile(content);
     await handle.sync();
   } finally {
     await handle.close();

@@ -89,7 +89,7 @@ await t.test('every process swaps in what a worker published, and binds items th
   t.not(follower.current, empty);
   t.ok(follower.current.scores[catalog.rowOf('i1') * 2]! > 0);
   catalog.put({ id: 'i2', title: 'Two', category: ['a'] });
-  await new TrendingStore(redis, keys).publish({ all: [[hash48('i2'), 2]] }, 1);
+  await new TrendingStore(redis, keys).publish({ version: 1, lists: { all: [[hash48('i2'), 2]] } }, 1);
   await until('the new item is bound and trends', () => follower.current.scores[catalog.rowOf('i2') * 2]! > 0 && follower.current.scores[catalog.rowOf('i2') * 2 + 1] === 1, 2000);
   await redis.publish(keys.notices, 'no JSON');
   await redis.publish(keys.notices, JSON.stringify({ kind: 'erased', shopper: 'u:ann' }));
@@ -122,7 +122,7 @@ await t.test('binding 100,000 items does not hold up the event loop', async (t) 
   for (let i = 0; i < count; i++) catalog.put({ id: `i${i}`, title: 'x', category: ['a', `b${i % 200}`], brand: `c${i % 300}` });
   const pairs = count * 16;
   const data: StatisticsData = {
-    keys: Float64Array.from({ length: count }, (_, i) => hash48(`i${i}`)), popularity: new Float32Array(count).fill(1),
+    ...emptyStatisticsData(), keys: Float64Array.from({ length: count }, (_, i) => hash48(`i${i}`)), popularity: new Float32Array(count).fill(1),
     offsets: Uint32Array.from({ length: count + 1 }, (_, i) => i * 16), targets: Uint32Array.from({ length: pairs }, (_, i) => (i * 31) % count), weights: new Float32Array(pairs).fill(0.5),
   };
   const follower = follow(catalog);

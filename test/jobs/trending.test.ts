@@ -18,7 +18,7 @@ t.beforeEach(async () => { await redis.flushall(); });
 const entry = (record: ShopperEvent): EventEntry => ({ partition: 0, id: '1-0', record, json: '' });
 const store = new TrendingStore(redis, keys);
 const publisherAt = (clock: () => number): TrendingPublisher =>
-  new TrendingPublisher({ store, clock, everyMs: 50, log: silent, lease: new Lease(redis, keys.lock('trending'), 'me') });
+  new TrendingPublisher({ store, clock, everyMs: 50, log: silent, lease: new Lease(redis, keys.lock('trending'), 'me'), onPublish: async () => { /* Nothing. */ } });
 const near = (a: number, b: number): boolean => Math.abs(a - b) <= 1e-9 * Math.max(1, Math.abs(b));
 
 await t.test('events are weighed by type and age, per scope', async (t) => {
@@ -103,7 +103,7 @@ await t.test('lists are published when something changed, bounded in scopes, by 
   }
   t.equal(await publisher.publish(), true);
   t.equal(await publisher.publish(), false, 'nothing new');
-  const data = await store.read();
+  const { lists: data } = await store.read();
   const scopes = Object.keys(data);
   t.equal(scopes.length, TRENDING_LIMITS.scopes);
   for (const scope of ['all', 'scene:home', 'region:r0', 'region:r9']) t.ok(scopes.includes(scope), scope);

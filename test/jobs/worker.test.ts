@@ -54,7 +54,7 @@ await t.test('two workers do all that hangs behind the streams, through an outag
   await impressions.flush();
   await until('all is archived and trimmed', async () => (await groupLag(redis, streams, 'archive')) === 0 && (await entriesLeft()) === 0, 20_000);
   t.same(await archived(), ids.toSorted());
-  await until('trending lists are published', async () => (await new TrendingStore(redis, keys).read())['all']?.length === 7);
+  await until('trending lists are published', async () => (await new TrendingStore(redis, keys).read()).lists['all']?.length === 7);
   await until('statistics are published', async () => {
     const version = await statistics.currentVersion();
     return version !== undefined && (await statistics.read(version))?.keys.length === 7;
