@@ -82,12 +82,15 @@ export class StatisticsBuilder {
 
   build(): StatisticsData {
     const count = this.#keys.length;
-    if (count === 0) return emptyStatisticsData();
+    const { recentItems, recencyExponent, again } = this.settings;
+    const use = { recentItems, recencyExponent, again };
+    if (count === 0) return { ...emptyStatisticsData(), use };
     const strength = this.#interest.map((value, i) => value * 2 ** (-(this.#now - this.#last[i]!) / this.#halfLifeMs));
     const order = Array.from({ length: count }, (_, i) => i).sort((a, b) => strength[b]! - strength[a]! || this.#keys[a]! - this.#keys[b]!);
     const rank = new Uint32Array(count);
     order.forEach((item, position) => { rank[item] = position; });
     const data: StatisticsData = {
+      use,
       keys: Float64Array.from(order, (item) => this.#keys[item]!),
       popularity: Float32Array.from(order, (item) => Math.log1p(strength[item]!)),
       offsets: new Uint32Array(count + 1),

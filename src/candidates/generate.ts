@@ -3,6 +3,7 @@ import type { Scene } from '../domain/scene.js';
 import { TOUCH, type Affinities, type Profile } from '../profile/profile.js';
 import { affinityDecay } from '../profile/vector.js';
 import { SOURCE_INDEX, type CandidatePool } from './pool.js';
+import { RowTally } from './row-tally.js';
 import type { Statistics } from './statistics.js';
 
 /** What the sources read. */
@@ -25,8 +26,8 @@ export interface CandidateRequest {
 export const QUOTAS = {
   /** Context rows asked for neighbours, and neighbours of each. */
   relatedFrom: 4, relatedEach: 24,
-  /** Recent touches asked for neighbours, and neighbours of each. */
-  neighborsFrom: 10, neighborsEach: 12,
+  /** Neighbours of the recent touches, the best over all of them. */
+  neighbors: 70,
   /** Categories and brands liked most, and items of each. */
   categories: 4, categoryEach: 14, brands: 3, brandEach: 8,
   buyAgain: 12, fresh: 12, trending: 40,
@@ -34,8 +35,8 @@ export const QUOTAS = {
   scanMax: 20_000,
 } as const;
 
-/** A touch says less the further back it is: rank^-0.7. */
-const RECENCY = Array.from({ length: QUOTAS.neighborsFrom }, (_, rank) => (rank + 1) ** -0.7);
+/** What the recent touches say of each row; shared, because generation never waits. */
+const tally = new RowTally();
 const REPEAT_AFTER_MS = 3 * 86_400_000;
 
 /** Runs all sources into the pool, which has been begun; stops when it is full. */
@@ -48,6 +49,7 @@ export function generateCandidates(pool: CandidatePool, request: CandidateReques
   fresh(pool, request);
   trending(pool, request);
   popular(pool, request);
+  weighNeighbors(pool);
 }
 
 /** Neighbours of what is on the page. */
@@ -62,21 +64,36 @@ function related(pool: CandidatePool, { statistics, contextRows }: CandidateRequ
   }
 }
 
-/** Neighbours of the shopper's recent items. */
+/** Neighbours of the shopper's recent items, and these items themselves where shoppers come back to them. */
 function neighbors(pool: CandidatePool, { statistics, profile, catalog }: CandidateRequest): void {
+  const { recency, use: { recentItems, again } } = statistics;
+  tally.begin(catalog.rows);
   let rank = 0;
   for (const touch of profile.touches) {
-    if (rank === QUOTAS.neighborsFrom) break;
+    if (rank === recentItems) break;
     if ((touch.mask & (TOUCH.dismissed | TOUCH.refunded)) !== 0) continue;
     const row = catalog.rowOfKey(touch.item);
     if (row < 0) continue;
-    const recency = RECENCY[rank++]!;
-    const to = statistics.neighborsTo(row, QUOTAS.neighborsEach);
+    const share = recency[rank++]!;
+    if (again > 0) {
+      tally.add(row, share * again);
+      pool.add(row, SOURCE_INDEX.again);
+    }
+    const to = statistics.neighborsTo(row, Infinity);
     for (let at = statistics.neighborsFrom(row); at < to; at++) {
       const neighbor = statistics.neighborRow(at);
-      const slot = neighbor < 0 ? -1 : pool.add(neighbor, SOURCE_INDEX.neighbors);
-      if (slot >= 0) pool.neighbors[slot]! += recency * statistics.neighborWeight(at);
+      if (neighbor >= 0) tally.add(neighbor, share * statistics.neighborWeight(at));
     }
+  }
+  for (const row of tally.best(QUOTAS.neighbors)) pool.add(row, SOURCE_INDEX.neighbors);
+}
+
+/** Says of every candidate, whoever proposed it, how much the recent items speak for it. */
+function weighNeighbors(pool: CandidatePool): void {
+  for (let slot = 0; slot < pool.count; slot++) {
+    const score = tally.get(pool.rows[slot]!);
+    pool.neighbors[slot] = score;
+    if (score > 0) pool.sources[slot]! |= 1 << SOURCE_INDEX.neighbors;
   }
 }
 

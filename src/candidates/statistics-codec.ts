@@ -7,18 +7,21 @@ import type { StatisticsData } from './statistics.js';
  * that run this.
  */
 const MAGIC = 0x54_53_56_52; // "RVST"
-const FORMAT = 1;
+const FORMAT = 2;
 export const STATISTICS_HEAD_BYTES = 24;
 
-/** Bytes of the arrays: keys 8, popularity 4 and offset 4 an item (and one offset more), target 4 and weight 4 a pair. */
-const bodyBytes = (items: number, pairs: number): number => items * 16 + 4 + pairs * 8;
+/** How the sources use it, as doubles: recent items, recency exponent, again. */
+const USE_DOUBLES = 3;
+/** Bytes of the arrays: use; keys 8, popularity 4 and offset 4 an item (and one offset more), target 4 and weight 4 a pair. */
+const bodyBytes = (items: number, pairs: number): number => USE_DOUBLES * 8 + items * 16 + 4 + pairs * 8;
 
 export function encodeStatistics(data: StatisticsData): Buffer {
   const items = data.keys.length;
   const pairs = data.targets.length;
   const bytes = new Uint8Array(new ArrayBuffer(STATISTICS_HEAD_BYTES + bodyBytes(items, pairs)));
   let at = STATISTICS_HEAD_BYTES;
-  for (const array of [data.keys, data.popularity, data.offsets, data.targets, data.weights]) {
+  const { recentItems, recencyExponent, again } = data.use;
+  for (const array of [Float64Array.of(recentItems, recencyExponent, again), data.keys, data.popularity, data.offsets, data.targets, data.weights]) {
     bytes.set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength), at);
     at += array.byteLength;
   }
@@ -59,7 +62,9 @@ export class StatisticsDecoder {
       at += bytes;
       return at - bytes;
     };
+    const [recentItems = 0, recencyExponent = 0, again = 0] = new Float64Array(buffer, place(USE_DOUBLES * 8), USE_DOUBLES);
     return {
+      use: { recentItems, recencyExponent, again },
       keys: new Float64Array(buffer, place(items * 8), items),
       popularity: new Float32Array(buffer, place(items * 4), items),
       offsets: new Uint32Array(buffer, place(items * 4 + 4), items + 1),

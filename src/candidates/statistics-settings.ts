@@ -24,12 +24,15 @@ export const StatisticsSettingsSchema = Type.Object({
   neighborsPerItem: Type.Integer({ minimum: 1, maximum: 512 }),
   popularityDays: Type.Number({ minimum: 0.01, maximum: 3650, description: 'half-life of popularity, days' }),
   /** Recent items whose neighbours are proposed; the one at rank r (1 the latest) counts r^-recencyExponent. */
-  recentItems: Type.Integer({ minimum: 1, maximum: 32 }),
+  recentItems: Type.Integer({ minimum: 1, maximum: 64 }),
   recencyExponent: Type.Number({ minimum: 0, maximum: 4 }),
   /** How strongly a recent item proposes itself, in strengths of a typical best neighbour; 0 where nobody comes back. */
   again: Type.Number({ minimum: 0, maximum: 100 }),
 }, { additionalProperties: false });
 export type StatisticsSettings = Readonly<Static<typeof StatisticsSettingsSchema>>;
+
+/** What the candidate sources need of them; travels with the statistics. */
+export type StatisticsUse = Pick<StatisticsSettings, 'recentItems' | 'recencyExponent' | 'again'>;
 
 export const DEFAULT_STATISTICS: StatisticsSettings = {
   window: 20, distanceExponent: 0.25, stepMs: 0, lengthExponent: 0.25, gapDays: 90, gapFloor: 0.3, backward: 0.25,

@@ -1,12 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.js';
 import { DEFAULT_STATISTICS, type StatisticsUse } from './statistics-settings.js';
+import { DEFAULT_STATISTICS, type StatisticsUse } from './statistics-settings.js';
 
 /**
  * What the event archive says of items, keyed by hash48 so that it travels between processes: items in order of
  * popularity, and for each its neighbours (items met by the same shoppers close in time), strongest first.
  */
 export interface StatisticsData {
+  readonly use: StatisticsUse;
   readonly use: StatisticsUse;
   /** hash48 of each item, most popular first. */
   keys: Float64Array;
@@ -48,6 +50,9 @@ export class Statistics {
   readonly use: StatisticsUse;
   /** What a touch says by its rank, latest first: (rank + 1)^-recencyExponent. */
   readonly recency: Float64Array;
+  readonly use: StatisticsUse;
+  /** What a touch says by its rank, latest first: (rank + 1)^-recencyExponent. */
+  readonly recency: Float64Array;
   readonly #data: StatisticsData;
   readonly #indexOfRow: Int32Array;
   readonly #rowOfIndex: Int32Array;
@@ -64,6 +69,8 @@ export class Statistics {
    */
   constructor(data: StatisticsData, catalog: Catalog, readonly version = '', bindNow = true) {
     this.#data = data;
+    this.use = data.use;
+    this.recency = Float64Array.from({ length: data.use.recentItems }, (_, rank) => (rank + 1) ** -data.use.recencyExponent);
     this.use = data.use;
     this.recency = Float64Array.from({ length: data.use.recentItems }, (_, rank) => (rank + 1) ** -data.use.recencyExponent);
     this.boundAt = catalog.sequence;
