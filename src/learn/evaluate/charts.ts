@@ -36,7 +36,6 @@ export interface Line {
 interface LineChartOptions {
   readonly title: string;
   readonly xLabel: string;
-  readonly yLabel: string;
   readonly lines: readonly Line[];
   /** Marks on the x axis; they are placed evenly. */
   readonly ticks: readonly number[];
@@ -47,7 +46,7 @@ interface LineChartOptions {
 const PLOT = { left: 56, right: 150, top: 12, bottom: 40, height: 300 } as const;
 
 /** Lines over evenly placed ticks, each with its name at its end. */
-export function lineChart({ title, xLabel, yLabel, lines, ticks, diagonal = false }: LineChartOptions): string {
+export function lineChart({ title, xLabel, lines, ticks, diagonal = false }: LineChartOptions): string {
   const width = WIDTH - PLOT.left - PLOT.right;
   const height = PLOT.height - PLOT.top - PLOT.bottom;
   const most = diagonal ? 1 : Math.max(1e-9, ...lines.flatMap(({ points }) => points.map(([, y]) => y)));
@@ -61,9 +60,8 @@ export function lineChart({ title, xLabel, yLabel, lines, ticks, diagonal = fals
   const names = spread(lines.map(({ points }) => y(points.at(-1)?.[1] ?? 0))).map((at, i) =>
     `<text class="name ${lines[i]!.isOurs ? 'ours' : `series${i % 6}`}" x="${WIDTH - PLOT.right + 8}" y="${px(at)}">${escape(lines[i]!.label)}</text>`);
   const diagonalPath = diagonal ? `<path class="whisker dashed" d="M${px(x(0))} ${px(y(0))}L${px(x(1))} ${px(y(1))}"/>` : '';
-  const axes = `<text class="value middle" x="${px(PLOT.left + width / 2)}" y="${PLOT.height - 6}">${escape(xLabel)}</text>`
-    + `<text class="value" x="4" y="${PLOT.top - 4}">${escape(yLabel)}</text>`;
-  return figure(title, WIDTH, PLOT.height, [...grid, ...marks, diagonalPath, ...drawn, ...names, axes].join(''));
+  const axis = `<text class="value middle" x="${px(PLOT.left + width / 2)}" y="${PLOT.height - 6}">${escape(xLabel)}</text>`;
+  return figure(title, WIDTH, PLOT.height, [...grid, ...marks, diagonalPath, ...drawn, ...names, axis].join(''));
 }
 
 /** Where a value stands among evenly placed ticks, 0 … 1. */

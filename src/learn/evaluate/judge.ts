@@ -115,8 +115,8 @@ export class Judge {
 const LENGTHS = [[0, '0 events'], [2, '1–2'], [5, '3–5'], [10, '6–10'], [20, '11–20'], [50, '21–50'], [Infinity, 'over 50']] as const;
 const lengthSegment = (length: number): string => LENGTHS.find(([most]) => length <= most)![1];
 
-/** By the share of all events that fall on items at least as popular. */
-const POPULARITY = [[1 / 3, 'head (the top third of events)'], [2 / 3, 'middle third'], [1, 'tail third'], [Infinity, 'new (never met)']] as const;
+/** By the share of all events that fall on more popular items: each third of the events, and items never met. */
+const POPULARITY = [[1 / 3, 'most popular third'], [2 / 3, 'middle third'], [1, 'rarest third'], [Infinity, 'never met']] as const;
 const popularitySegment = (share: number): string => POPULARITY.find(([most]) => share <= most)![1];
 const SEGMENTS: readonly string[] = [...LENGTHS, ...POPULARITY].map(([, name]) => name);
 

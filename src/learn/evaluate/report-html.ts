@@ -21,6 +21,9 @@ ${Array.from({ length: 6 }, (_, i) => `.line.series${i} { stroke: var(--s${i}) }
 .scroll { overflow-x: auto } table { border-collapse: collapse; width: 100% } th, td { padding: 5px 10px; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap }
 th:first-child, td:first-child { text-align: left } tr.ours { font-weight: 600; color: var(--ours) } small { color: var(--soft); font-weight: 400 }`;
 
+/** Items a bin needs to be drawn: with fewer, its share is a matter of luck. */
+const BIN_MIN = 30;
+
 /** The whole report as one file that needs nothing else. */
 export function htmlReport(report: EvaluationReport): string {
   const { dataset, protocol, model, data, trainSeconds, peakRssBytes, latency } = report;
@@ -51,13 +54,13 @@ const methodBars = ({ methods }: EvaluationReport, name: string): Parameters<typ
 function recallChart({ sources }: EvaluationReport): string {
   const lines = Object.entries(sources).map(([label, recall]) =>
     ({ label, isOurs: label === 'union', points: RECALL_CUTS.map((cut): [number, number] => [cut, recall[`recall@${cut}`]!]) }));
-  return lineChart({ title: 'Recall of the candidate sources', xLabel: 'candidates', yLabel: 'recall', lines, ticks: RECALL_CUTS });
+  return lineChart({ title: 'Recall of the candidate sources', xLabel: 'candidates', lines, ticks: RECALL_CUTS });
 }
 
 function calibrationChart({ calibration }: EvaluationReport): string {
-  const points = calibration.bins.map(({ said, came }): [number, number] => [said, came]);
+  const points = calibration.bins.filter(({ items }) => items >= BIN_MIN).map(({ said, came }): [number, number] => [said, came]);
   return lineChart({
-    title: `Calibration (expected error ${fraction(calibration.error)})`, xLabel: `chance said (${calibration.of})`, yLabel: 'share that came',
+    title: `Calibration: share that came by chance said (expected error ${fraction(calibration.error)})`, xLabel: calibration.of,
     lines: [{ label: SERVED, isOurs: true, points }], ticks: [0, 0.2, 0.4, 0.6, 0.8, 1], diagonal: true,
   });
 }

@@ -60,7 +60,7 @@ export async function serve({ view, folder, seed, explore, onQuestion }: ServeOp
       const profile = profileAt(view, question);
       const startedAt = performance.now();
       const list = await recommender.rank({
-        shopper: undefined, profile, scene: QUESTION_SCENE, limit: REQUEST.limit, itemId: undefined, itemIds: undefined, filter: undefined,
+        shopper: undefined, isStored: false, profile, scene: QUESTION_SCENE, limit: REQUEST.limit, itemId: undefined, itemIds: undefined, filter: undefined,
         context: undefined, explain: false, shown: excludedRows({ ...view, task: { ...task, excludeHistory } }, question),
       });
       millis[answers.length] = performance.now() - startedAt;
