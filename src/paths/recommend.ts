@@ -12,7 +12,7 @@ import type { Profile } from '../profile/profile.js';
 import { writeUserFeatures } from '../profile/vector.js';
 import { fallbackScores } from '../ranking/fallback.js';
 import { FeatureWriter } from '../ranking/features.js';
-import type { Impression } from '../redis/impression-log.js';
+import type { Impression, RankedState } from '../redis/impression-log.js';
 import type { ModelHolder } from '../ranking/model-holder.js';
 import { byScore, diversify, explore, type RankedSlot } from '../ranking/rerank.js';
 import type { ScoreSlot } from '../ranking/score-pool.js';
@@ -47,6 +47,8 @@ export interface RecommendDeps {
 export interface ListRequest {
   readonly shopper: string | undefined;
   readonly profile: Profile;
+  /** Whether the profile is as in the store: read from there just now. */
+  readonly isStored: boolean;
   readonly scene: Scene;
   readonly limit: number | undefined;
   readonly itemId: string | undefined;
@@ -73,6 +75,19 @@ export interface RankedList {
   readonly model: string;
   readonly degraded: readonly Degradation[];
   readonly explanation?: Readonly<Record<string, unknown>>;
+}
+
+/** A ranking as it is logged. */
+interface Ranking {
+  readonly requestId: string;
+  readonly request: ListRequest;
+  readonly pool: CandidatePool;
+  readonly slot: ScoreSlot;
+  readonly ranked: readonly RankedSlot[];
+  readonly scores: Float32Array;
+  readonly label: string;
+  readonly now: number;
+  readonly state: RankedState;
 }
 
 export class Recommender {
@@ -110,11 +125,12 @@ export class Recommender {
       const asked = this.#candidates(pool, request, now);
       writeUserFeatures(slot.user, request.profile, request.scene, now);
       this.#writer.write(slot.items, pool, asked);
+      const state = rankedState(request, asked);
       const { scores, label, degraded } = await this.#score(slot, pool.count);
       const limit = request.limit ?? (request.itemIds?.length ?? RECOMMENDATION_LIMITS.limitDefault);
       const ranked = this.#select(pool, scores, Math.min(limit, pool.count), request.itemIds !== undefined);
       const requestId = this.#deps.newId();
-      this.#log(requestId, request, pool, slot, ranked, scores, label, now);
+      this.#log({ requestId, request, pool, slot, ranked, scores, label, now, state });
       const items = ranked.map((entry): RankedItem => {
         const row = pool.rows[entry.slot]!;
         const item = { row, score: scores[entry.slot]!, source: SOURCES[pool.first[entry.slot]!]! };
@@ -185,17 +201,14 @@ export class Recommender {
     return ranked;
   }
 
-  #log(
-    requestId: string, request: ListRequest, pool: CandidatePool, slot: ScoreSlot, ranked: readonly RankedSlot[],
-    scores: Float32Array, model: string, at: number,
-  ): void {
+  #log({ requestId, request, pool, slot, ranked, scores, label, now, state }: Ranking): void {
     if (request.shopper === undefined || ranked.length === 0) return;
     this.#deps.impressions.add({
-      requestId, shopper: request.shopper, scene: request.scene, model, at,
+      requestId, shopper: request.shopper, scene: request.scene, model: label, at: now, state,
       user: slot.user, items: slot.items,
       shown: ranked.map((entry) => ({
         idJson: this.#deps.catalog.json(pool.rows[entry.slot]!).id, slot: entry.slot, score: scores[entry.slot]!,
-        propensity: entry.propensity, source: pool.first[entry.slot]!,
+        propensity: entry.propensity, source: pool.first[entry.slot]!, proposedBy: pool.sources[entry.slot]!,
       })),
     });
   }
@@ -230,6 +243,14 @@ export class Recommender {
     }
     return { requestId: this.#deps.newId(), scene: request.scene, model: 'none', degraded: ['static_list'], items: [] };
   }
+}
+
+/** Taken when the features are written: while the model runs, the catalog and the lists may change. */
+function rankedState({ profile, isStored, itemId }: ListRequest, { catalog, statistics }: CandidateRequest): RankedState {
+  return {
+    events: isStored ? profile.events : undefined, itemId,
+    catalog: catalog.sequence, statistics: statistics.version, bound: statistics.boundAt, trending: statistics.trendingVersion,
+  };
 }
 
 function regionOf(context: Context | undefined): string | undefined {

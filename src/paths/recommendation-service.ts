@@ -122,7 +122,7 @@ type Asker = Pick<RecommendationInput, 'userId' | 'anonymousId' | 'context' | 'e
 
 function toListRequest(asker: Asker, list: List, state: ShopperState, shown: ReadonlySet<number>): ListRequest {
   return {
-    shopper: shopperKey(asker), profile: state.profile, scene: list.scene, limit: list.limit, itemId: list.itemId,
+    shopper: shopperKey(asker), profile: state.profile, isStored: state.degraded.length === 0, scene: list.scene, limit: list.limit, itemId: list.itemId,
     itemIds: list.itemIds, filter: list.filter, context: asker.context, explain: asker.explain ?? false, shown,
   };
 }

@@ -22,12 +22,28 @@ export interface Impression {
   readonly model: string;
   /** ms */
   readonly at: number;
+  /** What a replay needs to know beside that, and cannot tell from the rest of the log. */
+  readonly state: RankedState;
   /** The shopper's features; read before `add` returns. */
   readonly user: Float32Array;
   /** Feature rows of all candidates, by slot; read before `add` returns. */
   readonly items: Float32Array;
   /** In order of position. */
   readonly shown: readonly ShownItem[];
+}
+
+/** What a list was ranked by. */
+export interface RankedState {
+  /** Events folded into the profile, which names its state; undefined when it was not as in the store. */
+  readonly events: number | undefined;
+  /** The item the page was about. */
+  readonly itemId: string | undefined;
+  /** The change of the catalog that this process had. */
+  readonly catalog: number;
+  /** Version of the statistics, the change of the catalog they were bound at, and version of the trending lists. */
+  readonly statistics: string;
+  readonly bound: number;
+  readonly trending: number;
 }
 
 export interface ShownItem {
@@ -39,6 +55,8 @@ export interface ShownItem {
   readonly propensity: number;
   /** Index into `SOURCES` of the source that proposed it first. */
   readonly source: number;
+  /** Bit i: proposed by `SOURCES[i]`. */
+  readonly proposedBy: number;
 }
 
 /** Floats of one shown item: score, propensity, features. */
@@ -118,7 +136,7 @@ function stage(out: Float32Array, to: number, { user, items, shown }: Impression
 }
 
 /** A line of JSON. Ids and labels of ours need no escaping; a shopper's id is the client's. */
-function writeLine(out: ByteWriter, { requestId, shopper, scene, model, at, shown }: Impression): void {
+function writeLine(out: ByteWriter, { requestId, shopper, scene, model, at, state, shown }: Impression): void {
   out.text(`{"requestId":"${requestId}","shopper":${JSON.stringify(shopper)},"scene":"${scene}","model":"${model}","at":${at},"items":[`);
   for (let i = 0; i < shown.length; i++) {
     if (i > 0) out.text(',');
@@ -129,5 +147,14 @@ function writeLine(out: ByteWriter, { requestId, shopper, scene, model, at, show
     if (i > 0) out.text(',');
     out.whole(shown[i]!.source);
   }
-  out.text(']}');
+  out.text('],"proposedBy":[');
+  for (let i = 0; i < shown.length; i++) {
+    if (i > 0) out.text(',');
+    out.whole(shown[i]!.proposedBy);
+  }
+  const { events, itemId, catalog, statistics, bound, trending } = state;
+  out.text(`],"world":{"catalog":${catalog},"statistics":"${statistics}","bound":${bound},"trending":${trending}}`);
+  if (events !== undefined) out.text(`,"events":${events}`);
+  if (itemId !== undefined) out.text(`,"itemId":${JSON.stringify(itemId)}`);
+  out.text('}');
 }

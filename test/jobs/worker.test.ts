@@ -47,8 +47,8 @@ await t.test('two workers do all that hangs behind the streams, through an outag
   const impressions = new ImpressionLog(redis, keys);
   for (const shopper of ['u:ann', 'u:bob']) {
     impressions.add({
-      requestId: `of ${shopper}`, shopper, scene: 'home', model: 'm', at: Date.now(), user: new Float32Array(500).fill(1), items: new Float32Array(500).fill(2),
-      shown: [{ idJson: '"i1"', slot: 0, score: 0.5, propensity: 0.25, source: 3 }],
+      requestId: `of ${shopper}`, shopper, scene: 'home', model: 'm', at: Date.now(), state: { events: 1, itemId: undefined, catalog: 0, statistics: '', bound: 0, trending: 0 }, user: new Float32Array(500).fill(1), items: new Float32Array(500).fill(2),
+      shown: [{ idJson: '"i1"', slot: 0, score: 0.5, propensity: 0.25, source: 3, proposedBy: 8 }],
     });
   }
   await impressions.flush();
