@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.js';
-import { DEFAULT_STATISTICS, type StatisticsUse } from './statistics-settings.js';
+import { ExtraNeighbors } from './extra-neighbors.js';
+import type { ItemStatistics } from './statistics-increment.js';
 import { DEFAULT_STATISTICS, type StatisticsUse } from './statistics-settings.js';
 
 /**
@@ -8,7 +9,6 @@ import { DEFAULT_STATISTICS, type StatisticsUse } from './statistics-settings.js
  * popularity, and for each its neighbours (items met by the same shoppers close in time), strongest first.
  */
 export interface StatisticsData {
-  readonly use: StatisticsUse;
   readonly use: StatisticsUse;
   /** hash48 of each item, most popular first. */
   keys: Float64Array;
@@ -50,13 +50,16 @@ export class Statistics {
   readonly use: StatisticsUse;
   /** What a touch says by its rank, latest first: (rank + 1)^-recencyExponent. */
   readonly recency: Float64Array;
-  readonly use: StatisticsUse;
-  /** What a touch says by its rank, latest first: (rank + 1)^-recencyExponent. */
-  readonly recency: Float64Array;
   readonly #data: StatisticsData;
-  readonly #indexOfRow: Int32Array;
   readonly #rowOfIndex: Int32Array;
+  /** Where each row's neighbours begin and end: in the data, or beyond it in `#extra`. */
+  readonly #from: Uint32Array;
+  readonly #to: Uint32Array;
+  readonly #pairs: number;
+  readonly #extra = new ExtraNeighbors();
   readonly #order: Int32Array;
+  /** Where each row stands in the order, or −1. */
+  readonly #placeOf: Int32Array;
   #known = 0;
   readonly #topByCategory: number[][] = [];
   readonly #topByBrand: number[][] = [];
@@ -71,13 +74,14 @@ export class Statistics {
     this.#data = data;
     this.use = data.use;
     this.recency = Float64Array.from({ length: data.use.recentItems }, (_, rank) => (rank + 1) ** -data.use.recencyExponent);
-    this.use = data.use;
-    this.recency = Float64Array.from({ length: data.use.recentItems }, (_, rank) => (rank + 1) ** -data.use.recencyExponent);
     this.boundAt = catalog.sequence;
     this.scores = new Float32Array(catalog.rows * 2);
-    this.#indexOfRow = new Int32Array(catalog.rows).fill(-1);
     this.#rowOfIndex = new Int32Array(data.keys.length).fill(-1);
-    this.#order = new Int32Array(data.keys.length);
+    this.#pairs = data.targets.length;
+    this.#from = new Uint32Array(catalog.rows);
+    this.#to = new Uint32Array(catalog.rows);
+    this.#order = new Int32Array(catalog.rows);
+    this.#placeOf = new Int32Array(catalog.rows).fill(-1);
     if (bindNow) this.#bind(catalog, 0, data.keys.length);
   }
 
@@ -101,11 +105,13 @@ export class Statistics {
     for (let i = from; i < to; i++) {
       const row = catalog.rowOfKey(keys[i]!);
       // An item that came while this is being built waits for the next time.
-      if (row < 0 || row >= this.#indexOfRow.length) continue;
+      if (row < 0 || row >= this.#placeOf.length) continue;
       this.#rowOfIndex[i] = row;
+      this.#placeOf[row] = this.#known;
       this.#order[this.#known++] = row;
       this.scores[row * 2] = popularity[i]!;
-      this.#indexOfRow[row] = i;
+      this.#from[row] = this.#data.offsets[i]!;
+      this.#to[row] = this.#data.offsets[i + 1]!;
       for (const category of catalog.paths[row] ?? []) push(this.#topByCategory, category, row);
       const brand = catalog.brandOf(row);
       if (brand !== 0) push(this.#topByBrand, brand, row);
@@ -117,22 +123,76 @@ export class Statistics {
    * As a range, not a callback: this is the hottest loop of candidate generation.
    */
   neighborsFrom(row: number): number {
-    const index = this.#indexOfRow[row] ?? -1;
-    return index < 0 ? 0 : this.#data.offsets[index]!;
+    return this.#from[row] ?? 0;
   }
 
   neighborsTo(row: number, limit: number): number {
-    const index = this.#indexOfRow[row] ?? -1;
-    return index < 0 ? 0 : Math.min(this.#data.offsets[index + 1]!, this.#data.offsets[index]! + limit);
+    return Math.min(this.#to[row] ?? 0, (this.#from[row] ?? 0) + limit);
   }
 
   /** The row at a place of a range, or −1 when the catalog does not have the item. */
   neighborRow(at: number): number {
-    return this.#rowOfIndex[this.#data.targets[at]!]!;
+    return at < this.#pairs ? this.#rowOfIndex[this.#data.targets[at]!]! : this.#extra.rows[at - this.#pairs]!;
   }
 
   neighborWeight(at: number): number {
-    return this.#data.weights[at]!;
+    return at < this.#pairs ? this.#data.weights[at]! : this.#extra.weights[at - this.#pairs]!;
+  }
+
+  /** Takes over what changed of an item. One that came after these statistics were bound waits for the next. */
+  apply({ key, popularity, neighbors, weights }: ItemStatistics, catalog: Catalog): void {
+    const row = this.#rowOfKey(key, catalog);
+    if (row < 0) return;
+    this.#replaceNeighbors(row, neighbors, weights, catalog);
+    this.scores[row * 2] = popularity;
+    if (this.#placeOf[row]! < 0) {
+      this.#placeOf[row] = this.#known;
+      this.#order[this.#known++] = row;
+    }
+    this.#rise(row);
+    for (const category of catalog.paths[row] ?? []) this.#promote((this.#topByCategory[category] ??= []), row);
+    const brand = catalog.brandOf(row);
+    if (brand !== 0) this.#promote((this.#topByBrand[brand] ??= []), row);
+  }
+
+  /** @returns −1 for a row that these statistics have no place for */
+  #rowOfKey(key: number, catalog: Catalog): number {
+    const row = catalog.rowOfKey(key);
+    return row < this.#placeOf.length ? row : -1;
+  }
+
+  #replaceNeighbors(row: number, neighbors: Float64Array, weights: Float64Array, catalog: Catalog): void {
+    const from = this.#extra.place(row, neighbors.length);
+    for (let i = 0; i < neighbors.length; i++) this.#extra.rows[from + i] = this.#rowOfKey(neighbors[i]!, catalog);
+    this.#extra.weights.set(weights, from);
+    this.#from[row] = this.#pairs + from;
+    this.#to[row] = this.#pairs + from + neighbors.length;
+  }
+
+  /** Moves a row up to where its popularity belongs: between statistics all popularities are of one moment and only grow. */
+  #rise(row: number): void {
+    const mine = this.scores[row * 2]!;
+    let place = this.#placeOf[row]!;
+    for (; place > 0 && this.scores[this.#order[place - 1]! * 2]! < mine; place--) {
+      const other = this.#order[place - 1]!;
+      this.#order[place] = other;
+      this.#placeOf[other] = place;
+    }
+    this.#order[place] = row;
+    this.#placeOf[row] = place;
+  }
+
+  #promote(list: number[], row: number): void {
+    const popularityOf = (other: number): number => this.scores[other * 2]!;
+    let place = list.indexOf(row);
+    if (place < 0) {
+      if (list.length < TOP_PER_NAME) list.push(row);
+      else if (popularityOf(list.at(-1)!) < popularityOf(row)) list[list.length - 1] = row;
+      else return;
+      place = list.length - 1;
+    }
+    for (; place > 0 && popularityOf(list[place - 1]!) < popularityOf(row); place--) list[place] = list[place - 1]!;
+    list[place] = row;
   }
 
   /** Most popular rows of a category (any level) or brand. */
