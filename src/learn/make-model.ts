@@ -29,7 +29,7 @@ export interface MakeModelOptions {
   readonly values?: DeedValues;
   readonly settings?: RankerSettings;
   /** What the manifest says beside what is known here. */
-  readonly about: Pick<Manifest, 'name' | 'data' | 'licence'> & { readonly trainedAt: string };
+  readonly about: Pick<Manifest, 'name' | 'data' | 'licence' | 'statistics'> & { readonly trainedAt: string };
   readonly onProgress: OnProgress;
 }
 

@@ -6,6 +6,7 @@ import { makeModel, type MadeModel, type OnProgress } from './make-model.js';
 import { QuestionLister, type QuestionCounts } from './question-lists.js';
 import { LIST_LIMITS, ListStore } from './ranker/lists.js';
 import { Retriever, viewStore, type StoreView } from './store-view.js';
+import { tuneStatistics } from './statistics/tune-statistics.js';
 import type { Question, Split, Task } from './task.js';
 
 export const TRAINING_LIMITS = {
@@ -39,7 +40,10 @@ export interface TrainedModel {
 export async function trainModel(task: Task, options: TrainModelOptions): Promise<TrainedModel> {
   const { out, seed, from, licence = 'unstated', clock, onProgress = () => {} } = options;
   const startedAt = clock();
-  const view = ({ known }: Pick<Split, 'known'>): StoreView => viewStore(task, known);
+  const statistics = tuneStatistics(task, task.validation, {
+    seed, onProgress: (done, total, quality) => { onProgress({ stage: 'statistics', done, total, note: `quality ${quality.toFixed(4)}` }); },
+  });
+  const view = ({ known }: Pick<Split, 'known'>): StoreView => viewStore(task, known, statistics);
   const collect = (stage: string, split: Split, questionsMax: number): { lists: ListStore; counts: QuestionCounts } => {
     const random = seededRandom(seed);
     const lists = new ListStore(TRAINING_LIMITS.candidatesMax, random, LIST_LIMITS.floatsMax);
@@ -54,7 +58,7 @@ export async function trainModel(task: Task, options: TrainModelOptions): Promis
   const shown = new ListStore(1, seededRandom(seed));
   const { content } = await makeModel({
     train: { candidates: fit.lists, shown }, validation: validation.lists, out, seed, from, onProgress,
-    about: { name: nameOf(task.name), licence, trainedAt: new Date(clock()).toISOString(), data: describe(task, { fit, validation }) },
+    about: { name: nameOf(task.name), licence, statistics, trainedAt: new Date(clock()).toISOString(), data: describe(task, { fit, validation }) },
   });
   return { folder: out, manifest: content.manifest, seconds: (clock() - startedAt) / 1000, view };
 }

@@ -2,6 +2,7 @@ import { StatisticsBuilder } from '../candidates/build-statistics.js';
 import { compileFilter } from '../candidates/filter.js';
 import { generateCandidates, type CandidateRequest } from '../candidates/generate.js';
 import { CandidatePool, RowMarks } from '../candidates/pool.js';
+import type { StatisticsSettings } from '../candidates/statistics-settings.js';
 import { Statistics } from '../candidates/statistics.js';
 import { hiddenRows } from '../candidates/visible.js';
 import { Catalog } from '../catalog/catalog.js';
@@ -22,11 +23,14 @@ export interface StoreView {
   readonly statistics: Statistics;
 }
 
-/** @param known of each shopper's events, so many count in the statistics */
-export function viewStore(task: Task, known: Uint32Array): StoreView {
+/**
+ * @param known of each shopper's events, so many count in the statistics
+ * @param settings how they are counted
+ */
+export function viewStore(task: Task, known: Uint32Array, settings: StatisticsSettings): StoreView {
   const catalog = new Catalog();
   for (const item of task.items) catalog.put(item);
-  const builder = new StatisticsBuilder();
+  const builder = new StatisticsBuilder(settings);
   for (let shopper = 0; shopper < known.length; shopper++) {
     const first = task.interactions.offsets[shopper]!;
     for (let i = first; i < first + known[shopper]!; i++) builder.add(eventOf(task, shopper, i));

@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Type, type Static, type TSchema } from 'typebox';
 import { Value } from 'typebox/value';
+import { StatisticsSettingsSchema } from '../candidates/statistics-settings.js';
 import { AppError } from '../errors.js';
 import { breathe } from '../util/pause.js';
 
@@ -44,6 +45,8 @@ export const ManifestSchema = Type.Object({
   metrics: Type.Record(Type.String(), Type.Unknown()),
   licence: Type.String({ minLength: 1, maxLength: 256 }),
   encoder: Type.Optional(EncoderManifestSchema),
+  /** How co-occurrence was counted for it, and is to be counted while it serves. */
+  statistics: Type.Optional(StatisticsSettingsSchema),
 }, { additionalProperties: false });
 export type Manifest = Static<typeof ManifestSchema>;
 
