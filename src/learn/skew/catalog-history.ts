@@ -29,9 +29,9 @@ export class CatalogHistory {
     return this.catalog.sequence === sequence;
   }
 
-  /** Applies all that was changed before an entry. */
+  /** Applies all that was changed before an entry; what came before the first snapshot sees that. */
   async toEntry(entry: string): Promise<void> {
-    for (let line = await this.#peek(); line !== undefined && compareEntries(line.entry, entry) < 0; line = await this.#peek()) this.#take(line);
+    for (let line = await this.#peek(); line !== undefined && (!this.#synced || compareEntries(line.entry, entry) < 0); line = await this.#peek()) this.#take(line);
   }
 
   async #peek(): Promise<CatalogLine | undefined> {

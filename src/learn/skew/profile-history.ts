@@ -39,10 +39,10 @@ export class ProfileHistory {
   /** @returns the shopper's profile when this many events were in it, undefined when it never was so, or is past that */
   at(shopper: string, events: number): Profile | undefined {
     const history = this.#of(shopper);
-    const { profile } = history;
-    if (events > 0 && history.movedTo !== undefined && profile.events !== events) return this.at(history.movedTo, events);
     while (history.profile.events !== events && history.done < history.steps.length) advance(history);
-    return history.profile.events === events ? history.profile : undefined;
+    if (history.profile.events === events) return history.profile;
+    // More than it ever had alone: it was merged, and the user's was read.
+    return history.movedTo === undefined ? undefined : this.at(history.movedTo, events);
   }
 
   #of(shopper: string): History {
