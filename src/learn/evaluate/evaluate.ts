@@ -1,128 +1,27 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { AppError } from '../../errors.js';
-import { trainModel, type TrainedModel } from '../pipeline.js';
 import { showProgress } from '../progress-bars.js';
-import type { Split, Task } from '../task.js';
-import { readTask } from './datasets/read-task.js';
-import { judgeBaselines } from './judge-baselines.js';
-import { Judge, type Judgement } from './judge.js';
-import { fraction, headlines, methodReport, SERVED, textTable, type EvaluationReport, type MethodReport } from './report.js';
+import { evaluate } from './evaluation.js';
 import { htmlReport } from './report-html.js';
-import { serve, type Served } from './serve.js';
-import { sourceRecall } from './source-recall.js';
-import { viewsOf } from './views.js';
+import { fraction, headlines, textTable } from './report.js';
 
-/**
- * `npm run evaluate`: a folder of tables → a model trained from scratch on what its protocol allows → served to the
- * test questions by the engine's own path → a report beside the baselines.
- */
+/** `npm run evaluate`: how good the models are that a data set gives, served as they would be, beside the baselines. */
 const USAGE = 'npm run evaluate -- --dataset DIR --json FILE [--html FILE] [--model DIR] [--seed 7] [--refit]';
 const SEED_MAX = 2 ** 32 - 1;
+/** Corrupt lines shown one by one; all are counted. */
+const SKIPPED_SHOWN = 10;
 
-interface EvaluateOptions {
+interface CommandOptions {
   readonly dataset: string;
   readonly json: string;
   readonly html: string | undefined;
-  /** Where the model is kept; a temporary folder when not given. */
   readonly model: string | undefined;
   readonly seed: number;
-  /** Whether to serve also with statistics that have seen the validation event, as a live store would. */
   readonly refit: boolean;
 }
 
-async function evaluate(options: EvaluateOptions): Promise<EvaluationReport> {
-  const startedAt = performance.now();
-  let skippedLines = 0;
-  const task = await readTask(options.dataset, { onSkipped: (file, line, why) => {
-    skippedLines += 1;
-    process.stderr.write(`${file}:${line} skipped: ${why}\n`);
-  } });
-  const folder = options.model ?? await mkdtemp(join(tmpdir(), 'rivulet-model-'));
-  const { onProgress, stop } = showProgress();
-  try {
-    const trained = await trainModel(task, { out: folder, seed: options.seed, clock: Date.now, onProgress });
-    const trainSeconds = secondsSince(startedAt);
-    const measured = await new Evaluation(task, trained, options.seed, onProgress).run(options.refit);
-    return {
-      dataset: task.name, protocol: task.protocol, seed: options.seed, model: `${trained.manifest.name}@${trained.manifest.version}`,
-      data: {
-        items: task.items.length, shoppers: task.interactions.shoppers, events: task.interactions.item.length,
-        questions: task.test.questions.length, skippedLines,
-      },
-      ...measured, trainSeconds,
-      peakRssBytes: process.resourceUsage().maxRSS * 1024, seconds: secondsSince(startedAt),
-    };
-  } finally {
-    stop();
-    if (options.model === undefined) await rm(folder, { recursive: true, force: true });
-  }
-}
-
-type Measured = Pick<EvaluationReport, 'metrics' | 'baselines' | 'methods' | 'sources' | 'calibration' | 'segments' | 'latency'>;
-
-/** Serves the test's questions in all variants and judges the answers beside the baselines'. */
-class Evaluation {
-  readonly #judge: Judge;
-  readonly #views: ReturnType<typeof viewsOf>;
-
-  constructor(
-    readonly task: Task, readonly trained: TrainedModel, readonly seed: number, readonly onProgress: ReturnType<typeof showProgress>['onProgress'],
-  ) {
-    this.#judge = new Judge(task, task.test, seed);
-    this.#views = viewsOf(task, task.test);
-  }
-
-  async run(refit: boolean): Promise<Measured> {
-    const { task, seed } = this;
-    const served = await this.#serve(SERVED, task.test, true);
-    const methods: Record<string, MethodReport> = { [SERVED]: served.report };
-    methods['without exploration'] = (await this.#serve('no exploration', task.test, false)).report;
-    if (refit && task.protocol === 'leave-one-out') {
-      const known = Uint32Array.from(task.test.known, (count, shopper) => Math.min(count + 1, historyLimit(task, shopper)));
-      methods['refit: statistics know the validation event'] = (await this.#serve('refit', { ...task.test, known }, true)).report;
-    }
-    const sources = sourceRecall(this.trained.view(task.test), task.test.questions, seed);
-    const names: string[] = [];
-    for (const { name, seconds, judgements } of judgeBaselines({ task, split: task.test, views: this.#views, judge: this.#judge, seed })) {
-      methods[name] = methodReport(this.#views, judgements, seconds);
-      names.push(name);
-      this.onProgress({ stage: 'baselines', done: names.length, total: names.length, note: name });
-    }
-    const { judgement: { segments }, first: { calibration, latency } } = served;
-    return {
-      metrics: served.report.metrics, baselines: Object.fromEntries(names.map((name) => [name, methods[name]!.metrics])),
-      methods, sources, calibration, segments, latency,
-    };
-  }
-
-  async #serve(stage: string, split: Split, explore: boolean): Promise<{ report: MethodReport; judgement: Judgement; first: Served }> {
-    const startedAt = performance.now();
-    const view = this.trained.view(split);
-    const total = this.#views.reduce((sum, { questions }) => sum + questions.length, 0);
-    let done = 0;
-    const served: Served[] = [];
-    const judgements: Judgement[] = [];
-    for (const asked of this.#views) {
-      const answered = await serve({
-        view, folder: this.trained.folder, seed: this.seed, explore,
-        onQuestion: () => { this.onProgress({ stage, done: ++done, total, note: '' }); },
-      }, asked);
-      served.push(answered);
-      judgements.push(this.#judge.judge(asked.questions, answered.answers));
-    }
-    return { report: methodReport(this.#views, judgements, secondsSince(startedAt)), judgement: judgements[0]!, first: served[0]! };
-  }
-}
-
-/** Events of a shopper before the one that is asked for. */
-const historyLimit = ({ interactions: { offsets } }: Task, shopper: number): number => Math.max(0, offsets[shopper + 1]! - offsets[shopper]! - 1);
-
-const secondsSince = (startedAt: number): number => (performance.now() - startedAt) / 1000;
-
-function readOptions(): EvaluateOptions {
+function readOptions(): CommandOptions {
   const { values } = parseArgs({
     options: {
       dataset: { type: 'string' }, json: { type: 'string' }, html: { type: 'string' }, model: { type: 'string' },
@@ -137,10 +36,15 @@ function readOptions(): EvaluateOptions {
 }
 
 async function main(): Promise<void> {
-  const options = readOptions();
-  const report = await evaluate(options);
-  await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
-  if (options.html !== undefined) await writeFile(options.html, htmlReport(report));
+  const { json, html, ...options } = readOptions();
+  const { onProgress, stop } = showProgress();
+  let skipped = 0;
+  const onSkipped = (file: string, line: number, why: string): void => {
+    if (++skipped <= SKIPPED_SHOWN) process.stderr.write(`${file}:${line} skipped: ${why}\n`);
+  };
+  const report = await evaluate({ ...options, onProgress, onSkipped }).finally(stop);
+  await writeFile(json, `${JSON.stringify(report, null, 2)}\n`);
+  if (html !== undefined) await writeFile(html, htmlReport(report));
   const headline = headlines(report).map((name) => `${name} ${fraction(report.metrics[name]!)}`).join(', ');
   process.stdout.write(`${textTable(report)}\n\n${report.dataset}: ${headline}; trained in ${report.trainSeconds.toFixed(0)} s, peak ${Math.round(report.peakRssBytes / 2 ** 20)} MB\n`);
 }
