@@ -75,9 +75,9 @@ await t.test('vectors rebuilt from the archive are those that were served, bit f
   const redis = await commandsTo(engine.redis.url);
   t.teardown(() => { redis.disconnect(); });
   const keys = makeKeys('rivulet:');
-  await send(engine, 'items', { items: Array.from({ length: ITEMS }, (_, n) => item(n, 5 + (n * 37) % 200)) });
   const archive = join(engine.redis.dir, 'data', 'archive');
   await until('the worker archives the catalog', async () => (await listSlots(archive, 'catalog')).length > 0, 30_000);
+  await send(engine, 'items', { items: Array.from({ length: ITEMS }, (_, n) => item(n, 5 + (n * 37) % 200)) });
 
   for (let round = 0; round < ROUNDS; round++) {
     // A change reaches a process within moments; the fold of an event that comes in these may still see the item as it was.

@@ -113,8 +113,7 @@ class World {
   async bring(world: NonNullable<ArchivedImpression['world']>): Promise<'catalog' | 'statistics' | 'trending' | undefined> {
     const bound = `${world.statistics} ${world.bound}`;
     if (bound !== this.#bound) {
-      // No statistics, no rows.
-      if (world.statistics !== '' && !(await this.#history.toSequence(world.bound))) return 'catalog';
+      if (!(await this.#history.toSequence(world.bound))) return 'catalog';
       const data = await readStatistics(this.#dir, world.statistics);
       if (data === undefined) return 'statistics';
       this.#statistics = new Statistics(data, this.#history.catalog);
