@@ -8,7 +8,7 @@ import type { Interactions, Question } from '../task.js';
 import type { ItemAttributes } from './attributes.js';
 import { Batch, batchLoss } from './batch.js';
 import { measure, type Measured } from './measure.js';
-import { copyAll, EncoderModel, setAll } from './model.js';
+import { copyAll, EncoderModel, moveAll, setAll } from './model.js';
 import { nextBasket, nextEvent } from './moments.js';
 import { NegativeSampler } from './negatives.js';
 import { pack, stretches, type Stretch } from './sequences.js';
@@ -61,7 +61,7 @@ export interface EpochProgress extends EpochMetrics {
 
 export interface EncoderCheckpoint {
   readonly epochs: readonly EpochMetrics[];
-  /** Learned values and moments as of the last epoch, and the values of the best one under `best/`. */
+  /** Learned values and moments as of the last epoch, their average under `average/`, that of the best epoch under `best/`. */
   readonly state: Checkpoint;
 }
 
@@ -82,6 +82,8 @@ export interface EncoderFit {
 
 /** Questions asked after each epoch; more of them would cost more time than they tell. */
 const QUESTIONS_MAX = 8192;
+/** Share of the latest epoch in the average (amazon-beauty, validation NDCG@10 after 24 epochs: .060 without average, .065 with). */
+const AVERAGE_SHARE = 0.3;
 
 export async function fitEncoder(options: FitOptions): Promise<EncoderFit> {
   const run = await Run.start(options);
@@ -103,6 +105,8 @@ class Run {
   readonly #stretches: readonly Stretch[];
   readonly #questions: readonly Question[];
   readonly #epochs: EpochMetrics[] = [];
+  /** Running average of the learned values over the epochs: what is measured and kept, as it ranks better than any one epoch. */
+  readonly #average: Map<string, Float32Array>;
   #best: Map<string, Float32Array>;
 
   private constructor(options: FitOptions, settings: EncoderSettings, model: EncoderModel, training: TrainingGraph) {
@@ -119,6 +123,7 @@ class Run {
     });
     this.#stretches = stretches(log, known, length);
     this.#questions = evenly(options.questions.filter(({ history }) => history > 0), QUESTIONS_MAX);
+    this.#average = copyAll(model.values());
     this.#best = copyAll(model.values());
   }
 
@@ -144,8 +149,9 @@ class Run {
       const epoch = this.#epochs.length + 1;
       // By the epoch alone, so that a resumed training draws the same.
       const loss = await this.#learn(seededRandom(seed + epoch * 0x9e3779b1));
+      moveAll(this.#average, this.#model.values(), Math.max(AVERAGE_SHARE, 1 / epoch));
       this.#epochs.push({ loss, ...(this.#questions.length > 0 ? await this.#measure() : {}) });
-      if (this.bestEpoch === epoch) this.#best = copyAll(this.#model.values());
+      if (this.bestEpoch === epoch) this.#best = copyAll(this.#average);
       const secondsLeft = this.#hasStopped() ? 0 : (clock() - startedAt) / 1000 / (epoch - before) * (epochsMax - epoch);
       await onEpoch?.({ ...this.#epochs.at(-1)!, epoch, epochsMax, secondsLeft }, () => this.#checkpoint());
     }
@@ -184,9 +190,15 @@ class Run {
     return loss / Math.max(1, steps);
   }
 
-  #measure(): Promise<Measured> {
+  /** Measures the average. */
+  async #measure(): Promise<Measured> {
     const { interactions: log, excludeHistory, threads = 2 } = this.#options;
-    return measure({ log, questions: this.#questions, excludeHistory, model: this.#model, threads });
+    const values = this.#model.values();
+    const latest = copyAll(values);
+    setAll(values, this.#average);
+    const measured = await measure({ log, questions: this.#questions, excludeHistory, model: this.#model, threads });
+    setAll(values, latest);
+    return measured;
   }
 
   #hasStopped(): boolean {
@@ -197,7 +209,7 @@ class Run {
     const { step, arrays } = this.#training.checkpoint();
     const state = new Map(arrays);
     for (const [name, table] of this.#tables()) for (const [part, values] of table.checkpoint()) state.set(`${name}/${part}`, values);
-    for (const [name, values] of this.#best) state.set(`best/${name}`, values.slice());
+    for (const [prefix, values] of this.#kept()) for (const [name, array] of values) state.set(prefix + name, array.slice());
     return { epochs: [...this.#epochs], state: { step, arrays: state } };
   }
 
@@ -210,8 +222,12 @@ class Run {
         return values === undefined ? [] : [[part, values] as const];
       })));
     }
-    for (const [name, values] of this.#best) restoreArray(values, arrays, `best/${name}`);
+    for (const [prefix, values] of this.#kept()) for (const [name, array] of values) restoreArray(array, arrays, prefix + name);
     this.#epochs.push(...epochs);
+  }
+
+  #kept(): [prefix: string, values: ReadonlyMap<string, Float32Array>][] {
+    return [['average/', this.#average], ['best/', this.#best]];
   }
 
   #tables(): [string, Table][] {

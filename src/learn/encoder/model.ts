@@ -67,3 +67,11 @@ export const copyAll = (values: ReadonlyMap<string, Float32Array>): Map<string, 
 export function setAll(values: ReadonlyMap<string, Float32Array>, saved: ReadonlyMap<string, Float32Array>): void {
   for (const [name, array] of values) array.set(saved.get(name)!);
 }
+
+/** Moves averages towards values by a share of the way. */
+export function moveAll(averages: ReadonlyMap<string, Float32Array>, values: ReadonlyMap<string, Float32Array>, share: number): void {
+  for (const [name, average] of averages) {
+    const array = values.get(name)!;
+    for (let i = 0; i < average.length; i++) average[i] = average[i]! + share * (array[i]! - average[i]!);
+  }
+}
