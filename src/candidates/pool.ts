@@ -1,7 +1,7 @@
 import type { Catalog } from '../catalog/catalog.js';
 
 /** Generators of candidates, in the order of their bits and of the score columns. Append, never reorder. */
-export const SOURCES = ['requested', 'pinned', 'related', 'neighbors', 'category', 'brand', 'buy_again', 'new', 'trending', 'popular', 'again'] as const;
+export const SOURCES = ['requested', 'pinned', 'related', 'neighbors', 'category', 'brand', 'buy_again', 'new', 'trending', 'popular', 'again', 'encoder', 'similar'] as const;
 export type Source = (typeof SOURCES)[number];
 export const SOURCE_INDEX = Object.fromEntries(SOURCES.map((source, index) => [source, index])) as Readonly<Record<Source, number>>;
 
@@ -52,8 +52,18 @@ export class CandidatePool {
   /** Strength by `related` and by `neighbors`, summed over what proposed it. */
   readonly related = new Float32Array(POOL_MAX);
   readonly neighbors = new Float32Array(POOL_MAX);
+  /** Of that by `neighbors`, what the shopper's very last item says. */
+  readonly lastNeighbor = new Float32Array(POOL_MAX);
+  /** How well it fits by the model's encoder, and how like the recent items it is. */
+  readonly encoder = new Float32Array(POOL_MAX);
+  readonly similar = new Float32Array(POOL_MAX);
+  /** Place in the whole lists of `neighbors`, `encoder` and `similar`: 1 for the first, falling; 0 beyond their end. */
+  readonly neighborsRank = new Float32Array(POOL_MAX);
+  readonly encoderRank = new Float32Array(POOL_MAX);
+  readonly similarRank = new Float32Array(POOL_MAX);
   count = 0;
   readonly #marks: RowMarks;
+  #size = POOL_MAX;
   #limit = POOL_MAX;
   #accept: (row: number) => boolean = () => true;
 
@@ -68,13 +78,19 @@ export class CandidatePool {
   begin(catalog: Catalog, limit: number, accept: (row: number) => boolean): void {
     this.#marks.reset(catalog.rows);
     this.count = 0;
-    this.#limit = Math.min(limit, POOL_MAX);
+    this.#size = Math.min(limit, POOL_MAX);
+    this.#limit = this.#size;
     this.#accept = accept;
   }
 
   /** No new candidates from here on; the sources still say what they think of those there are. */
   close(): void {
     this.#limit = this.count;
+  }
+
+  /** Candidates it was begun for. */
+  get size(): number {
+    return this.#size;
   }
 
   /** The candidate's slot, or −1; only until another request begins. */

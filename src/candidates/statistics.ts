@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.js';
 import { ExtraNeighbors } from './extra-neighbors.js';
+import { Likeness } from './likeness.js';
 import type { ItemStatistics } from './statistics-increment.js';
 import { DEFAULT_STATISTICS, type StatisticsUse } from './statistics-settings.js';
 
@@ -50,6 +51,8 @@ export class Statistics {
   readonly use: StatisticsUse;
   /** What a touch says by its rank, latest first: (rank + 1)^-recencyExponent. */
   readonly recency: Float64Array;
+  readonly #catalog: Catalog;
+  #likeness: Likeness | undefined;
   readonly #data: StatisticsData;
   readonly #rowOfIndex: Int32Array;
   /** Where each row's neighbours begin and end: in the data, or beyond it in `#extra`. */
@@ -72,6 +75,7 @@ export class Statistics {
    */
   constructor(data: StatisticsData, catalog: Catalog, readonly version = '', bindNow = true) {
     this.#data = data;
+    this.#catalog = catalog;
     this.use = data.use;
     this.recency = Float64Array.from({ length: data.use.recentItems }, (_, rank) => (rank + 1) ** -data.use.recencyExponent);
     this.boundAt = catalog.sequence;
@@ -92,7 +96,13 @@ export class Statistics {
       statistics.#bind(catalog, from, Math.min(data.keys.length, from + ITEMS_PER_TURN));
       await nextTurn();
     }
+    statistics.#likeness = await Likeness.build(catalog, statistics.order);
     return statistics;
+  }
+
+  /** Which items are alike by their attributes. */
+  get likeness(): Likeness {
+    return (this.#likeness ??= Likeness.make(this.#catalog, this.order));
   }
 
   /** Rows, most popular first; items without any interaction are not in it. */

@@ -14,6 +14,7 @@ export const ITEM_FEATURES = [
   'related', 'neighbors', 'sources',
   'viewed', 'carted', 'wished', 'purchased', 'disliked', 'touch_count', 'touch_recency',
   'page_same_leaf', 'page_same_root', 'page_same_brand', 'page_price_ratio',
+  'neighbors_rank', 'last_neighbor', 'similar', 'similar_rank', 'encoder', 'encoder_rank',
 ] as const;
 
 const WIDTH = ITEM_FEATURES.length;
@@ -48,6 +49,7 @@ export class FeatureWriter {
     if (profile.events > 0) this.#writeTastes(out, pool, request);
     writeTouches(out, pool, request);
     writePage(out, pool, request);
+    if (request.reads !== undefined) writeRetrieval(out, pool, request.reads);
     this.#categories.clear();
     this.#brands.clear();
     this.#tags.clear();
@@ -175,6 +177,18 @@ function writePage(out: Float32Array, pool: CandidatePool, { catalog, contextRow
     out[at + 2] = brand !== 0 && brand === records[here + RECORD.brand] ? 1 : 0;
     out[at + 3] = price === 0 || logPrice === 0 ? 0 : logPrice - price;
   }
+}
+
+/**
+ * Columns 28–33: what the lists of neighbours, like items and the encoder say. A rank is 1 / log₂(1 + place), so 1 for the
+ * first of the whole list and 0 for what is not in it.
+ */
+function writeRetrieval(out: Float32Array, pool: CandidatePool, reads: ReadonlySet<string>): void {
+  const columns = [pool.neighborsRank, pool.lastNeighbor, pool.similar, pool.similarRank, pool.encoder, pool.encoderRank];
+  columns.forEach((values, i) => {
+    if (!reads.has(ITEM_FEATURES[28 + i]!)) return;
+    for (let slot = 0, at = 28 + i; slot < pool.count; slot++, at += WIDTH) out[at] = values[slot]!;
+  });
 }
 
 function bitCount(bits: number): number {
