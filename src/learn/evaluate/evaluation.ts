@@ -72,9 +72,9 @@ class Evaluation {
     methods['without exploration'] = (await this.#serve('no exploration', task.test, false)).report;
     if (refit && task.protocol === 'leave-one-out') {
       const known = Uint32Array.from(task.test.known, (count, shopper) => Math.min(count + 1, historyLimit(task, shopper)));
-      methods['refit: statistics know the validation event'] = (await this.#serve('refit', { ...task.test, known }, true)).report;
+      methods['refit with validation event'] = (await this.#serve('refit', { ...task.test, known }, true)).report;
     }
-    const sources = sourceRecall(this.trained.view(task.test), task.test.questions, seed);
+    const sources = await sourceRecall(await this.trained.view(task.test), task.test.questions, seed);
     const names: string[] = [];
     for (const { name, seconds, judgements } of judgeBaselines({ task, split: task.test, views: this.#views, judge: this.#judge, seed })) {
       methods[name] = methodReport(this.#views, judgements, seconds);
@@ -90,7 +90,7 @@ class Evaluation {
 
   async #serve(stage: string, split: Split, explore: boolean): Promise<{ report: MethodReport; judgement: Judgement; first: Served }> {
     const startedAt = performance.now();
-    const view = this.trained.view(split);
+    const view = await this.trained.view(split);
     const total = this.#views.reduce((sum, { questions }) => sum + questions.length, 0);
     let done = 0;
     const served: Served[] = [];

@@ -15,7 +15,7 @@ export type Recall = Readonly<Record<string, number>>;
  * Recall of all sources together (`union`), as the engine merges them when it is asked for so many, and of every source
  * by itself: the first so many of what it proposes into the largest pool.
  */
-export function sourceRecall(view: StoreView, questions: readonly Question[], seed: number): Readonly<Record<string, Recall>> {
+export async function sourceRecall(view: StoreView, questions: readonly Question[], seed: number): Promise<Readonly<Record<string, Recall>>> {
   const asked = sample(questions, seed);
   const found = new Map<string, number>();
   const add = (name: string, cut: number, count: number): void => { found.set(`${name} ${cut}`, (found.get(`${name} ${cut}`) ?? 0) + count); };
@@ -24,10 +24,10 @@ export function sourceRecall(view: StoreView, questions: readonly Question[], se
   for (const question of asked) {
     const rows = new Set(question.wanted.map((item) => view.catalog.rowOf(view.task.interactions.itemIds[item]!)));
     for (const { cut, retriever } of bySize) {
-      retriever.retrieve(question);
+      await retriever.retrieve(question);
       add('union', cut, hitsAmong(retriever.pool.rows.subarray(0, retriever.pool.count), rows));
     }
-    largest.retrieve(question);
+    await largest.retrieve(question);
     SOURCES.forEach((source, bit) => {
       const own = proposals(largest, bit);
       for (const cut of RECALL_CUTS) add(source, cut, hitsAmong(own.slice(0, cut), rows));
