@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { USER_FEATURES } from '../profile/vector.js';
 import { ITEM_FEATURES } from '../ranking/features.js';
@@ -9,6 +9,7 @@ import { fitRanker, RANKER_SETTINGS, type RankerSettings, type TrainingLists } f
 import { DEED_VALUES, type DeedValues, type ListStore } from './ranker/lists.js';
 import { readExported } from './ranker/warm-start.js';
 import { saveModel, type ModelFolder } from './save-model.js';
+import type { SavedEncoder } from './task-encoders.js';
 
 /** How far a training is. */
 export interface TrainingProgress {
@@ -28,6 +29,8 @@ export interface MakeModelOptions {
   readonly from?: string | undefined;
   readonly values?: DeedValues;
   readonly settings?: RankerSettings;
+  /** Of an encoder whose files are in the folder already. */
+  readonly encoder?: SavedEncoder | undefined;
   /** What the manifest says beside what is known here. */
   readonly about: Pick<Manifest, 'name' | 'data' | 'licence' | 'statistics'> & { readonly trainedAt: string };
   readonly onProgress: OnProgress;
@@ -39,6 +42,12 @@ export interface MadeModel {
   readonly epochs: number;
   /** Of the validation lists. */
   readonly ndcg10: number;
+}
+
+/** Makes a folder that is no model until its manifest is written: what is half written is never taken for one. */
+export async function prepareFolder(out: string): Promise<void> {
+  await mkdir(out, { recursive: true });
+  await rm(join(out, 'manifest.json'), { force: true });
 }
 
 /** Fits a ranker to lists and writes it as a model folder. */
@@ -54,14 +63,14 @@ export async function makeModel(options: MakeModelOptions): Promise<MadeModel> {
   const onnx = exportRanker(ranker);
   const { epochs, ndcg10 } = ranker;
   const content: ModelFolder = {
-    onnx, golden: goldenCases(validation),
+    onnx, golden: goldenCases(validation), encoderGolden: options.encoder?.golden,
     manifest: {
-      ...about, version: sha256(onnx).slice(0, 12), userFeatures: [...USER_FEATURES], itemFeatures: [...ITEM_FEATURES],
+      ...about, version: sha256(sha256(onnx) + JSON.stringify(options.encoder?.manifest.sha256 ?? '')).slice(0, 12), userFeatures: [...USER_FEATURES], itemFeatures: [...ITEM_FEATURES],
       metrics: { validation: { ndcg10: Math.round(ndcg10 * 1e4) / 1e4, lists: validation.size }, epochs },
+      ...options.encoder === undefined ? {} : { encoder: options.encoder.manifest },
     },
   };
-  // A folder without a manifest is refused: what is half written is never taken for a model.
-  await rm(join(out, 'manifest.json'), { force: true });
+  await prepareFolder(out);
   await saveModel(out, content);
   return { content, epochs, ndcg10 };
 }

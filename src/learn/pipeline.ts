@@ -1,12 +1,12 @@
-import { USER_FEATURES } from '../profile/vector.js';
-import { ITEM_FEATURES } from '../ranking/features.js';
+import type { Encoder } from '../encoder/encoder.js';
 import type { Clock } from '../util/clock.js';
 import { seededRandom, shuffle } from '../util/random.js';
-import { makeModel, type MadeModel, type OnProgress } from './make-model.js';
+import { makeModel, prepareFolder, type MadeModel, type OnProgress } from './make-model.js';
 import { QuestionLister, type QuestionCounts } from './question-lists.js';
 import { LIST_LIMITS, ListStore } from './ranker/lists.js';
 import { Retriever, viewStore, type StoreView } from './store-view.js';
 import { tuneStatistics } from './statistics/tune-statistics.js';
+import { fitEncoders, isWithin } from './task-encoders.js';
 import type { Question, Split, Task } from './task.js';
 
 export const TRAINING_LIMITS = {
@@ -32,35 +32,51 @@ export interface TrainedModel {
   readonly folder: string;
   readonly manifest: MadeModel['content']['manifest'];
   readonly seconds: number;
-  /** The engine as it stands at a split, as the model was made for it. */
-  readonly view: (split: Pick<Split, 'known'>) => StoreView;
+  /** The engine as it stands at a split, with the encoder that serves. */
+  readonly view: (split: Pick<Split, 'known'>) => Promise<StoreView>;
 }
 
-/** From a task to a model folder: what the engine would have ranked for each question, and a ranker that learns from it. */
+/**
+ * From a task to a model folder: statistics tuned, an encoder, and a ranker that learns from what the engine would have
+ * ranked for each question. What the ranker learns on is made as in service: statistics and encoder that know nothing of
+ * the question's time or later.
+ */
 export async function trainModel(task: Task, options: TrainModelOptions): Promise<TrainedModel> {
   const { out, seed, from, licence = 'unstated', clock, onProgress = () => {} } = options;
   const startedAt = clock();
+  await prepareFolder(out);
   const statistics = tuneStatistics(task, task.validation, {
     seed, onProgress: (done, total, quality) => { onProgress({ stage: 'statistics', done, total, note: `quality ${quality.toFixed(4)}` }); },
   });
-  const view = ({ known }: Pick<Split, 'known'>): StoreView => viewStore(task, known, statistics);
-  const collect = (stage: string, split: Split, questionsMax: number): { lists: ListStore; counts: QuestionCounts } => {
-    const random = seededRandom(seed);
-    const lists = new ListStore(TRAINING_LIMITS.candidatesMax, random, LIST_LIMITS.floatsMax);
-    const questions = sample(split.questions, questionsMax, seed);
-    let done = 0;
-    const lister = new QuestionLister(new Retriever(view(split), TRAINING_LIMITS.candidatesMax, random));
-    const counts = lister.collect(questions, lists, () => { onProgress({ stage, done: ++done, total: questions.length, note: '' }); });
-    return { lists, counts };
-  };
-  const fit = collect('lists', task.fit, TRAINING_LIMITS.questions);
-  const validation = collect('validation', task.validation, TRAINING_LIMITS.validationQuestions);
-  const shown = new ListStore(1, seededRandom(seed));
+  const encoders = await fitEncoders(task, { out, seed, clock, onProgress });
+  const view = ({ known }: Pick<Split, 'known'>, encoder: Encoder | undefined): Promise<StoreView> => viewStore(task, known, statistics, encoder);
+  const fit = await collect('lists', await view(task.fit, encoders?.fit), task.fit, TRAINING_LIMITS.questions, options);
+  // An encoder that has seen the validation's answers would say nothing of how it does on new ones.
+  const judged = encoders !== undefined && isWithin(task.test.known, task.validation.known) ? encoders.serving : encoders?.fit;
+  const validation = await collect('validation', await view(task.validation, judged), task.validation, TRAINING_LIMITS.validationQuestions, options);
+  await encoders?.fit.retire();
   const { content } = await makeModel({
-    train: { candidates: fit.lists, shown }, validation: validation.lists, out, seed, from, onProgress,
-    about: { name: nameOf(task.name), licence, statistics, trainedAt: new Date(clock()).toISOString(), data: describe(task, { fit, validation }) },
+    train: { candidates: fit.lists, shown: new ListStore(1, seededRandom(seed)) }, validation: validation.lists, out, seed, from, onProgress,
+    encoder: encoders?.saved,
+    about: {
+      name: nameOf(task.name), licence, statistics, trainedAt: new Date(clock()).toISOString(),
+      data: describe(task, { fit, validation }, encoders?.epochs),
+    },
   });
-  return { folder: out, manifest: content.manifest, seconds: (clock() - startedAt) / 1000, view };
+  return { folder: out, manifest: content.manifest, seconds: (clock() - startedAt) / 1000, view: (split) => view(split, encoders?.serving) };
+}
+
+interface Collected { readonly lists: ListStore; readonly counts: QuestionCounts }
+
+/** What the engine would have ranked for the questions of a split. */
+async function collect(stage: string, view: StoreView, split: Split, questionsMax: number, { seed, onProgress = () => {} }: TrainModelOptions): Promise<Collected> {
+  const random = seededRandom(seed);
+  const lists = new ListStore(TRAINING_LIMITS.candidatesMax, random, LIST_LIMITS.floatsMax);
+  const questions = sample(split.questions, questionsMax, seed);
+  let done = 0;
+  const lister = new QuestionLister(new Retriever(view, TRAINING_LIMITS.candidatesMax, random));
+  const counts = await lister.collect(questions, lists, () => { onProgress({ stage, done: ++done, total: questions.length, note: '' }); });
+  return { lists, counts };
 }
 
 /** Questions by lot where there are too many, in their order. */
@@ -71,14 +87,14 @@ function sample(questions: readonly Question[], max: number, seed: number): read
   return order.slice(0, max).sort((a, b) => a - b).map((i) => questions[i]!);
 }
 
-function describe({ name, protocol, interactions, items }: Task, parts: Readonly<Record<string, { lists: ListStore; counts: QuestionCounts }>>): Record<string, unknown> {
+function describe({ name, protocol, interactions, items }: Task, parts: Readonly<Record<string, Collected>>, encoderEpochs: number | undefined): Record<string, unknown> {
   const times = interactions.at;
   return {
     source: name, protocol, items: items.length, shoppers: interactions.shoppers, events: times.length,
     from: iso(times.reduce((least, at) => Math.min(least, at), Infinity)), until: iso(times.reduce((most, at) => Math.max(most, at), -Infinity)),
     ...Object.fromEntries(Object.entries(parts).map(([part, { lists, counts: { questions, wanted, found } }]) =>
       [part, { questions, lists: lists.size, candidateRecall: Math.round(found / Math.max(1, wanted) * 1e4) / 1e4 }])),
-    features: USER_FEATURES.length + ITEM_FEATURES.length,
+    ...encoderEpochs === undefined ? {} : { encoderEpochs },
   };
 }
 

@@ -23,9 +23,9 @@ export class QuestionLister {
   }
 
   /** @returns the list, whose arrays are good until the next one */
-  list(question: Question): RankList {
+  async list(question: Question): Promise<RankList> {
     const { retriever: { pool, view: { task, catalog } } } = this;
-    const request = this.retriever.retrieve(question);
+    const request = await this.retriever.retrieve(question);
     writeUserFeatures(this.#user, request.profile, QUESTION_SCENE, question.at);
     this.#writer.write(this.#items, pool, request);
     const deeds = new Uint8Array(pool.count);
@@ -37,10 +37,10 @@ export class QuestionLister {
   }
 
   /** Adds the lists of questions to a store; those whose candidates miss all that was wanted teach nothing and are left out. */
-  collect(questions: Iterable<Question>, store: ListStore, onQuestion: () => void = () => {}): QuestionCounts {
+  async collect(questions: Iterable<Question>, store: ListStore, onQuestion: () => void = () => {}): Promise<QuestionCounts> {
     const counts = { questions: 0, wanted: 0, found: 0 };
     for (const question of questions) {
-      const list = this.list(question);
+      const list = await this.list(question);
       counts.questions += 1;
       counts.wanted += question.wanted.length;
       counts.found += list.deeds.reduce((sum, deed) => sum + deed, 0);

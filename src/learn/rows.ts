@@ -16,6 +16,8 @@ import type { LoggedImpression, LogRecord } from './log.js';
 import { DEED, type RankList } from './ranker/lists.js';
 import { ReplayedTrending } from './trending.js';
 
+/** A model in the making may come to read any. */
+const ALL_FEATURES: ReadonlySet<string> = new Set(ITEM_FEATURES);
 /** How often the replay rebuilds neighbours and popularity, and trending lists: what jobs do in service, more often. */
 const REBUILD_EVERY_MS = 86_400_000;
 const TREND_EVERY_MS = 15 * 60_000;
@@ -140,7 +142,7 @@ class ReplayState {
       this.#pool.begin(catalog, this.#options.candidatesMax, compileFilter(catalog, undefined, hiddenRows(catalog, profile, context)));
     }
     const asked: CandidateRequest = {
-      catalog, statistics: this.#statistics, profile, scene, region, contextRows: context, pinnedRows: [], now: at, random: this.#options.random,
+      catalog, statistics: this.#statistics, profile, scene, region, contextRows: context, pinnedRows: [], now: at, random: this.#options.random, reads: ALL_FEATURES,
     };
     generateCandidates(this.#pool, asked);
     return asked;

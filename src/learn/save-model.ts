@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { MODEL_CONTRACT, schemaHash, sha256, type Golden, type Manifest } from '../ranking/manifest.js';
+import { MODEL_CONTRACT, schemaHash, sha256, type EncoderGolden, type Golden, type Manifest } from '../ranking/manifest.js';
 
 /** Inputs of a golden case; the scores are taken from the model itself. */
 export interface GoldenInput {
@@ -13,6 +13,8 @@ export interface GoldenInput {
 export interface ModelFolder {
   readonly onnx: Uint8Array;
   readonly golden: readonly GoldenInput[];
+  /** Cases of the folder's encoder, if it has one: its files are written by who fitted it. */
+  readonly encoderGolden?: EncoderGolden | undefined;
   readonly manifest: Omit<Manifest, 'contract' | 'schemaHash' | 'sha256'>;
 }
 
@@ -20,7 +22,7 @@ export interface ModelFolder {
  * Writes `model.onnx`, `manifest.json` and `golden.json`. The manifest comes last: a folder cut short has none, and is
  * refused instead of half read.
  */
-export async function saveModel(folder: string, { onnx, golden, manifest }: ModelFolder): Promise<void> {
+export async function saveModel(folder: string, { onnx, golden, encoderGolden, manifest }: ModelFolder): Promise<void> {
   const session = await InferenceSession.create(onnx, { intraOpNumThreads: 1 });
   const cases: Golden['cases'] = [];
   for (const { name, user, items } of golden) {
@@ -38,6 +40,6 @@ export async function saveModel(folder: string, { onnx, golden, manifest }: Mode
   };
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'model.onnx'), onnx);
-  await writeFile(join(folder, 'golden.json'), `${JSON.stringify({ cases })}\n`);
+  await writeFile(join(folder, 'golden.json'), `${JSON.stringify({ cases, encoder: encoderGolden })}\n`);
   await writeFile(join(folder, 'manifest.json'), `${JSON.stringify(whole, null, 2)}\n`);
 }

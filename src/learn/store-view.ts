@@ -7,27 +7,35 @@ import { Statistics } from '../candidates/statistics.js';
 import { hiddenRows } from '../candidates/visible.js';
 import { Catalog } from '../catalog/catalog.js';
 import { EVENT_TYPES, type ShopperEvent } from '../domain/event.js';
+import { Retrieval } from '../encoder/retrieval.js';
+import type { Encoder } from '../encoder/encoder.js';
 import type { Scene } from '../domain/scene.js';
 import { fold } from '../profile/fold.js';
 import { emptyProfile, type Profile } from '../profile/profile.js';
+import { ITEM_FEATURES } from '../ranking/features.js';
 import type { Random } from '../util/random.js';
 import type { Question, Task } from './task.js';
 
 /** Where the lists of a task's questions are shown: a task does not say, and a home page assumes nothing. */
 export const QUESTION_SCENE: Scene = 'home';
 
+/** A model in the making may come to read any. */
+const ALL_FEATURES: ReadonlySet<string> = new Set(ITEM_FEATURES);
+
 /** A store's engine as it stands at a split: all that answers a question beside the shopper's own history. */
 export interface StoreView {
   readonly task: Task;
   readonly catalog: Catalog;
   readonly statistics: Statistics;
+  /** What the model's encoder knows of the catalog; undefined for a model without one. */
+  readonly retrieval: Retrieval | undefined;
 }
 
 /**
  * @param known of each shopper's events, so many count in the statistics
  * @param settings how they are counted
  */
-export function viewStore(task: Task, known: Uint32Array, settings: StatisticsSettings): StoreView {
+export async function viewStore(task: Task, known: Uint32Array, settings: StatisticsSettings, encoder: Encoder | undefined): Promise<StoreView> {
   const catalog = new Catalog();
   for (const item of task.items) catalog.put(item);
   const builder = new StatisticsBuilder(settings);
@@ -35,7 +43,10 @@ export function viewStore(task: Task, known: Uint32Array, settings: StatisticsSe
     const first = task.interactions.offsets[shopper]!;
     for (let i = first; i < first + known[shopper]!; i++) builder.add(eventOf(task, shopper, i));
   }
-  return { task, catalog, statistics: new Statistics(builder.build(), catalog) };
+  return {
+    task, catalog, statistics: new Statistics(builder.build(), catalog),
+    retrieval: encoder === undefined ? undefined : await Retrieval.bind(encoder, catalog),
+  };
 }
 
 /** Event number `index` of all interactions as the engine receives it. */
@@ -74,14 +85,15 @@ export class Retriever {
   constructor(readonly view: StoreView, readonly candidatesMax: number, readonly random: Random) {}
 
   /** Fills the pool. @returns what the features of the candidates are written from */
-  retrieve(question: Question): CandidateRequest {
-    const { catalog, statistics } = this.view;
+  async retrieve(question: Question): Promise<CandidateRequest> {
+    const { catalog, statistics, retrieval } = this.view;
     const profile = profileAt(this.view, question);
+    const query = await retrieval?.encode(profile, question.at);
     const hidden = hiddenRows(catalog, profile, excludedRows(this.view, question));
     this.pool.begin(catalog, this.candidatesMax, compileFilter(catalog, undefined, hidden));
     const request: CandidateRequest = {
       catalog, statistics, profile, scene: QUESTION_SCENE, region: undefined, contextRows: [], pinnedRows: [],
-      now: question.at, random: this.random,
+      now: question.at, random: this.random, encoded: retrieval === undefined || query === undefined ? undefined : { query, index: retrieval.index }, reads: ALL_FEATURES,
     };
     generateCandidates(this.pool, request);
     return request;

@@ -9,7 +9,11 @@ export interface Columns {
   readonly scaling: { readonly user: Scaling; readonly item: Scaling };
 }
 
-export const columnsOf = (scaling: Columns['scaling']): Columns => ({ user: varying(scaling.user), item: varying(scaling.item), scaling });
+/** A shopper's columns may all be the same, as when there is one shopper only: one is then kept, as zeros. */
+export function columnsOf(scaling: Columns['scaling']): Columns {
+  const user = varying(scaling.user);
+  return { user: user.length > 0 ? user : [0], item: varying(scaling.item), scaling };
+}
 
 /** Arrays of one batch of lists, padded to the longest; filled anew for each. */
 export class Batch {

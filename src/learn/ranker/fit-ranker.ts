@@ -81,6 +81,7 @@ export async function fitRanker(options: FitRankerOptions): Promise<Ranker> {
   const heads = headsOf(stores, values);
   if (heads.length === 0) throw nothingToLearn(train);
   const columns = columnsOf(measureScaling(stores));
+  if (columns.item.length === 0) throw new AppError('invalid_request', 'There is nothing to learn a ranking from: by their features, all items are alike.');
   const shape: NetworkShape = { hidden: settings.hidden, heads: heads.length, dropout: settings.dropout };
   const weights = new Weights(seededRandom(seed));
   const headValues = heads.map(({ value }) => value);
