@@ -74,7 +74,7 @@ export async function* readImpressions(dir: string, counts: ArchiveCounts = noCo
 }
 
 /** Events as they came: of shoppers who later became users or were erased, too. A replay needs them so. */
-export const eventEntries = (dir: string): AsyncGenerator<Entry<ShopperEvent>> => readKind(dir, 'events', noCounts(), eventOf, 0);
+export const eventEntries = (dir: string, counts: ArchiveCounts = noCounts()): AsyncGenerator<Entry<ShopperEvent>> => readKind(dir, 'events', counts, eventOf, 0);
 export const impressionEntries = (dir: string, since = 0): AsyncGenerator<Entry<ArchivedImpression>> => readKind(dir, 'impressions', noCounts(), impressionOf, since);
 
 /** What happened to shoppers as such, in order. @param since only what was written in hours that began then or later, ms */

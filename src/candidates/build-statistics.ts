@@ -3,8 +3,9 @@ import { hash48 } from '../util/hash.js';
 import { KeyIndex } from '../util/key-index.js';
 import { PairTable } from './pair-table.js';
 import { DEFAULT_STATISTICS, type StatisticsSettings } from './statistics-settings.js';
+import type { ItemStatistics } from './statistics-increment.js';
 import { emptyStatisticsData, type StatisticsData } from './statistics.js';
-import { Trails } from './trails.js';
+import { Trails, type TrailColumns } from './trails.js';
 
 /** How much one event says that items belong together and are liked. */
 export const INTEREST: Partial<Record<EventType, number>> = {
@@ -31,6 +32,23 @@ export type NeighborScoring = Pick<StatisticsSettings, 'sourceExponent' | 'targe
 /** The neighbours of an item, strongest first: numbers of items, and scores. */
 export interface Neighbors { readonly items: readonly number[]; readonly scores: readonly number[] }
 
+/** All that was counted, to go on from. */
+export interface StatisticsState {
+  readonly keys: Float64Array;
+  readonly events: Float64Array;
+  readonly interest: Float64Array;
+  readonly last: Float64Array;
+  readonly now: number;
+  readonly frame: Frame;
+  readonly pairs: ReturnType<PairTable['columns']>;
+  readonly trails: TrailColumns;
+  /** Items that changed since their figures were taken last, with the weight added; undefined: nobody asks. */
+  readonly changed: readonly (readonly [item: number, weight: number])[] | undefined;
+}
+
+/** What published figures refer to, from one whole publication to the next: a moment, ms, and a unit of strength. */
+interface Frame { readonly at: number; readonly unit: number }
+
 /**
  * Counts popularity and co-occurrence over events in any order of shoppers, time order within each; what the settings
  * mean is said at `StatisticsSettings`. An item that the same shopper comes back to after others is its own neighbour.
@@ -53,6 +71,9 @@ export class StatisticsBuilder {
   #ofTarget: { exponent: number; powers: Float64Array } = { exponent: 0, powers: new Float64Array(EVENTS_TOLD_APART + 1).fill(1) };
   readonly #halfLifeMs: number;
   #now = 0;
+  #frame: Frame = { at: 0, unit: 1 };
+  /** Weight that each item's pairs got since its figures were taken last; undefined: nobody asks. */
+  #changed: Map<number, number> | undefined;
 
   constructor(settings: StatisticsSettings = DEFAULT_STATISTICS) {
     this.settings = settings;
@@ -60,6 +81,32 @@ export class StatisticsBuilder {
     this.#ofDistance = powers(settings.window, -settings.distanceExponent);
     this.#ofLength = powers(TOUCHES_TOLD_APART + 1, -settings.lengthExponent);
     this.#halfLifeMs = settings.popularityDays * DAY_MS;
+  }
+
+  /** Takes up counting where another builder of the same settings was. */
+  static restore(settings: StatisticsSettings, state: StatisticsState): StatisticsBuilder {
+    const builder = new StatisticsBuilder(settings);
+    state.keys.forEach((key) => builder.#index(key));
+    for (let item = 0; item < state.keys.length; item++) {
+      builder.#events[item] = state.events[item]!;
+      builder.#interest[item] = state.interest[item]!;
+      builder.#last[item] = state.last[item]!;
+    }
+    const { from, to, weight } = state.pairs;
+    for (let i = 0; i < from.length; i++) builder.#pairs.add(from[i]!, to[i]!, weight[i]!);
+    builder.#trails.restore(state.trails);
+    builder.#now = state.now;
+    builder.#frame = state.frame;
+    builder.#changed = state.changed === undefined ? undefined : new Map(state.changed);
+    return builder;
+  }
+
+  state(): StatisticsState {
+    return {
+      keys: Float64Array.from(this.#keys), events: Float64Array.from(this.#events), interest: Float64Array.from(this.#interest),
+      last: Float64Array.from(this.#last), now: this.#now, frame: this.#frame, pairs: this.#pairs.columns(), trails: this.#trails.columns(),
+      changed: this.#changed === undefined ? undefined : [...this.#changed],
+    };
   }
 
   add(event: ShopperEvent): void {
@@ -76,6 +123,7 @@ export class StatisticsBuilder {
       this.#last[item] = at;
     } else this.#interest[item]! += interest * 2 ** (elapsed / this.#halfLifeMs);
     this.#events[item]! += 1;
+    this.#mark(item, 0);
     this.#now = Math.max(this.#now, at);
     this.#pair(this.#trails.slot(shopper), item, at);
   }
@@ -85,7 +133,9 @@ export class StatisticsBuilder {
     const { recentItems, recencyExponent, again } = this.settings;
     const use = { recentItems, recencyExponent, again };
     if (count === 0) return { ...emptyStatisticsData(), use };
-    const strength = this.#interest.map((value, i) => value * 2 ** (-(this.#now - this.#last[i]!) / this.#halfLifeMs));
+    this.#frame = { at: this.#now, unit: this.typicalBest() };
+    this.#changed?.clear();
+    const strength = this.#keys.map((_, item) => this.#strength(item));
     const order = Array.from({ length: count }, (_, i) => i).sort((a, b) => strength[b]! - strength[a]! || this.#keys[a]! - this.#keys[b]!);
     const rank = new Uint32Array(count);
     order.forEach((item, position) => { rank[item] = position; });
@@ -99,16 +149,39 @@ export class StatisticsBuilder {
     };
     const targets: number[] = [];
     const weights: number[] = [];
-    const typical = this.typicalBest();
     order.forEach((item, position) => {
       const { items, scores } = this.neighbors(item);
       for (const target of items) targets.push(rank[target]!);
-      for (const score of scores) weights.push(score / typical);
+      for (const score of scores) weights.push(score / this.#frame.unit);
       data.offsets[position + 1] = targets.length;
     });
     data.targets = Uint32Array.from(targets);
     data.weights = Float32Array.from(weights);
     return data;
+  }
+
+  /** Items from here on keep a note that they changed, for `takeChanges`. */
+  trackChanges(): void {
+    this.#changed ??= new Map();
+  }
+
+  /** The items that changed most, in terms of what is known of them, since `build` or since they were taken last. */
+  takeChanges(limit: number): ItemStatistics[] {
+    const changed = this.#changed ?? new Map<number, number>();
+    const share = (item: number, added: number): number => added / (1 + this.#events[item]!);
+    const most = [...changed].toSorted(([a, x], [b, y]) => share(b, y) - share(a, x)).slice(0, limit);
+    return most.map(([item]) => {
+      changed.delete(item);
+      const { items, scores } = this.neighbors(item);
+      return {
+        key: this.#keys[item]!, popularity: Math.log1p(this.#strength(item)),
+        neighbors: Float64Array.from(items, (neighbor) => this.#keys[neighbor]!), weights: Float64Array.from(scores, (score) => score / this.#frame.unit),
+      };
+    });
+  }
+
+  get hasChanges(): boolean {
+    return this.#changed !== undefined && this.#changed.size > 0;
   }
 
   /** @returns an item's number here, or −1 */
@@ -155,6 +228,15 @@ export class StatisticsBuilder {
     return Float64Array.from(best).sort()[best.length >> 1] ?? 1;
   }
 
+  /** Interest in an item, decayed to the moment that figures refer to. */
+  #strength(item: number): number {
+    return this.#interest[item]! * 2 ** ((this.#last[item]! - this.#frame.at) / this.#halfLifeMs);
+  }
+
+  #mark(item: number, weight: number): void {
+    this.#changed?.set(item, (this.#changed.get(item) ?? 0) + weight);
+  }
+
   #powersOf(exponent: number): Float64Array {
     if (this.#ofTarget.exponent !== exponent) this.#ofTarget = { exponent, powers: powers(EVENTS_TOLD_APART + 1, -exponent) };
     return this.#ofTarget.powers;
@@ -187,7 +269,10 @@ export class StatisticsBuilder {
       const days = Math.abs(at - trails.at(place)) / DAY_MS;
       const weight = this.#ofDistance[distance - 1]! * ofLength * (gapFloor + Math.exp(-days / gapDays));
       this.#pairs.add(other, item, weight);
-      if (other !== item && backward > 0) this.#pairs.add(item, other, weight * backward);
+      this.#mark(other, weight);
+      if (other === item || backward === 0) continue;
+      this.#pairs.add(item, other, weight * backward);
+      this.#mark(item, weight * backward);
     }
     trails.push(slot, item, at, step);
   }

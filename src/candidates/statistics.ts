@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.js';
 import { ExtraNeighbors } from './extra-neighbors.js';
 import { Likeness } from './likeness.js';
-import type { ItemStatistics } from './statistics-increment.js';
+import type { ItemStatistics, StatisticsIncrement } from './statistics-increment.js';
 import { DEFAULT_STATISTICS, type StatisticsUse } from './statistics-settings.js';
 
 /**
@@ -53,6 +53,9 @@ export class Statistics {
   readonly recency: Float64Array;
   readonly #catalog: Catalog;
   #likeness: Likeness | undefined;
+  readonly #version: string;
+  /** Increments taken over. */
+  #increments = 0;
   readonly #data: StatisticsData;
   readonly #rowOfIndex: Int32Array;
   /** Where each row's neighbours begin and end: in the data, or beyond it in `#extra`. */
@@ -73,8 +76,9 @@ export class Statistics {
    * @param version of the data, as published; empty: counted here
    * @param bindNow false: the caller binds the items, in slices
    */
-  constructor(data: StatisticsData, catalog: Catalog, readonly version = '', bindNow = true) {
+  constructor(data: StatisticsData, catalog: Catalog, version = '', bindNow = true) {
     this.#data = data;
+    this.#version = version;
     this.#catalog = catalog;
     this.use = data.use;
     this.recency = Float64Array.from({ length: data.use.recentItems }, (_, rank) => (rank + 1) ** -data.use.recencyExponent);
@@ -103,6 +107,15 @@ export class Statistics {
   /** Which items are alike by their attributes. */
   get likeness(): Likeness {
     return (this.#likeness ??= Likeness.make(this.#catalog, this.order));
+  }
+
+  /** The version of the data, and how many increments of it are in: what a replay needs to know. */
+  get version(): string {
+    return this.#increments === 0 ? this.#version : `${this.#version}+${this.#increments}`;
+  }
+
+  get increments(): number {
+    return this.#increments;
   }
 
   /** Rows, most popular first; items without any interaction are not in it. */
@@ -149,8 +162,13 @@ export class Statistics {
     return at < this.#pairs ? this.#data.weights[at]! : this.#extra.weights[at - this.#pairs]!;
   }
 
-  /** Takes over what changed of an item. One that came after these statistics were bound waits for the next. */
-  apply({ key, popularity, neighbors, weights }: ItemStatistics, catalog: Catalog): void {
+  /** Takes over what changed. An item that came after these statistics were bound waits for the next. @param number 1, 2, … */
+  apply({ items }: StatisticsIncrement, number: number, catalog: Catalog): void {
+    for (const item of items) this.#applyItem(item, catalog);
+    this.#increments = number;
+  }
+
+  #applyItem({ key, popularity, neighbors, weights }: ItemStatistics, catalog: Catalog): void {
     const row = this.#rowOfKey(key, catalog);
     if (row < 0) return;
     this.#replaceNeighbors(row, neighbors, weights, catalog);

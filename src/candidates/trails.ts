@@ -2,6 +2,15 @@ import { KeyIndex } from '../util/key-index.js';
 
 const SHOPPERS_AT_FIRST = 1024;
 
+/** All of it, as columns: `window` touches for each shopper. */
+export interface TrailColumns {
+  readonly shoppers: Float64Array;
+  readonly touches: Uint32Array;
+  readonly items: Int32Array;
+  readonly times: Float64Array;
+  readonly steps: Int32Array;
+}
+
 /**
  * What shoppers touched last: a ring of `window` touches each, over typed arrays (16 bytes a touch), found by the
  * shopper's number or hash.
@@ -68,6 +77,26 @@ export class Trails {
     this.#items[place] = item;
     this.#times[place] = at;
     this.#steps[place] = step;
+  }
+
+  columns(): TrailColumns {
+    const touches = this.#count * this.window;
+    return {
+      shoppers: this.#shoppers.slice(0, this.#count), touches: this.#touches.slice(0, this.#count),
+      items: this.#items.slice(0, touches), times: this.#times.slice(0, touches), steps: this.#steps.slice(0, touches),
+    };
+  }
+
+  /** Takes over what `columns` gave, into trails that are empty. */
+  restore({ shoppers, touches, items, times, steps }: TrailColumns): void {
+    this.#resize(Math.max(SHOPPERS_AT_FIRST, shoppers.length));
+    this.#shoppers.set(shoppers);
+    this.#touches.set(touches);
+    this.#items.set(items);
+    this.#times.set(times);
+    this.#steps.set(steps);
+    this.#count = shoppers.length;
+    shoppers.forEach((shopper, slot) => { this.#slotOf.set(shopper, slot); });
   }
 
   #forgetHalf(): void {

@@ -1,5 +1,7 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { decodeIncrement } from '../candidates/statistics-increment.js';
 import { emptyStatisticsData, Statistics, type StatisticsData } from '../candidates/statistics.js';
 import type { Catalog } from '../catalog/catalog.js';
 import type { Notice } from '../domain/record.js';
@@ -12,6 +14,8 @@ import { backoffMs, pause } from '../util/pause.js';
 export const STATISTICS_FOLLOWER_LIMITS = {
   /** A notice may be lost, and items may have come that the statistics know: look this often without one, ms. */
   checkEveryMs: 5000,
+  /** Between two bindings to a catalog that grows, ms. */
+  bindEveryMs: 500,
   retryFromMs: 100,
   retryToMs: 5000,
 } as const;
@@ -43,8 +47,9 @@ export class StatisticsFollower {
   #dataVersion = '';
   #published: PublishedTrending = NOTHING_PUBLISHED;
   #version: string | undefined;
-  /** Rows of the catalog when the statistics were bound to it. */
+  /** Rows of the catalog when the statistics were bound to it, and when, by the monotonic clock, ms. */
   #boundRows = 0;
+  #boundAt = 0;
   #trendingIsOld = true;
   #current: Statistics;
   /** Resolves when what was there at the start is loaded. */
@@ -107,6 +112,7 @@ export class StatisticsFollower {
       try {
         await this.#look();
         failures = 0;
+        if (this.#boundRows !== this.#options.catalog.rows) pauseMs = STATISTICS_FOLLOWER_LIMITS.bindEveryMs;
         this.#markReady();
       } catch (error) {
         failures += 1;
@@ -129,6 +135,7 @@ export class StatisticsFollower {
       this.#version = version;
       log.info({ version, items: data.keys.length, pairs: data.targets.length }, 'statistics swapped in');
     } else if (this.#isUnbound()) await this.#bind();
+    else await this.#catchUp(this.#current);
     if (!this.#trendingIsOld) return;
     this.#trendingIsOld = false;
     try {
@@ -140,17 +147,35 @@ export class StatisticsFollower {
     this.#current.setTrending(this.#published.lists, this.#options.catalog, this.#published.version);
   }
 
-  /** Items came that the statistics may know, but not by their rows yet. */
+  /**
+   * Items came that the statistics may know, but not by their rows yet. Not at every notice: while a catalog is loaded
+   * there are always some.
+   */
   #isUnbound(): boolean {
-    return this.#boundRows !== this.#options.catalog.rows;
+    return this.#boundRows !== this.#options.catalog.rows && performance.now() - this.#boundAt >= STATISTICS_FOLLOWER_LIMITS.bindEveryMs;
   }
 
   async #bind(): Promise<void> {
     const { catalog } = this.#options;
     const rows = catalog.rows;
     const statistics = await Statistics.build(this.#data, catalog, this.#dataVersion);
+    await this.#catchUp(statistics);
     statistics.setTrending(this.#published.lists, catalog, this.#published.version);
     this.#current = statistics;
     this.#boundRows = rows;
+    this.#boundAt = performance.now();
+  }
+
+  /** Takes over the increments of its version that it lacks: some at a time, and other work in between. */
+  async #catchUp(statistics: Statistics): Promise<void> {
+    if (this.#dataVersion === '') return;
+    for (;;) {
+      const increments = await this.#statistics.increments(this.#dataVersion, statistics.increments);
+      for (const { number, bytes } of increments) {
+        statistics.apply(decodeIncrement(bytes), number, this.#options.catalog);
+        await nextTurn();
+      }
+      if (increments.length === 0) return;
+    }
   }
 }

@@ -101,3 +101,28 @@ export async function groupLag(redis: Redis, streams: readonly string[], group: 
 
 const valueOf = (fields: readonly (string | number | null)[], name: string): string | number | null | undefined =>
   fields[fields.indexOf(name) + 1];
+
+/** Where a stream stands, and a group of it. */
+export interface StreamPlace {
+  /** First entry that is there; undefined: none is. */
+  readonly first: string | undefined;
+  /** Last entry there ever was. */
+  readonly last: string;
+  /** Last entry the group was given. */
+  readonly delivered: string;
+}
+
+/** Looks at streams that have the group. */
+export async function streamPlaces(redis: Redis, streams: readonly string[], group: string): Promise<StreamPlace[]> {
+  return Promise.all(streams.map(async (stream) => {
+    const info = (await redis.xinfo('STREAM', stream)) as (string | number | null | readonly [string, unknown])[];
+    const groups = (await redis.xinfo('GROUPS', stream)) as (readonly (string | number | null)[])[];
+    const own = groups.find((fields) => valueOf(fields, 'name') === group) ?? [];
+    const first = info[info.indexOf('first-entry') + 1];
+    return {
+      first: Array.isArray(first) ? String(first[0]) : undefined,
+      last: String(info[info.indexOf('last-generated-id') + 1]),
+      delivered: String(valueOf(own, 'last-delivered-id') ?? '0-0'),
+    };
+  }));
+}

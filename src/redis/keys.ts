@@ -58,6 +58,10 @@ export function makeKeys(prefix: string) {
     watchers: (itemId: string) => `${prefix}{item:${itemId.replaceAll('}', '%7D')}}:watchers`,
     statisticsVersion: `${prefix}{statistics}:version`,
     statistics: (version: string) => `${prefix}{statistics}:data:${version}`,
+    /** What changed since a version was published: stream of increments `1-0`, `2-0`…; field `i`. */
+    statisticsIncrements: (version: string) => `${prefix}{statistics}:increments:${version}`,
+    /** Set when the statistics are to be counted anew from the archive. */
+    statisticsRecount: `${prefix}{statistics}:recount`,
     trending: `${prefix}{statistics}:trending`,
     /** How a shadow model does beside the serving one: a hash of counts. */
     shadow: (model: string) => `${prefix}{statistics}:shadow:${model}`,

@@ -3,12 +3,15 @@ import { encodeStatistics, StatisticsDecoder } from '../candidates/statistics-co
 import type { StatisticsData } from '../candidates/statistics.js';
 import type { Notice } from '../domain/record.js';
 import type { Clock } from '../util/clock.js';
+import { entryTime } from '../util/entry-id.js';
 import type { Keys } from './keys.js';
 
 const STATISTICS_STORE_LIMITS = {
   chunkBytes: 256 * 1024,
   /** Chunks written by one command. A reader, which may be serving requests, takes one at a time. */
   chunksPerWrite: 4,
+  /** Increments read at once: some hundred kilobytes each at most. */
+  incrementsPerRead: 4,
   /** A version that is no longer, or not yet, the current one stays this long: a reader is done with it by then, s. */
   staleS: 600,
 } as const;
@@ -37,11 +40,45 @@ export class StatisticsStore {
     await onVersion?.(version, bytes);
     const old = await this.currentVersion();
     const swap = redis.multi().persist(key).set(keys.statisticsVersion, version);
-    if (old !== undefined && old !== version) swap.expire(keys.statistics(old), staleS);
+    if (old !== undefined && old !== version) swap.expire(keys.statistics(old), staleS).expire(keys.statisticsIncrements(old), staleS);
     await swap.exec();
     const notice: Notice = { kind: 'statistics', version };
     await redis.publish(keys.notices, JSON.stringify(notice));
     return version;
+  }
+
+  /**
+   * Adds an increment to the current version and says so.
+   * @param number 1, 2, …
+   * @throws Error when there is one of this number already: somebody else counts, too
+   */
+  async append(version: string, number: number, increment: Buffer): Promise<void> {
+    const { redis, keys } = this;
+    await redis.xadd(keys.statisticsIncrements(version), `${number}-0`, 'i', increment);
+    const notice: Notice = { kind: 'statistics', version };
+    await redis.publish(keys.notices, JSON.stringify(notice));
+  }
+
+  /** @returns the next increments of a version after so many, at most `STATISTICS_STORE_LIMITS.incrementsPerRead`, in order */
+  async increments(version: string, after: number): Promise<{ number: number; bytes: Buffer }[]> {
+    const entries = await this.redis.xrangeBuffer(this.keys.statisticsIncrements(version), `(${after}-0`, '+', 'COUNT', STATISTICS_STORE_LIMITS.incrementsPerRead);
+    return entries.map(([id, fields]) => ({ number: entryTime(id.toString()), bytes: fields[1]! }));
+  }
+
+  /** @returns how many increments a version has had */
+  async lastIncrement(version: string): Promise<number> {
+    const [last] = await this.redis.xrevrange(this.keys.statisticsIncrements(version), '+', '-', 'COUNT', 1);
+    return last === undefined ? 0 : entryTime(last[0]);
+  }
+
+  /** Asks whoever counts to count anew from the archive. */
+  async askRecount(reason: string): Promise<void> {
+    await this.redis.set(this.keys.statisticsRecount, reason);
+  }
+
+  /** @returns why a recount is asked for; each asking once */
+  async takeRecount(): Promise<string | undefined> {
+    return (await this.redis.getdel(this.keys.statisticsRecount)) ?? undefined;
   }
 
   async currentVersion(): Promise<string | undefined> {

@@ -1,6 +1,7 @@
 import { listSlots } from '../../archive/files.js';
 import { mergedLines } from '../../archive/lines.js';
-import { readArchivedStatistics } from '../../archive/statistics.js';
+import { readArchivedIncrement, readArchivedStatistics } from '../../archive/statistics.js';
+import { decodeIncrement, type StatisticsIncrement } from '../../candidates/statistics-increment.js';
 import { StatisticsDecoder } from '../../candidates/statistics-codec.js';
 import { emptyStatisticsData, type StatisticsData, type TrendingData } from '../../candidates/statistics.js';
 import type { PublishedTrending } from '../../redis/trending-store.js';
@@ -45,4 +46,10 @@ export async function readStatistics(dir: string, version: string): Promise<Stat
   const decoder = new StatisticsDecoder(bytes.length);
   decoder.push(bytes);
   return decoder.finish();
+}
+
+/** @returns an increment of a version, undefined when it is not (any more) in the archive */
+export async function readIncrement(dir: string, version: string, number: number): Promise<StatisticsIncrement | undefined> {
+  const bytes = await readArchivedIncrement(dir, version, number);
+  return bytes === undefined ? undefined : decodeIncrement(bytes);
 }

@@ -13,7 +13,7 @@ import { SHOWN_FLOATS } from '../../redis/impression-log.js';
 import { entryTime } from '../../util/entry-id.js';
 import { CatalogHistory } from './catalog-history.js';
 import { ProfileHistory } from './profile-history.js';
-import { readStatistics, TrendingHistory } from './published.js';
+import { readIncrement, readStatistics, TrendingHistory } from './published.js';
 
 /** An event may reach its stream this much later, by Redis' clock, than the impression that knew it, by ours, ms. */
 const CLOCKS_APART_MS = 10_000;
@@ -111,14 +111,21 @@ class World {
 
   /** @returns what of it cannot be had */
   async bring(world: NonNullable<ArchivedImpression['world']>): Promise<'catalog' | 'statistics' | 'trending' | undefined> {
-    const bound = `${world.statistics} ${world.bound}`;
-    if (bound !== this.#bound) {
+    const [version = '', increments = 0] = world.statistics.split('+');
+    const bound = `${version} ${world.bound}`;
+    if (bound !== this.#bound || this.#statistics!.increments > Number(increments)) {
+      this.#bound = '';
       if (!(await this.#history.toSequence(world.bound))) return 'catalog';
-      const data = await readStatistics(this.#dir, world.statistics);
+      const data = await readStatistics(this.#dir, version);
       if (data === undefined) return 'statistics';
       this.#statistics = new Statistics(data, this.#history.catalog);
       this.#bound = bound;
       this.#trends = -1;
+    }
+    for (let number = this.#statistics!.increments + 1; number <= Number(increments); number++) {
+      const increment = await readIncrement(this.#dir, version, number);
+      if (increment === undefined) return 'statistics';
+      this.#statistics!.apply(increment, number, this.#history.catalog);
     }
     if (!(await this.#history.toSequence(world.catalog))) return 'catalog';
     if (world.trending !== this.#trends) {
