@@ -1,6 +1,7 @@
 import { randomFillSync, randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { Server as NetServer } from 'node:net';
+import { basename } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Redis } from 'ioredis';
@@ -34,6 +35,7 @@ import { ITEM_FEATURES } from './ranking/features.js';
 import { ModelHolder } from './ranking/model-holder.js';
 import { ModelRegistry } from './ranking/model-registry.js';
 import { ModelWatcher } from './ranking/model-watcher.js';
+import { shadowOutcome } from './ranking/shadow-outcome.js';
 import { CatalogStore } from './redis/catalog-store.js';
 import { connectRedis, untilReady } from './redis/client.js';
 import { storeError } from './redis/errors.js';
@@ -42,6 +44,7 @@ import { makeKeys, type Keys } from './redis/keys.js';
 import { checkLayout } from './redis/meta.js';
 import { OfferStore } from './redis/offer-store.js';
 import { ProfileStore } from './redis/profile-store.js';
+import { ShadowStore } from './redis/shadow-store.js';
 
 const START_LIMITS = {
   /** Time Redis gets to come up, ms. */
@@ -114,7 +117,7 @@ export async function startApi(config: Config, log: Logger): Promise<Api> {
   return {
     url,
     close: () => close(app, state, config, [
-      () => watcher.stop(), () => paths.impressions.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(),
+      () => watcher.stop(), () => paths.impressions.flush(), () => paths.shadows.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(),
       () => paths.model.close(), () => { redis.disconnect(); },
     ]),
   };
@@ -135,9 +138,16 @@ function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogF
   const store = new ProfileStore(redis, keys, config);
   const ingestor = new EventIngestor({ store, catalog, clock, newToken, onFolded: metrics.onFolded });
   const impressions = new ImpressionLog(redis, keys);
+  const shadows = new ShadowStore(redis, keys);
   const model = new ModelHolder({
     features: { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES }, clock: () => performance.now(),
-    onEvent: (event) => ('error' in event ? log.error({ err: event.error, folder: event.folder }, 'model refused') : log.info(event, 'model')),
+    onEvent: (event) => {
+      if ('error' in event) log.error({ err: event.error, folder: event.folder }, 'model refused');
+      else log.info(event, 'model');
+      // Of the registry's models the folder's name is the label.
+      if (event.kind === 'shadow_dropped') shadows.add(basename(event.folder), { dropped: 1 });
+    },
+    onShadow: (serving, shadow) => { shadows.add(shadow.model, shadowOutcome(serving, shadow)); },
   });
   const recommender = new Recommender({
     catalog, statistics: () => statistics.current, pins: (scene) => catalogFollower.pins(scene), model, impressions, clock, random: Math.random, newId,
@@ -160,7 +170,7 @@ function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogF
   metrics.gauge('rivulet_impressions_dropped', 'Impressions that were not logged', () => impressions.dropped);
   metrics.gauge('rivulet_catalog_items', 'Items in this process', () => catalog.size);
   metrics.gauge('rivulet_scoring_queue', 'Requests waiting for the model', () => model.status.queued);
-  return { store, ingestor, impressions, model, service, statistics, shoppers };
+  return { store, ingestor, impressions, shadows, model, service, statistics, shoppers };
 }
 
 /** The socket, over the same paths as HTTP. */

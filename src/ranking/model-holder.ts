@@ -1,6 +1,10 @@
+import type { Encoded } from '../candidates/generate.js';
+import type { Catalog } from '../catalog/catalog.js';
+import { Retrieval } from '../encoder/retrieval.js';
 import { AppError, asAppError } from '../errors.js';
+import type { Profile } from '../profile/profile.js';
 import type { Clock } from '../util/clock.js';
-import { Circuit, type CircuitLimits, type CircuitState } from './circuit.js';
+import { CIRCUIT_LIMITS, Circuit, type CircuitLimits, type CircuitState } from './circuit.js';
 import { checkModel, ModelProcess } from './model-check.js';
 import { loadModel, type FeatureNames, type Model } from './model.js';
 import { ScorePool, type ScoreSlot } from './score-pool.js';
@@ -10,17 +14,24 @@ export interface Scored {
   readonly scores: Float32Array;
   /** Label of the model that gave them. */
   readonly model: string;
+  /** Time of the run, ms. */
+  readonly elapsedMs: number;
 }
 
 /** What happened to the model, for the log and the metrics. */
 export type ModelEvent =
   | { readonly kind: 'swapped'; readonly model: string; readonly previous: string | undefined }
-  | { readonly kind: 'refused' | 'shadow_dropped'; readonly folder: string; readonly error: AppError }
+  | { readonly kind: 'refused' | 'shadow_dropped' | 'not_refreshed'; readonly folder: string; readonly error: AppError }
   | { readonly kind: 'circuit_opened'; readonly model: string; readonly reason: string }
   | { readonly kind: 'circuit_closed'; readonly model: string };
 
+/** An encoder's fault is waited out for longer, because the run that tries it again holds everybody up if it stalls, ms. */
+const ENCODER_COOL_DOWN_MS = 30_000;
+
 export interface ModelHolderOptions {
   readonly features: FeatureNames;
+  /** Where a model's encoder finds candidates; without one, encoders are left out. */
+  readonly catalog?: Catalog;
   readonly clock: Clock;
   readonly slotsMax?: number;
   readonly circuit?: CircuitLimits;
@@ -35,6 +46,9 @@ interface Loaded {
   readonly model: Model;
   readonly folder: string;
   readonly circuit: Circuit;
+  /** Its encoder, bound to the catalog, and that one's circuit breaker. */
+  readonly retrieval: Retrieval | undefined;
+  readonly encoderCircuit: Circuit;
   /** While the circuit is open: the same model in a process of its own, and whether it is ready to be tried there. */
   trial: { readonly process: ModelProcess; ready: boolean } | undefined;
 }
@@ -107,6 +121,42 @@ export class ModelHolder {
   }
 
   /**
+   * Encodes a shopper by the encoder of the model in service.
+   * @returns undefined when the model has none, or the shopper no history that it knows
+   * @throws AppError `model_unavailable` when it rests after a fault or the run failed, `overloaded`
+   */
+  async encode(profile: Profile, now: number): Promise<Encoded | undefined> {
+    const live = this.#live;
+    if (live?.retrieval === undefined) return undefined;
+    const { retrieval, encoderCircuit } = live;
+    if (!encoderCircuit.admit()) throw unavailable('its encoder is resting after a fault');
+    const { clock } = this.#options;
+    let startedAt = clock();
+    let query: Float32Array | undefined;
+    try {
+      query = await retrieval.encode(profile, now, () => { startedAt = clock(); });
+      encoderCircuit.succeeded(clock() - startedAt);
+    } catch (error) {
+      encoderCircuit.failed();
+      this.#options.onEvent?.({ kind: 'circuit_opened', model: live.model.label, reason: `its encoder: ${reasonOf(error)}` });
+      throw error instanceof AppError ? error : unavailable(reasonOf(error), error);
+    }
+    // Its vectors would mean nothing to another model.
+    if (this.#live !== live) throw unavailable('another one took its place meanwhile');
+    return query === undefined ? undefined : { query, index: retrieval.index };
+  }
+
+  /** Lets the encoder take up items that came to the catalog. */
+  async refresh(): Promise<void> {
+    const live = this.#live;
+    if (live?.retrieval === undefined) return;
+    await this.#inTurn(live.folder, 'not_refreshed', async () => {
+      await live.retrieval?.refresh();
+      return undefined;
+    });
+  }
+
+  /**
    * Puts the model of a folder into service. It is proven first, and after the very first time in a process of
    * its own, because the proof of a bad one may stall. Runs under way end on the model they began with. A model that is refused changes nothing.
    */
@@ -114,7 +164,7 @@ export class ModelHolder {
     return this.#inTurn(folder, 'refused', async () => {
       const model = await this.#load(folder);
       const previous = this.#live;
-      this.#live = this.#loaded(model, folder);
+      this.#live = await this.#loaded(model, folder);
       this.#refused = undefined;
       this.#options.onEvent?.({ kind: 'swapped', model: model.label, previous: previous?.model.label });
       await retire(previous);
@@ -128,7 +178,7 @@ export class ModelHolder {
     return this.#inTurn(folder, 'shadow_dropped', async () => {
       const model = await this.#load(folder);
       await this.#dropShadow();
-      this.#shadow = this.#loaded(model, folder);
+      this.#shadow = this.#withoutEncoder(model, folder);
       return model;
     });
   }
@@ -149,11 +199,19 @@ export class ModelHolder {
     return loadModel(folder, features);
   }
 
-  #loaded(model: Model, folder: string): Loaded {
-    return { model, folder, circuit: new Circuit(this.#options.clock, this.#options.circuit), trial: undefined };
+  async #loaded(model: Model, folder: string): Promise<Loaded> {
+    const { catalog } = this.#options;
+    const retrieval = model.encoder === undefined || catalog === undefined ? undefined : await Retrieval.bind(model.encoder, catalog);
+    return { ...this.#withoutEncoder(model, folder), retrieval };
   }
 
-  #inTurn(folder: string, kind: 'refused' | 'shadow_dropped', task: () => Promise<Model | undefined>): Promise<SwapResult> {
+  #withoutEncoder(model: Model, folder: string): Loaded {
+    const { clock, circuit } = this.#options;
+    const encoderCircuit = new Circuit(clock, { ...CIRCUIT_LIMITS, coolDownMs: ENCODER_COOL_DOWN_MS, ...circuit });
+    return { model, folder, circuit: new Circuit(clock, circuit), retrieval: undefined, encoderCircuit, trial: undefined };
+  }
+
+  #inTurn(folder: string, kind: 'refused' | 'shadow_dropped' | 'not_refreshed', task: () => Promise<Model | undefined>): Promise<SwapResult> {
     const result = this.#swaps.then(task).then(
       (model): SwapResult => ({ model: model?.label ?? '' }),
       (thrown: unknown): SwapResult => {
@@ -183,7 +241,7 @@ export class ModelHolder {
       const elapsedMs = clock() - startedAt;
       for (const score of scores) if (!Number.isFinite(score)) throw unavailable('a score is not a finite number');
       this.#report(loaded, elapsedMs, 'a run took');
-      return { scores, model: model.label };
+      return { scores, model: model.label, elapsedMs };
     } catch (error) {
       if (!calledOff) this.#report(loaded, undefined, reasonOf(error));
       throw error instanceof AppError ? error : unavailable(reasonOf(error), error);

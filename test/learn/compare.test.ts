@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import t from 'tap';
-import { bootstrap, compareModels, spearman, type Comparison } from '../../src/learn/models/compare.js';
+import { bootstrap, compareModels, type Comparison } from '../../src/learn/models/compare.js';
 import type { JudgedList } from '../../src/learn/models/judged-lists.js';
 import { judgeByRule, PROMOTION_RULE } from '../../src/learn/models/rule.js';
 import { gaussian, seededRandom } from '../../src/util/random.js';
+import { rankCorrelation } from '../../src/util/rank-correlation.js';
 import { ENGINE_FEATURES, linearModel, writeTestModel } from '../helpers/models.js';
 
 const WIDTH = ENGINE_FEATURES.itemFeatures.length;
@@ -83,8 +84,9 @@ await t.test('the bootstrap draws whole shoppers; its interval covers the truth 
 });
 
 await t.test('rank correlation', (t) => {
-  t.ok(Math.abs(spearman(Float32Array.of(1, 2, 3), Float32Array.of(10, 20, 30)) - 1) < 1e-12);
-  t.ok(Math.abs(spearman(Float32Array.of(1, 2, 3), Float32Array.of(3, 2, 1)) + 1) < 1e-12);
-  t.equal(spearman(Float32Array.of(1, 1, 1), Float32Array.of(3, 2, 1)), 0);
+  t.ok(Math.abs(rankCorrelation(Float32Array.of(1, 2, 3), Float32Array.of(10, 20, 30)) - 1) < 1e-12);
+  t.ok(Math.abs(rankCorrelation(Float32Array.of(1, 2, 3), Float32Array.of(3, 2, 1)) + 1) < 1e-12);
+  t.ok(Math.abs(rankCorrelation(Float32Array.of(1, 2, 2, 3), Float32Array.of(1, 3, 2, 4)) - 4.5 / Math.sqrt(4.5 * 5)) < 1e-12, 'ties share their rank');
+  t.equal(rankCorrelation(Float32Array.of(1, 1, 1), Float32Array.of(3, 2, 1)), 0);
   t.end();
 });

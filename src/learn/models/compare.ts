@@ -2,14 +2,14 @@ import { performance } from 'node:perf_hooks';
 import { USER_FEATURES } from '../../profile/vector.js';
 import { ITEM_FEATURES } from '../../ranking/features.js';
 import { loadModel, type Model } from '../../ranking/model.js';
+import { isConstant } from '../../ranking/shadow-outcome.js';
 import type { Random } from '../../util/random.js';
+import { rankCorrelation } from '../../util/rank-correlation.js';
 import type { JudgedList } from './judged-lists.js';
 
 const DEPTH = 10;
 /** Resamples of the bootstrap: the ends of a 95 % interval are then good to a few per cent of its width. */
 const RESAMPLES = 1000;
-/** A list whose scores differ by less than this, times the larger of 1 and the score, is not ranked at all. */
-const SAME_SCORE = 1e-6;
 
 /** A mean over lists and its 95 % interval. */
 export interface Estimate { readonly mean: number; readonly low: number; readonly high: number }
@@ -62,7 +62,7 @@ export async function compareModels(
       'NDCG@10': bootstrap(shoppers, difference(b.ndcg, a.ndcg), random),
       'HR@10': bootstrap(shoppers, difference(b.hit, a.hit), random),
     },
-    correlation: mean(lists.map((_, i) => spearman(a.scores[i]!, b.scores[i]!))),
+    correlation: mean(lists.map((_, i) => rankCorrelation(a.scores[i]!, b.scores[i]!))),
   };
 }
 
@@ -114,12 +114,6 @@ function topRows(scores: ArrayLike<number>, count: number): number[] {
 const gain = (worth: Float32Array, rows: readonly number[]): number =>
   rows.reduce((sum, row, place) => sum + worth[row]! / Math.log2(place + 2), 0);
 
-function isConstant(scores: Float32Array): boolean {
-  const low = scores.reduce((a, b) => Math.min(a, b));
-  const high = scores.reduce((a, b) => Math.max(a, b));
-  return high - low <= SAME_SCORE * Math.max(1, Math.abs(high));
-}
-
 /** Percentile bootstrap of a mean over lists, whole shoppers drawn at a time (Efron 1979; clusters: Davison and Hinkley 1997). */
 export function bootstrap(shoppers: readonly string[], values: ArrayLike<number>, random: Random): Estimate {
   const groups = new Map<string, { sum: number; count: number }>();
@@ -143,34 +137,6 @@ export function bootstrap(shoppers: readonly string[], values: ArrayLike<number>
   }
   means.sort((a, b) => a - b);
   return { mean: mean(values), low: quantile(means, 0.025), high: quantile(means, 0.975) };
-}
-
-/** Spearman's rank correlation; ties get their mean rank, and of constant scores it is 0. */
-export function spearman(a: Float32Array, b: Float32Array): number {
-  const x = ranks(a);
-  const y = ranks(b);
-  const middle = (a.length - 1) / 2;
-  let xy = 0;
-  let xx = 0;
-  let yy = 0;
-  x.forEach((rank, i) => {
-    xy += (rank - middle) * (y[i]! - middle);
-    xx += (rank - middle) ** 2;
-    yy += (y[i]! - middle) ** 2;
-  });
-  return xx === 0 || yy === 0 ? 0 : xy / Math.sqrt(xx * yy);
-}
-
-function ranks(values: Float32Array): number[] {
-  return Array.from(values, (value) => {
-    let below = 0;
-    let same = 0;
-    for (const other of values) {
-      if (other < value) below += 1;
-      else if (other === value) same += 1;
-    }
-    return below + (same - 1) / 2;
-  });
 }
 
 /** @param sorted ascending; 0 when empty */
