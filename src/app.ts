@@ -140,7 +140,7 @@ function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogF
   const impressions = new ImpressionLog(redis, keys);
   const shadows = new ShadowStore(redis, keys);
   const model = new ModelHolder({
-    features: { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES }, clock: () => performance.now(),
+    features: { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES }, catalog, clock: () => performance.now(),
     onEvent: (event) => {
       if ('error' in event) log.error({ err: event.error, folder: event.folder }, 'model refused');
       else log.info(event, 'model');

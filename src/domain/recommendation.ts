@@ -62,6 +62,6 @@ export type RecommendationBatchInput = Static<typeof RecommendationBatchSchema>;
 
 /** What a reply was reduced to, in the words of the ladder; a reply without the field is a full one. */
 export const DEGRADATIONS = [
-  'stale_features', 'no_features', 'fallback_scorer', 'cached_list', 'popular_list', 'static_list', 'events_not_stored',
+  'stale_features', 'no_features', 'no_encoder', 'fallback_scorer', 'cached_list', 'popular_list', 'static_list', 'events_not_stored',
 ] as const;
 export type Degradation = (typeof DEGRADATIONS)[number];

@@ -94,16 +94,17 @@ export class Encoder {
 
   /**
    * @param write fills a cleared history
+   * @param onStart called right before the native run, and once before
    * @throws AppError `overloaded`, or `model_unavailable` when the run fails or gives no finite vector
    */
-  async run(write: (history: History) => void): Promise<Float32Array> {
+  async run(write: (history: History) => void, onStart?: () => void): Promise<Float32Array> {
     if (this.#running >= ENCODER_LIMITS.runsMax) throw new AppError('overloaded', `All ${ENCODER_LIMITS.runsMax} runs of the encoder are under way; try again in a moment.`);
     const history = this.#free.pop() ?? new History(this.manifest);
     this.#running += 1;
     try {
       history.clear();
       write(history);
-      const user = await this.#session.run(this.#feeds(history), 'user');
+      const user = await this.#session.run(this.#feeds(history, onStart), 'user');
       if (!user.every(Number.isFinite)) throw new AppError('model_unavailable', 'The encoder gave a number that is not finite.');
       return user;
     } finally {
@@ -117,9 +118,16 @@ export class Encoder {
     return this.#session.retire();
   }
 
-  #feeds({ vectors, gaps, mask }: History): Record<string, Tensor> {
+  #feeds({ vectors, gaps, mask }: History, onStart: (() => void) | undefined): Record<string, Tensor> {
     const { historyMax, dimensions } = this.manifest;
-    const feeds: Record<string, Tensor> = { history: new Tensor('float32', vectors, [1, historyMax, dimensions]) };
+    const history = new Tensor('float32', vectors, [1, historyMax, dimensions]);
+    const feeds: Record<string, Tensor> = {
+      // onnxruntime-node reads its inputs when a run takes place.
+      get history() {
+        onStart?.();
+        return history;
+      },
+    };
     for (const [name, values] of [['gaps', gaps], ['mask', mask]] as const) {
       if (this.#session.inputNames.includes(name)) feeds[name] = new Tensor('float32', values, [1, historyMax]);
     }

@@ -45,9 +45,10 @@ export class Retrieval {
 
   /**
    * Encodes a shopper by the latest distinct items that were not dismissed or given back.
+   * @param onStart called right before the native run, and once before
    * @returns the query for `index`, or undefined when none of the items has a vector
    */
-  async encode(profile: Profile, now: number): Promise<Float32Array | undefined> {
+  async encode(profile: Profile, now: number, onStart?: () => void): Promise<Float32Array | undefined> {
     const { historyMax } = this.encoder.manifest;
     const index = this.#index;
     const known: { readonly row: number; readonly at: number }[] = [];
@@ -59,7 +60,7 @@ export class Retrieval {
     if (known.length === 0) return undefined;
     const user = await this.encoder.run((history) => {
       known.forEach(({ row, at }, back) => { history.put(back, index.vector(row), now - at); });
-    });
+    }, onStart);
     return this.#vectors.query(user);
   }
 }

@@ -1,6 +1,6 @@
 import type { Catalog } from '../catalog/catalog.js';
 import { compileFilter } from '../candidates/filter.js';
-import { generateCandidates, type CandidateRequest } from '../candidates/generate.js';
+import { generateCandidates, type CandidateRequest, type Encoded } from '../candidates/generate.js';
 import { CandidatePool, RowMarks, SOURCES, SOURCE_INDEX } from '../candidates/pool.js';
 import type { Statistics } from '../candidates/statistics.js';
 import { contextRows, hiddenRows } from '../candidates/visible.js';
@@ -77,6 +77,12 @@ export interface RankedList {
   readonly explanation?: Readonly<Record<string, unknown>>;
 }
 
+interface EncodedOrNot {
+  readonly encoded: Encoded | undefined;
+  readonly missing: readonly Degradation[];
+}
+const NOT_ENCODED: EncodedOrNot = { encoded: undefined, missing: [] };
+
 /** A ranking as it is logged. */
 interface Ranking {
   readonly requestId: string;
@@ -122,7 +128,8 @@ export class Recommender {
     const slot = model.pool.acquire();
     const pool = this.#pools.pop() ?? new CandidatePool(this.#marks);
     try {
-      const asked = this.#candidates(pool, request, now);
+      const { encoded, missing } = model.encodes ? await this.#encode(request.profile, now) : NOT_ENCODED;
+      const asked = this.#candidates(pool, request, now, encoded);
       writeUserFeatures(slot.user, request.profile, request.scene, now);
       this.#writer.write(slot.items, pool, asked);
       const state = rankedState(request, asked);
@@ -139,7 +146,7 @@ export class Recommender {
       if (request.shopper !== undefined && request.itemIds === undefined && request.filter === undefined) {
         this.#cached.set(`${request.shopper}|${request.scene}`, items.map((item) => item.row));
       }
-      const list = { requestId, scene: request.scene, items, model: label, degraded };
+      const list = { requestId, scene: request.scene, items, model: label, degraded: [...missing, ...degraded] };
       if (!request.explain) return list;
       return { ...list, explanation: { ...explainUser(slot.user, request.profile), candidates: pool.count, catalogItems: catalog.size } };
     } finally {
@@ -148,12 +155,25 @@ export class Recommender {
     }
   }
 
-  #candidates(pool: CandidatePool, request: ListRequest, now: number): CandidateRequest {
-    const { catalog, random } = this.#deps;
+  /** Not at any price: without it the other sources do. */
+  async #encode(profile: Profile, now: number): Promise<EncodedOrNot> {
+    const { model, deadlineMs } = this.#deps;
+    try {
+      const encoded = await within(model.encode(profile, now), deadlineMs / 4);
+      if (encoded !== LATE) return { encoded, missing: [] };
+    } catch (error) {
+      if (!['model_unavailable', 'overloaded'].includes(asAppError(error).code)) throw error;
+    }
+    return { encoded: undefined, missing: ['no_encoder'] };
+  }
+
+  #candidates(pool: CandidatePool, request: ListRequest, now: number, encoded: Encoded | undefined): CandidateRequest {
+    const { catalog, random, model } = this.#deps;
     const contextRows = this.#contextRows(request);
     const asked: CandidateRequest = {
       catalog, statistics: this.#deps.statistics(), profile: request.profile, scene: request.scene, region: regionOf(request.context),
       contextRows, pinnedRows: this.#rowsOf(this.#deps.pins(request.scene)), now, random,
+      encoded, reads: model.current?.reads,
     };
     if (request.itemIds === undefined) pool.begin(catalog, this.#deps.candidatesMax, this.#acceptor(request, contextRows));
     else {

@@ -83,6 +83,11 @@ export class ModelHolder {
     return this.#live !== undefined && this.#live.circuit.available && this.#live.trial?.ready !== false;
   }
 
+  /** Whether it is worth asking for `encode`. */
+  get encodes(): boolean {
+    return this.#live?.retrieval !== undefined;
+  }
+
   get current(): Model | undefined {
     return this.#live?.model;
   }
@@ -137,6 +142,7 @@ export class ModelHolder {
       query = await retrieval.encode(profile, now, () => { startedAt = clock(); });
       encoderCircuit.succeeded(clock() - startedAt);
     } catch (error) {
+      if (error instanceof AppError && error.code === 'overloaded') throw error;
       encoderCircuit.failed();
       this.#options.onEvent?.({ kind: 'circuit_opened', model: live.model.label, reason: `its encoder: ${reasonOf(error)}` });
       throw error instanceof AppError ? error : unavailable(reasonOf(error), error);
@@ -201,8 +207,14 @@ export class ModelHolder {
 
   async #loaded(model: Model, folder: string): Promise<Loaded> {
     const { catalog } = this.#options;
-    const retrieval = model.encoder === undefined || catalog === undefined ? undefined : await Retrieval.bind(model.encoder, catalog);
-    return { ...this.#withoutEncoder(model, folder), retrieval };
+    const loaded = this.#withoutEncoder(model, folder);
+    if (model.encoder === undefined || catalog === undefined) return loaded;
+    try {
+      return { ...loaded, retrieval: await Retrieval.bind(model.encoder, catalog) };
+    } catch (error) {
+      await model.retire();
+      throw error;
+    }
   }
 
   #withoutEncoder(model: Model, folder: string): Loaded {

@@ -7,6 +7,8 @@ export const MODEL_WATCH_LIMITS = {
   everyMs: 500,
   /** With no model at all, the same files are tried again after this pause, ms: the machine may just have been busy. */
   retryMs: 10_000,
+  /** New items of the catalog are taken up by the model's encoder this often, ms. */
+  refreshMs: 5000,
 } as const;
 
 /** Says where the model that serves is, and the one that scores beside it. */
@@ -38,6 +40,8 @@ export class ModelWatcher {
   #looking = false;
   /** How long ago the serving folder was last tried, ms. */
   #triedAgoMs = 0;
+  /** How long ago the encoder was shown the catalog's new items, ms. */
+  #refreshedAgoMs = 0;
 
   constructor(holder: ModelHolder, places: ModelPlaces, everyMs: number = MODEL_WATCH_LIMITS.everyMs) {
     this.#holder = holder;
@@ -72,6 +76,11 @@ export class ModelWatcher {
     if (await see(this.#shadow, shadow) && this.#shadow.seen !== this.#shadow.tried) {
       this.#shadow.tried = this.#shadow.seen;
       await this.#holder.shadow(shadow);
+    }
+    this.#refreshedAgoMs += this.#everyMs;
+    if (this.#refreshedAgoMs >= MODEL_WATCH_LIMITS.refreshMs) {
+      this.#refreshedAgoMs = 0;
+      await this.#holder.refresh();
     }
     this.#looking = false;
   }

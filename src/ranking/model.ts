@@ -1,7 +1,9 @@
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { Tensor } from 'onnxruntime-node';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { loadEncoder, type Encoder } from '../encoder/encoder.js';
 import { readModelFiles, refused, type Golden, type Manifest, type ModelFiles } from './manifest.js';
+import { firstLine, Session } from './session.js';
 
 export const MODEL_LIMITS = {
   /** Candidates in one run. */
@@ -13,12 +15,6 @@ export const MODEL_LIMITS = {
   /** The median run of `warmupRows` rows may take this long, ms: far above an honest model, below any deadline. */
   warmupRunMsMax: 50,
 } as const;
-
-/** One thread and no pool: at 200 rows a second thread gains nothing and spins a core. */
-const SESSION_OPTIONS: InferenceSession.SessionOptions = {
-  intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: 'sequential', graphOptimizationLevel: 'all',
-  logSeverityLevel: 3,
-};
 
 /** The engine's feature names, in the order in which it writes them. */
 export interface FeatureNames {
@@ -35,17 +31,28 @@ export async function loadModel(folder: string, features: FeatureNames): Promise
   const where = join(folder, 'model.onnx');
   const userColumns = columns(join(folder, 'manifest.json'), 'userFeatures', files.manifest.userFeatures, features.userFeatures);
   const itemColumns = columns(join(folder, 'manifest.json'), 'itemFeatures', files.manifest.itemFeatures, features.itemFeatures);
-  const session = await openSession(where, files);
-  const model = new Model(session, files.manifest, features, userColumns, itemColumns);
+  const session = await Session.open(where, files.onnx);
+  const { encoder: spec } = files.manifest;
+  let encoder: Encoder | undefined;
   try {
     checkGraph(where, session, files.manifest);
     await checkGolden(join(folder, 'golden.json'), session, files);
+    encoder = spec === undefined ? undefined : await loadEncoder(folder, spec, files.golden.encoder);
+    const model = new Model(session, files.manifest, features, { userColumns, itemColumns, encoder });
     await checkSpeed(where, model, features);
     return model;
   } catch (error) {
-    await model.retire();
+    await encoder?.retire();
+    await session.retire();
     throw error;
   }
+}
+
+interface ModelParts {
+  /** Engine columns the model reads; undefined when it reads all of them in the engine's order. */
+  readonly userColumns: Int32Array | undefined;
+  readonly itemColumns: Int32Array | undefined;
+  readonly encoder: Encoder | undefined;
 }
 
 /** A model that has passed its checks. */
@@ -54,23 +61,23 @@ export class Model {
   readonly version: string;
   /** `name@version`: what replies and the impression log say. */
   readonly label: string;
-  readonly #session: InferenceSession;
+  /** Names of the item features it reads. */
+  readonly reads: ReadonlySet<string>;
+  /** What finds candidates for it. */
+  readonly encoder: Encoder | undefined;
+  readonly #session: Session;
   readonly #userWidth: number;
   readonly #itemWidth: number;
-  /** Engine columns the model reads; undefined when it reads all of them in the engine's order. */
   readonly #userColumns: Int32Array | undefined;
   readonly #itemColumns: Int32Array | undefined;
-  #running = 0;
-  #idle: (() => void) | undefined;
 
-  constructor(
-    session: InferenceSession, readonly manifest: Manifest, engine: FeatureNames,
-    userColumns: Int32Array | undefined, itemColumns: Int32Array | undefined,
-  ) {
+  constructor(session: Session, readonly manifest: Manifest, engine: FeatureNames, { userColumns, itemColumns, encoder }: ModelParts) {
     this.#session = session;
     this.name = manifest.name;
     this.version = manifest.version;
     this.label = `${manifest.name}@${manifest.version}`;
+    this.reads = new Set(manifest.itemFeatures);
+    this.encoder = encoder;
     this.#userWidth = engine.userFeatures.length;
     this.#itemWidth = engine.itemFeatures.length;
     this.#userColumns = userColumns;
@@ -93,26 +100,19 @@ export class Model {
       ? items.subarray(0, count * this.#itemWidth)
       : gather(items, count, this.#itemWidth, this.#itemColumns);
     const userTensor = new Tensor('float32', userInput, [1, userInput.length]);
-    this.#running += 1;
-    try {
-      const { score } = await this.#session.run({
-        get user() {
-          onStart?.();
-          return userTensor;
-        },
-        items: new Tensor('float32', itemInput, [count, itemInput.length / count]),
-      });
-      return score!.data as Float32Array;
-    } finally {
-      this.#running -= 1;
-      if (this.#running === 0) this.#idle?.();
-    }
+    return this.#session.run({
+      get user() {
+        onStart?.();
+        return userTensor;
+      },
+      items: new Tensor('float32', itemInput, [count, itemInput.length / count]),
+    }, 'score');
   }
 
-  /** Frees the native session once the runs under way have ended. The model must not be used afterwards. */
+  /** Frees the native sessions once the runs under way have ended. The model must not be used afterwards. */
   async retire(): Promise<void> {
-    if (this.#running > 0) await new Promise<void>((resolve) => { this.#idle = resolve; });
-    await this.#session.release();
+    await this.encoder?.retire();
+    await this.#session.retire();
   }
 }
 
@@ -135,30 +135,15 @@ function gather(from: Float32Array, rows: number, width: number, columns: Int32A
   return to;
 }
 
-async function openSession(where: string, { onnx }: ModelFiles): Promise<InferenceSession> {
-  try {
-    return await InferenceSession.create(onnx, SESSION_OPTIONS);
-  } catch (error) {
-    throw refused(where, 'an ONNX model onnxruntime can load', firstLine(error), error);
-  }
-}
-
 /** The graph has exactly the inputs and the output of the contract. */
-function checkGraph(where: string, session: InferenceSession, manifest: Manifest): void {
-  const inputs = session.inputMetadata.map(describe).sort();
-  const outputs = session.outputMetadata.map(describe);
+function checkGraph(where: string, session: Session, manifest: Manifest): void {
+  const { inputs, outputs } = session;
   const expected = [`items float32[N,${manifest.itemFeatures.length}]`, `user float32[1,${manifest.userFeatures.length}]`];
   if (inputs.join() !== expected.join()) throw refused(where, `inputs ${expected.join(', ')}`, inputs.join(', ') || 'none');
   if (outputs.join() !== 'score float32[N]') throw refused(where, 'output score float32[N]', outputs.join(', '));
 }
 
-/** `items float32[N,28]`; any length known only at run time reads as N. */
-function describe(value: InferenceSession.ValueMetadata): string {
-  if (!value.isTensor) return `${value.name} (not a tensor)`;
-  return `${value.name} ${value.type}[${value.shape.map((length) => (typeof length === 'string' ? 'N' : length)).join()}]`;
-}
-
-async function checkGolden(where: string, session: InferenceSession, { manifest, golden }: ModelFiles): Promise<void> {
+async function checkGolden(where: string, session: Session, { manifest, golden }: ModelFiles): Promise<void> {
   for (const entry of golden.cases) {
     const at = `${where}: case "${entry.name}"`;
     checkShape(at, entry, manifest);
@@ -181,14 +166,13 @@ function checkShape(at: string, entry: Golden['cases'][number], manifest: Manife
   if (entry.scores.length !== entry.items.length) throw refused(at, `as many scores as items (${entry.items.length})`, `${entry.scores.length}`);
 }
 
-async function runGolden(at: string, session: InferenceSession, entry: Golden['cases'][number]): Promise<Float32Array> {
+async function runGolden(at: string, session: Session, entry: Golden['cases'][number]): Promise<Float32Array> {
   const items = Float32Array.from(entry.items.flat());
   try {
-    const { score } = await session.run({
+    return await session.run({
       user: new Tensor('float32', Float32Array.from(entry.user), [1, entry.user.length]),
       items: new Tensor('float32', items, [entry.items.length, items.length / entry.items.length]),
-    });
-    return score!.data as Float32Array;
+    }, 'score');
   } catch (error) {
     throw refused(at, 'a run without error', firstLine(error), error);
   }
@@ -212,5 +196,3 @@ async function checkSpeed(where: string, model: Model, features: FeatureNames): 
   const median = times.sort((a, b) => a - b)[times.length >> 1]!;
   if (median > limit) throw refused(where, `a run of ${rows} rows within ${limit} ms (median of ${times.length})`, `${median.toFixed(1)} ms`);
 }
-
-const firstLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n', 1)[0]!;
