@@ -92,26 +92,35 @@ function related(pool: CandidatePool, { statistics, contextRows }: CandidateRequ
 }
 
 /** Neighbours of the shopper's recent items, and these items themselves where shoppers come back to them. */
-function neighbors(pool: CandidatePool, { statistics, profile, catalog, reads }: CandidateRequest): Listed {
-  const { recency, use: { recentItems, again } } = statistics;
+function neighbors(pool: CandidatePool, request: CandidateRequest): Listed {
+  const { statistics: { use: { recentItems, again } }, profile, catalog, reads } = request;
+  const recent = recentRows(profile, catalog, recentItems);
+  if (again > 0) for (const row of recent) pool.add(row, SOURCE_INDEX.again);
+  tallyNeighbors(request, recent);
+  const areRanked = reads?.has('neighbors_rank') === true;
+  const rows = tally.best(areRanked ? RANKS.length : share(pool, QUOTAS.neighbors));
+  const best = { rows, count: rows.length };
+  propose(pool, best, QUOTAS.neighbors, SOURCE_INDEX.neighbors);
+  return areRanked ? best : NONE;
+}
+
+/** Sums up what the recent items say of all rows. @returns the sums, until the next request */
+export function tallyNeighbors(
+  { statistics, profile, catalog }: CandidateRequest, recent: readonly number[] = recentRows(profile, catalog, statistics.use.recentItems),
+): RowTally {
+  const { recency, use: { again } } = statistics;
   tally.begin(catalog.rows);
-  for (const [rank, row] of recentRows(profile, catalog, recentItems).entries()) {
+  for (let rank = 0; rank < recent.length; rank++) {
+    const row = recent[rank]!;
     const part = recency[rank]!;
-    if (again > 0) {
-      tally.add(row, part * again);
-      pool.add(row, SOURCE_INDEX.again);
-    }
+    if (again > 0) tally.add(row, part * again);
     const to = statistics.neighborsTo(row, Infinity);
     for (let at = statistics.neighborsFrom(row); at < to; at++) {
       const neighbor = statistics.neighborRow(at);
       if (neighbor >= 0) tally.add(neighbor, part * statistics.neighborWeight(at));
     }
   }
-  const areRanked = reads?.has('neighbors_rank') === true;
-  const rows = tally.best(areRanked ? RANKS.length : share(pool, QUOTAS.neighbors));
-  const best = { rows, count: rows.length };
-  propose(pool, best, QUOTAS.neighbors, SOURCE_INDEX.neighbors);
-  return areRanked ? best : NONE;
+  return tally;
 }
 
 /** The items that fit best by the model's encoder. */
@@ -183,7 +192,7 @@ function weighLast(pool: CandidatePool, { statistics, profile, catalog }: Candid
 }
 
 /** Rows of what the shopper met last, the latest first, without what was not wanted. */
-function recentRows({ touches }: Profile, catalog: Catalog, most: number): number[] {
+export function recentRows({ touches }: Profile, catalog: Catalog, most: number): number[] {
   const rows: number[] = [];
   for (const { item, mask } of touches) {
     if (rows.length === most) break;
