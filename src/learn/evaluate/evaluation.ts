@@ -9,7 +9,7 @@ import { judgeBaselines } from './judge-baselines.js';
 import { Judge, type Judgement } from './judge.js';
 import { methodReport, SERVED, type EvaluationReport, type MethodReport } from './report.js';
 import { serve, type Served } from './serve.js';
-import { sourceRecall } from './source-recall.js';
+import { judgeSources } from './sources.js';
 import { viewsOf, type View } from './views.js';
 
 export interface EvaluateOptions {
@@ -74,7 +74,7 @@ class Evaluation {
       const known = Uint32Array.from(task.test.known, (count, shopper) => Math.min(count + 1, historyLimit(task, shopper)));
       methods['refit with validation event'] = (await this.#serve('refit', { ...task.test, known }, true)).report;
     }
-    const sources = await sourceRecall(await this.trained.view(task.test), task.test.questions, seed);
+    const sources = await judgeSources({ view: await this.trained.view(task.test), questions: task.test.questions, judge: this.#judge, seed });
     const names: string[] = [];
     for (const { name, seconds, judgements } of judgeBaselines({ task, split: task.test, views: this.#views, judge: this.#judge, seed })) {
       methods[name] = methodReport(this.#views, judgements, seconds);

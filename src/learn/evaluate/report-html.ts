@@ -1,7 +1,7 @@
 import { barChart, escape, lineChart } from './charts.js';
 import { HEADLINES } from './metrics.js';
 import { fraction, headlines, SERVED, type EvaluationReport } from './report.js';
-import { RECALL_CUTS } from './source-recall.js';
+import { QUESTIONS_MAX, RECALL_CUTS } from './sources.js';
 
 const STYLE = `
 :root { color-scheme: light dark; --text: light-dark(#1c2330, #e6e9ef); --soft: light-dark(#667085, #98a2b3); --back: light-dark(#fff, #12161d);
@@ -40,8 +40,9 @@ The model was trained from scratch on what the protocol allows, and served by th
 <div class="tiles">${tiles.map(([value, name]) => `<div><b>${value}</b><span>${escape(name!)}</span></div>`).join('')}</div>
 <h2>Methods</h2><p>With 95 % intervals (bootstrap over shoppers).</p>
 <div class="charts">${names.map((name) => barChart(name, methodBars(report, name))).join('')}</div>
-<h2>Where it comes from</h2><p>Share of what was wanted among the candidates of each source, and of all as the engine merges them; whether the model's scores can be read as chances.</p>
+<h2>Where it comes from</h2><p>Share of what was wanted among the candidates of each source, and of all as the engine merges them (${count(Math.min(data.questions, QUESTIONS_MAX))} questions); whether the model's scores can be read as chances.</p>
 <div class="charts">${recallChart(report)}${calibrationChart(report)}</div>
+<div class="scroll">${sourceTable(report)}</div>
 <h2>For whom</h2><p>The model's ${escape(HEADLINES[protocol].join(' and '))} by how much is known of the shopper, and by how popular the wanted item is.</p>
 <div class="charts">${segmentCharts(report)}</div>
 <h2>All figures</h2><div class="scroll">${table(report)}</div></html>
@@ -69,6 +70,14 @@ function segmentCharts({ segments, protocol }: EvaluationReport): string {
   return Object.entries(segments).flatMap(([title, parts]) => HEADLINES[protocol].map((name) =>
     barChart(`${name} by ${title}`, Object.entries(parts).map(([label, { questions, metrics }]) =>
       ({ label: `${label} (${count(questions)})`, value: metrics[name]!, isOurs: true }))))).join('');
+}
+
+/** Every source by itself. */
+function sourceTable({ sources }: EvaluationReport): string {
+  const names = [...new Set(Object.values(sources).flatMap((values) => Object.keys(values)))];
+  const rows = Object.entries(sources).map(([source, values]) =>
+    `<tr><td>${escape(source)}</td>${names.map((name) => `<td>${values[name] === undefined ? '' : fraction(values[name])}</td>`).join('')}</tr>`);
+  return `<table><tr><th>source</th>${names.map((name) => `<th>${escape(name)}</th>`).join('')}</tr>${rows.join('')}</table>`;
 }
 
 function table({ methods, metrics }: EvaluationReport): string {

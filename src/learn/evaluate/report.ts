@@ -2,7 +2,6 @@ import type { Task } from '../task.js';
 import type { CalibrationReport } from './calibration.js';
 import type { Interval, Judgement, Values } from './judge.js';
 import { HEADLINES } from './metrics.js';
-import type { Recall } from './source-recall.js';
 import type { View } from './views.js';
 
 /** How one method did, in the views of the protocol. */
@@ -36,7 +35,8 @@ export interface EvaluationReport {
   readonly seconds: number;
   /** The model, its variants (by what is different) and the baselines, in full. */
   readonly methods: Readonly<Record<string, MethodReport>>;
-  readonly sources: Readonly<Record<string, Recall>>;
+  /** `recall@50` to `recall@500` of every source and of their union, and the protocol's metrics of each alone; of a sample. */
+  readonly sources: Readonly<Record<string, Values>>;
   readonly calibration: CalibrationReport;
   /** Of the model. */
   readonly segments: Judgement['segments'];

@@ -40,7 +40,7 @@ export async function serve({ view, folder, seed, explore, onQuestion }: ServeOp
   const draw = seededRandom(seed);
   let now = 0;
   const clock = (): number => now;
-  const model = new ModelHolder({ features: { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES }, clock });
+  const model = new ModelHolder({ features: { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES }, catalog, clock });
   const recommender = new Recommender({
     catalog, statistics: () => statistics, pins: () => [], model, impressions: { add: () => { /* nobody learns from these */ } }, clock,
     // The same lots, but none that is below the share that explores.
