@@ -1,4 +1,4 @@
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
@@ -8,6 +8,7 @@ import { attributeKeys } from '../../../src/encoder/attributes.js';
 import { decodeVectors } from '../../../src/encoder/vectors-file.js';
 import { itemAttributes } from '../../../src/learn/encoder/attributes.js';
 import { fitEncoder, type EncoderCheckpoint, type EncoderFit, type FitOptions } from '../../../src/learn/encoder/fit.js';
+import { fitResumably } from '../../../src/learn/encoder/fit-resumable.js';
 import { nextBasket, nextEvent } from '../../../src/learn/encoder/moments.js';
 import { saveEncoder } from '../../../src/learn/encoder/save.js';
 import { pack, stretches } from '../../../src/learn/encoder/sequences.js';
@@ -123,6 +124,31 @@ await t.test('equal seeds give equal bytes, and so does a training that was stop
   }
   const other = await fitEncoder({ ...options, seed: 6, settings: { ...options.settings, epochsMax: 1 } });
   t.not(other.epochs[0]!.loss, whole.epochs[0]!.loss);
+});
+
+await t.test('goes on from its file after a stop, unless the file is of other data or broken', async (t) => {
+  const path = join(await mkdtemp(join(tmpdir(), 'encoder-')), 'checkpoint');
+  let now = 0;
+  const run = async (stopAt: number, seed = 5): Promise<{ epochs: number[]; fit: EncoderFit | undefined }> => {
+    const epochs: number[] = [];
+    const fit = await fitResumably(path, { ...options, seed, clock: () => now, onEpoch: ({ epoch }) => {
+      epochs.push(epoch);
+      now += 60_000;
+      if (epoch === stopAt) throw new Error('stopped');
+    } }).catch(() => undefined);
+    return { epochs, fit };
+  };
+  t.same((await run(4)).epochs, [1, 2, 3, 4]);
+  const stopped = await readFile(path);
+  const { epochs, fit } = await run(99);
+  t.same(epochs, [4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14], 'from the latest epoch that was written');
+  t.same(fit!.itemVectors, whole.itemVectors);
+  t.same(sha256(fit!.onnx), sha256(whole.onnx));
+  await t.rejects(readFile(path), 'the file is gone when it is done');
+  for (const [name, bytes, seed] of [['another seed', stopped, 9], ['cut short', stopped.subarray(0, -1), 5], ['another format', stopped.subarray(1), 5], ['empty', stopped.subarray(0, 0), 5]] as const) {
+    await writeFile(path, bytes);
+    t.same((await run(2, seed)).epochs, [1, 2], name);
+  }
 });
 
 await t.test('writes what a model folder takes', async (t) => {
