@@ -1,13 +1,14 @@
 import t from 'tap';
 import { StatisticsBuilder } from '../../src/candidates/build-statistics.js';
 import { compileFilter } from '../../src/candidates/filter.js';
-import { generateCandidates, type CandidateRequest } from '../../src/candidates/generate.js';
+import { generateCandidates, type CandidateRequest, type Encoded } from '../../src/candidates/generate.js';
 import { CandidatePool, RowMarks, SOURCES, SOURCE_INDEX } from '../../src/candidates/pool.js';
 import { Statistics, emptyStatisticsData } from '../../src/candidates/statistics.js';
 import { Catalog } from '../../src/catalog/catalog.js';
 import type { EventType, ShopperEvent } from '../../src/domain/event.js';
 import { fold } from '../../src/profile/fold.js';
 import { emptyProfile } from '../../src/profile/profile.js';
+import { FeatureWriter, ITEM_FEATURES } from '../../src/ranking/features.js';
 import { hash48 } from '../../src/util/hash.js';
 import { seededRandom } from '../../src/util/random.js';
 
@@ -121,4 +122,51 @@ await t.test('a closed pool takes no new rows but hears the sources on its own',
   t.equal(pool.count, 3);
   t.same([...pool.rows.subarray(0, 3)].map((row) => catalog.item(row)!.id), ['item-1', 'item-2', 'item-3']);
   t.ok((pool.sources[0]! & (1 << SOURCE_INDEX.new)) !== 0, 'item-1 is among the new');
+});
+
+await t.test('a model that reads them gets what the encoder finds and what is alike, and the places in these lists', async (t) => {
+  const catalog = store();
+  const builder = new StatisticsBuilder();
+  for (let u = 0; u < 9; u++) for (const [i, item] of [5, 6, 200 + u].entries()) builder.add(event(`u:${u}`, 'view_item', item, NOW - DAY_MS + i * 1000));
+  const profile = emptyProfile();
+  fold(profile, event('u:me', 'view_item', 5, NOW - 1000), catalog.facts('item-5'));
+  const fits = Float32Array.from({ length: catalog.rows }, (_, row) => row / 100);
+  const encoded: Encoded = {
+    query: new Float32Array(1),
+    index: {
+      search: (_, wanted) => ({ rows: Int32Array.from({ length: wanted }, (_, i) => catalog.rows - 1 - i), count: wanted }),
+      scores: (_, rows, count) => Float32Array.from({ length: count }, (_, i) => fits[rows[i]!]!),
+    },
+  };
+  const reads = new Set<string>(ITEM_FEATURES);
+  const asked = request(catalog, { statistics: new Statistics(builder.build(), catalog), profile, encoded, reads });
+  const pool = generate(asked);
+  const features = new Float32Array(pool.count * ITEM_FEATURES.length);
+  new FeatureWriter().write(features, pool, asked);
+  const featureOf = (id: string, name: (typeof ITEM_FEATURES)[number]): number => {
+    const slot = Array.from(pool.rows.subarray(0, pool.count)).indexOf(catalog.rowOf(id));
+    return features[slot * ITEM_FEATURES.length + ITEM_FEATURES.indexOf(name)]!;
+  };
+  t.ok(slotsBy(pool, 'encoder').length >= 60, 'many by the encoder');
+  t.ok(slotsBy(pool, 'similar').length > 5, 'some alike');
+  t.ok(slotsBy(pool, 'similar').every((slot) => pool.similar[slot]! > 0));
+  t.equal(featureOf('item-6', 'neighbors_rank'), 1, 'the first of the neighbours');
+  t.ok(featureOf('item-6', 'last_neighbor') > 0);
+  t.equal(featureOf('item-399', 'encoder_rank'), 1, 'the first by the encoder');
+  t.ok(Math.abs(featureOf('item-398', 'encoder_rank') - 1 / Math.log2(3)) < 1e-6);
+  t.ok(Math.abs(featureOf('item-398', 'encoder') - 3.98) < 1e-5);
+  t.ok(Math.abs(featureOf('item-6', 'encoder') - 0.06) < 1e-6, 'and how well fits what others proposed');
+  t.equal(featureOf('item-6', 'encoder_rank'), 0, 'far down the list');
+
+  const plain = generate(request(catalog, { statistics: new Statistics(builder.build(), catalog), profile }));
+  t.equal(slotsBy(plain, 'encoder').length + slotsBy(plain, 'similar').length, 0, 'others do not pay for it');
+});
+
+await t.test('a larger pool holds more of each list', async (t) => {
+  const catalog = store();
+  const profile = emptyProfile();
+  fold(profile, event('u:me', 'view_item', 5, NOW - 1000), catalog.facts('item-5'));
+  const asked = request(catalog, { profile, reads: new Set(['similar']) });
+  const accept = compileFilter(catalog, undefined, new Set());
+  t.ok(slotsBy(generate(asked, accept, 400), 'similar').length > 1.5 * slotsBy(generate(asked, accept, 200), 'similar').length);
 });
