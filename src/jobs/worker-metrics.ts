@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { Gauge, type Registry } from 'prom-client';
+import type { DriftStore } from '../redis/drift-store.js';
 import { PARTITIONS, type Keys } from '../redis/keys.js';
 import type { JobRegistry } from './registry.js';
 import type { StreamConsumer } from './stream-consumer.js';
@@ -30,7 +31,15 @@ export function workerMetrics(metrics: Registry, { consumers, registry, trimming
 export function lagMetrics(metrics: Registry, redis: Redis, keys: Keys): void {
   const streams = Array.from({ length: PARTITIONS }, (_, i) => keys.events(i));
   gauge(metrics, 'rivulet_stream_lag', 'Events that a group has not acknowledged yet', 'group', async (set) => {
-    for (const group of ['archive', 'trending', 'triggers']) set(group, await groupLag(redis, streams, group).catch(() => Number.NaN));
+    for (const group of ['archive', 'trending', 'triggers', 'statistics']) set(group, await groupLag(redis, streams, group).catch(() => Number.NaN));
+  });
+}
+
+/** How far live traffic is from where the serving model was trained; none while no worker has measured it. */
+export function driftMetrics(metrics: Registry, drift: Pick<DriftStore, 'read'>): void {
+  gauge(metrics, 'rivulet_drift_psi', 'Population stability index of a feature, or of the score, against training: above 0.1 moderate, above 0.25 strong', 'column', async (set) => {
+    const measured = await drift.read().catch(() => undefined);
+    for (const [column, index] of measured?.indexes ?? []) set(column, index);
   });
 }
 

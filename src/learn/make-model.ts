@@ -4,6 +4,7 @@ import { USER_FEATURES } from '../profile/vector.js';
 import { ITEM_FEATURES } from '../ranking/features.js';
 import { sha256, type Manifest } from '../ranking/manifest.js';
 import { goldenCases } from './golden.js';
+import { measureDistribution } from './models/measure-distribution.js';
 import { exportRanker } from './ranker/export-ranker.js';
 import { fitRanker, RANKER_SETTINGS, type RankerSettings, type TrainingLists } from './ranker/fit-ranker.js';
 import { DEED_VALUES, type DeedValues, type ListStore } from './ranker/lists.js';
@@ -72,5 +73,6 @@ export async function makeModel(options: MakeModelOptions): Promise<MadeModel> {
   };
   await prepareFolder(out);
   await saveModel(out, content);
+  await measureDistribution(out, train.candidates.size > 0 ? train.candidates : train.shown);
   return { content, epochs, ndcg10 };
 }

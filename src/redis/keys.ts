@@ -65,6 +65,8 @@ export function makeKeys(prefix: string) {
     trending: `${prefix}{statistics}:trending`,
     /** How a shadow model does beside the serving one: a hash of counts. */
     shadow: (model: string) => `${prefix}{statistics}:shadow:${model}`,
+    /** How far live traffic is from where the serving model was trained: a hash, stability index by column. */
+    drift: `${prefix}{statistics}:drift`,
     /** Pub/sub of small notices to every process. */
     notices: `${prefix}notices`,
     /** Sharded pub/sub of frames for one shopper's sockets. */

@@ -34,6 +34,10 @@ export interface JudgedList {
   readonly worth: Float32Array;
   /** Probability with which each item was shown at its place. */
   readonly propensity: Float32Array;
+  /** Scores of the model that served. */
+  readonly scores: Float32Array;
+  /** Its label. */
+  readonly model: string;
 }
 
 export interface JudgedDay {
@@ -70,7 +74,8 @@ export async function latestDay(dir: string, random: Random, since?: number): Pr
   for await (const impression of readImpressions(dir, noCounts(), from)) {
     if (impression.at < from) continue;
     impressions += 1;
-    if (!fits(impression)) {
+    const vectors = toVectors(impression);
+    if (vectors === undefined) {
       otherColumns += 1;
       continue;
     }
@@ -79,12 +84,10 @@ export async function latestDay(dir: string, random: Random, since?: number): Pr
     judged += 1;
     // A uniform sample in one pass (reservoir, Vitter 1985).
     const place = judged <= JUDGED_LIMITS.lists ? lists.length : Math.floor(random() * judged);
-    if (place < JUDGED_LIMITS.lists) lists[place] = toList(impression, worth);
+    if (place < JUDGED_LIMITS.lists) lists[place] = { ...vectors, worth, shopper: impression.shopper, at: impression.at, model: impression.model };
   }
   return { lists, from, until, impressions, otherColumns };
 }
-
-const fits = ({ items, vectors }: ArchivedImpression): boolean => vectors.length === USER_FEATURES.length + items.length * SHOWN_FLOATS;
 
 interface Deed { readonly item: string; readonly at: number; readonly worth: number }
 
@@ -112,13 +115,19 @@ function worthOf({ items, at }: ArchivedImpression, deeds: readonly Deed[]): Flo
   return worth;
 }
 
-function toList({ shopper, at, items: { length: count }, vectors }: ArchivedImpression, worth: Float32Array): JudgedList {
+type LoggedVectors = Pick<JudgedList, 'user' | 'items' | 'count' | 'propensity' | 'scores'>;
+
+/** @returns undefined when its columns are not those of this engine */
+export function toVectors({ items: { length: count }, vectors }: ArchivedImpression): LoggedVectors | undefined {
+  if (vectors.length !== USER_FEATURES.length + count * SHOWN_FLOATS) return undefined;
   const items = new Float32Array(count * WIDTH);
   const propensity = new Float32Array(count);
+  const scores = new Float32Array(count);
   for (let i = 0; i < count; i++) {
     const from = USER_FEATURES.length + i * SHOWN_FLOATS;
+    scores[i] = vectors[from]!;
     propensity[i] = vectors[from + 1]!;
     items.set(vectors.subarray(from + SHOWN_FLOATS - WIDTH, from + SHOWN_FLOATS), i * WIDTH);
   }
-  return { shopper, at, user: vectors.slice(0, USER_FEATURES.length), items, count, worth, propensity };
+  return { user: vectors.slice(0, USER_FEATURES.length), items, count, propensity, scores };
 }

@@ -4,9 +4,11 @@ import { parseArgs } from 'node:util';
 import { readPlaces } from '../../config.js';
 import { AppError } from '../../errors.js';
 import { USER_FEATURES } from '../../profile/vector.js';
+import { DRIFT_LIMITS } from '../../ranking/distribution.js';
 import { ITEM_FEATURES } from '../../ranking/features.js';
 import { checkModel } from '../../ranking/model-check.js';
 import { ModelRegistry, type ListedModel } from '../../ranking/model-registry.js';
+import { measureDrift } from './drift.js';
 import { importModel } from './import-model.js';
 import { tryModel, type Trial } from './promote.js';
 
@@ -18,6 +20,7 @@ const USAGE = `npm run models -- COMMAND
   promote X [--force]      puts X into service: only if it passes the checks, and (without --force) is better by the rule
   rollback                 puts back the one before
   shadow X | shadow none   X scores beside the serving one, while nobody waits
+  drift [X]                how far the latest day's features and scores are from those X (the serving one) was trained on
   import FILE.onnx --name N [--version V] [--user a,b,…] [--items c,d,…] [--licence L]
                            takes in a model made elsewhere: writes manifest, hashes and golden scores
 options: --why TEXT for the journal; --json to read by program`;
@@ -67,6 +70,15 @@ const commands: Readonly<Record<string, (...args: readonly string[]) => Promise<
     else if (shadow !== null) await registry.endShadow(shadow.model, deed('by hand'));
     console.log(model === 'none' ? 'No model shadows.' : `${model} shadows.`);
   },
+  async drift(label) {
+    const { model, lists, indexes } = await measureDrift(label === undefined ? await registry.servingFolder() : await registry.find(label), archiveDir);
+    const worst = [...indexes].sort(([, a], [, b]) => b - a);
+    if (flags.json) print({ model, lists, psi: Object.fromEntries(worst) });
+    else {
+      console.table(Object.fromEntries(worst.slice(0, DRIFT_SHOWN).map(([column, psi]) => [column, { PSI: Number(psi.toFixed(4)), '': verdictOf(psi) }])));
+      console.log(`${model}, ${lists} lists of the latest day; the ${DRIFT_SHOWN} columns that moved most (population stability index)`);
+    }
+  },
   async import(file) {
     const name = needed(flags.name, 'import FILE --name N');
     const label = await importModel(registry, needed(file, 'import FILE --name N'), {
@@ -103,6 +115,9 @@ function metric(metrics: unknown): string {
   const text = ['validation', 'test'].map((part) => find(metrics, part)?.toFixed(4) ?? '–');
   return text.join(' / ');
 }
+
+const DRIFT_SHOWN = 15;
+const verdictOf = (psi: number): string => (psi > DRIFT_LIMITS.strong ? 'strong' : psi > DRIFT_LIMITS.moderate ? 'moderate' : '');
 
 function show({ comparison, verdict }: Trial): void {
   if (flags.json) {
