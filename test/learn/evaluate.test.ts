@@ -83,7 +83,10 @@ await t.test('next basket, over all and over never bought', async (t) => {
 
 await t.test('where there is nothing to learn a message says so', async (t) => {
   const oneItem = lines('user_id,position,item_id,unix_time', everyone.flatMap((shopper) => [0, 1, 2, 3].map((place) => `u${shopper},${place},x,${1.5e9 + place}`)));
-  await t.rejects(evaluate({ ...quiet, dataset: t.testdir({ 'events.csv': oneItem }) }), { name: 'AppError', message: /nothing to learn/u });
+  const oneShopper = lines('user_id,position,item_id,unix_time', [0, 1, 2, 3, 4].map((place) => `u,${place},i${place},${1.5e9 + place}`));
+  for (const events of [oneItem, oneShopper]) {
+    await t.rejects(evaluate({ ...quiet, dataset: t.testdir({ 'events.csv': events }) }), { name: 'AppError', message: /nothing to learn/u });
+  }
 });
 
 await t.test('the command writes JSON and a page, and says what is wrong', (t) => {

@@ -10,6 +10,8 @@ export interface MethodReport {
   readonly metrics: Values;
   /** 95 % bootstrap intervals of the same. */
   readonly intervals: Readonly<Record<string, Interval>>;
+  /** Asked in the first view: a sample for baselines of very large data sets. */
+  readonly questions: number;
   readonly seconds: number;
   readonly 'coverage@10': number;
   readonly popularityBias: Judgement['popularityBias'];
@@ -52,9 +54,9 @@ export function methodReport(views: readonly View[], judgements: readonly Judgem
   const labelled = <T>(of: (judgement: Judgement) => Readonly<Record<string, T>>): Record<string, T> =>
     Object.fromEntries(judgements.flatMap((judgement, i) =>
       Object.entries(of(judgement)).map(([name, value]): [string, T] => [`${name}${views[i]!.label}`, value])));
-  const { 'coverage@10': coverage, popularityBias, newItemShare } = judgements[0]!;
+  const { questions, 'coverage@10': coverage, popularityBias, newItemShare } = judgements[0]!;
   return {
-    metrics: labelled(({ metrics }) => metrics), intervals: labelled(({ intervals }) => intervals), seconds,
+    metrics: labelled(({ metrics }) => metrics), intervals: labelled(({ intervals }) => intervals), questions, seconds,
     'coverage@10': coverage, popularityBias, newItemShare,
   };
 }

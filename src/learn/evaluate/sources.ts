@@ -1,11 +1,12 @@
 import { recentRows, tallyNeighbors, type CandidateRequest } from '../../candidates/generate.js';
 import { LIKENESS_LIMITS } from '../../candidates/likeness.js';
 import { POOL_MAX, SOURCES, type CandidatePool, type Source } from '../../candidates/pool.js';
-import { seededRandom, shuffle } from '../../util/random.js';
+import { seededRandom } from '../../util/random.js';
 import { excludedRows, Retriever, type StoreView } from '../store-view.js';
 import type { Question } from '../task.js';
 import type { Judge, Values } from './judge.js';
 import { HEADLINES, UNRANKED, type Placing } from './metrics.js';
+import { sampleQuestions } from './sample-questions.js';
 
 /** How many candidates are asked for. */
 export const RECALL_CUTS = [50, 100, 200, 500] as const;
@@ -30,7 +31,7 @@ interface SourceOptions {
  */
 export async function judgeSources({ view, questions, judge, seed }: SourceOptions): Promise<Readonly<Record<string, Values>>> {
   const { catalog, task } = view;
-  const asked = sample(questions, seed);
+  const asked = sampleQuestions(questions, QUESTIONS_MAX, seed);
   const sized = RECALL_CUTS.map((cut) => ({ cut, retriever: new Retriever(view, cut, seededRandom(seed)), found: 0 }));
   const largest = new Retriever(view, POOL_MAX, seededRandom(seed));
   const alone = new Map<string, Placing[][]>();
@@ -93,11 +94,4 @@ function fuse(lists: readonly (readonly number[] | undefined)[]): number[] {
   const scores = new Map<number, number>();
   for (const list of lists) list?.forEach((row, place) => { scores.set(row, (scores.get(row) ?? 0) + 1 / (FUSION + place)); });
   return [...scores].sort(([, a], [, b]) => b - a).map(([row]) => row);
-}
-
-function sample(questions: readonly Question[], seed: number): readonly Question[] {
-  if (questions.length <= QUESTIONS_MAX) return questions;
-  const drawn = [...questions];
-  shuffle(drawn, seededRandom(seed));
-  return drawn.slice(0, QUESTIONS_MAX);
 }
