@@ -1,7 +1,10 @@
+import { bestOf } from '../util/best-of.js';
+
 /** Scores of catalog rows summed up over one request; reused from request to request, cleared by what was met. */
 export class RowTally {
   #scores = new Float32Array(1024);
   readonly #met: number[] = [];
+  #metScores = new Float32Array(1024);
 
   /** @param rows of the catalog */
   begin(rows: number): void {
@@ -20,20 +23,13 @@ export class RowTally {
     return this.#scores[row]!;
   }
 
-  /** The rows with the highest scores, best first. */
+  /** The rows with the highest scores, best first; of equal ones that met first. */
   best(limit: number): number[] {
-    const scores = this.#scores;
-    const best: number[] = [];
-    for (const row of this.#met) {
-      const score = scores[row]!;
-      if (best.length === limit) {
-        if (score <= scores[best[limit - 1]!]!) continue;
-        best.pop();
-      }
-      let place = best.push(row) - 1;
-      while (place > 0 && scores[best[place - 1]!]! < score) best[place] = best[--place]!;
-      best[place] = row;
-    }
+    const met = this.#met;
+    if (this.#metScores.length < met.length) this.#metScores = new Float32Array(met.length * 2);
+    for (let i = 0; i < met.length; i++) this.#metScores[i] = this.#scores[met[i]!]!;
+    const best = bestOf(this.#metScores, met.length, limit);
+    for (let i = 0; i < best.length; i++) best[i] = met[best[i]!]!;
     return best;
   }
 }

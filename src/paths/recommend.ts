@@ -14,8 +14,9 @@ import { fallbackScores } from '../ranking/fallback.js';
 import { FeatureWriter } from '../ranking/features.js';
 import type { Impression, RankedState } from '../redis/impression-log.js';
 import type { ModelHolder } from '../ranking/model-holder.js';
-import { byScore, diversify, explore, type RankedSlot } from '../ranking/rerank.js';
+import { diversify, explore, type RankedSlot } from '../ranking/rerank.js';
 import type { ScoreSlot } from '../ranking/score-pool.js';
+import { bestOf } from '../util/best-of.js';
 import { BoundedMap } from '../util/bounded-map.js';
 import type { Clock } from '../util/clock.js';
 import { LATE, within } from '../util/deadline.js';
@@ -215,7 +216,7 @@ export class Recommender {
   }
 
   #select(pool: CandidatePool, scores: Float32Array, limit: number, asked: boolean): RankedSlot[] {
-    if (asked) return byScore(scores, pool.count).slice(0, limit).map((slot) => ({ slot, propensity: 1 }));
+    if (asked) return bestOf(scores, pool.count).slice(0, limit).map((slot) => ({ slot, propensity: 1 }));
     const ranked = diversify(this.#deps.catalog, pool, scores, limit);
     explore(ranked, pool.count, this.#deps.random);
     return ranked;

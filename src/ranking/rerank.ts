@@ -1,5 +1,6 @@
 import type { Catalog } from '../catalog/catalog.js';
-import { POOL_MAX, SOURCE_INDEX, type CandidatePool } from '../candidates/pool.js';
+import { SOURCE_INDEX, type CandidatePool } from '../candidates/pool.js';
+import { bestOf } from '../util/best-of.js';
 
 /** How a scored pool becomes a list. */
 export const RERANK = {
@@ -19,50 +20,6 @@ export interface RankedSlot {
   propensity: number;
 }
 
-const BUCKETS = 256;
-const sorted = new Float32Array(POOL_MAX);
-const scattered = new Int16Array(POOL_MAX);
-const ends = new Int16Array(BUCKETS + 1);
-
-/**
- * @returns the `depth` slots with the best scores, best first; equal scores by slot, that is by source.
- * Scores are scattered into buckets by value and only those that may reach the list are sorted, by insertion, which
- * then moves them a place or two: 60 of 200 take 3 µs, insertion alone 13, a sort of packed keys 15.
- */
-export function byScore(scores: Float32Array, count: number, depth = count): number[] {
-  let low = Infinity;
-  let high = -Infinity;
-  for (let slot = 0; slot < count; slot++) {
-    const score = scores[slot]!;
-    if (score < low) low = score;
-    if (score > high) high = score;
-  }
-  const scale = high > low ? (BUCKETS - 1) / (high - low) : 0;
-  ends.fill(0);
-  for (let slot = 0; slot < count; slot++) ends[BUCKETS - (((scores[slot]! - low) * scale) | 0)]! += 1;
-  for (let bucket = 1; bucket <= BUCKETS; bucket++) ends[bucket]! += ends[bucket - 1]!;
-  // Places are handed out from the start of each bucket: afterwards its start is its end.
-  for (let slot = 0; slot < count; slot++) scattered[ends[BUCKETS - 1 - (((scores[slot]! - low) * scale) | 0)]!++] = slot;
-  const wanted = Math.min(depth, count);
-  const order: number[] = [];
-  if (wanted === 0) return order;
-  const last = ends[BUCKETS - 1 - (((scores[scattered[wanted - 1]!]! - low) * scale) | 0)]!;
-  for (let i = 0; i < last; i++) {
-    const slot = scattered[i]!;
-    const score = scores[slot]!;
-    let place = i;
-    while (place > 0 && sorted[place - 1]! < score) {
-      sorted[place] = sorted[place - 1]!;
-      order[place] = order[place - 1]!;
-      place -= 1;
-    }
-    sorted[place] = score;
-    order[place] = slot;
-  }
-  order.length = wanted;
-  return order;
-}
-
 /**
  * Greedy diversity: at each place the candidate with the best score less a cost for every item of its leaf category
  * and brand that is already there (the marginal form of Carbonell and Goldstein's MMR, 1998). Pinned items keep
@@ -73,7 +30,7 @@ export function diversify(catalog: Catalog, pool: CandidatePool, scores: Float32
   const list: RankedSlot[] = [];
   while (list.length < Math.min(limit, pool.count) && pool.first[list.length] === SOURCE_INDEX.pinned) list.push({ slot: list.length, propensity: 1 });
   const pins = list.length;
-  const order = byScore(scores, pool.count, limit * RERANK.depth);
+  const order = bestOf(scores, pool.count, limit * RERANK.depth);
   if (pins > 0) for (let i = order.length - 1; i >= 0; i--) if (order[i]! < pins) order.splice(i, 1);
   const unit = deviation(scores, order);
   counts.reserve(catalog);

@@ -1,8 +1,7 @@
 import t from 'tap';
-import fc from 'fast-check';
 import { CandidatePool, RowMarks, SOURCE_INDEX } from '../../src/candidates/pool.js';
 import { Catalog } from '../../src/catalog/catalog.js';
-import { RERANK, byScore, diversify, explore } from '../../src/ranking/rerank.js';
+import { RERANK, diversify, explore } from '../../src/ranking/rerank.js';
 import { seededRandom } from '../../src/util/random.js';
 
 function pooled(leaves: readonly string[], pinned: readonly number[] = []): { catalog: Catalog; pool: CandidatePool } {
@@ -14,15 +13,6 @@ function pooled(leaves: readonly string[], pinned: readonly number[] = []): { ca
   leaves.forEach((_, row) => { pool.add(row, SOURCE_INDEX.popular); });
   return { catalog, pool };
 }
-
-await t.test('byScore sorts any finite scores, negative ones and zeros too', async () => {
-  fc.assert(fc.property(fc.array(fc.float({ noNaN: true, noDefaultInfinity: true }), { maxLength: 300 }), (values) => {
-    const scores = Float32Array.from(values);
-    const sorted = byScore(scores, scores.length);
-    if (new Set(sorted).size !== scores.length) throw new Error('not a permutation');
-    for (let i = 1; i < sorted.length; i++) if (scores[sorted[i - 1]!]! < scores[sorted[i]!]!) throw new Error(`place ${i}`);
-  }));
-});
 
 await t.test('a run of one category is broken up when the scores are near, not when they are far apart', async (t) => {
   const { catalog, pool } = pooled(['c', 'a', 'a', 'a', 'a', 'b', 'b']);
