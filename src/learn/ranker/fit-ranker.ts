@@ -21,12 +21,14 @@ export interface RankerSettings {
   readonly rateDecay: number;
   readonly weightDecay: number;
   readonly epochsMax: number;
+  /** Steps of an epoch, at least: few lists are gone through several times before they are judged. */
+  readonly stepsMin: number;
   /** Epochs without a better validation NDCG before training stops. */
   readonly patience: number;
 }
 
 export const RANKER_SETTINGS: RankerSettings = {
-  hidden: [128, 64], dropout: 0.1, batch: 64, rate: 1e-3, rateDecay: 0.8, weightDecay: 0.1, epochsMax: 12, patience: 2,
+  hidden: [128, 64], dropout: 0.1, batch: 64, rate: 1e-3, rateDecay: 0.8, weightDecay: 0.1, epochsMax: 12, stepsMin: 60, patience: 2,
 };
 
 /** Lists to learn from. Either store may be empty. */
@@ -120,7 +122,7 @@ class Part {
 async function runEpochs(
   graph: TrainingGraph, parts: readonly Part[], judge: RankerJudge, { start, onProgress }: FitRankerOptions, settings: RankerSettings,
 ): Promise<{ epochs: number; ndcg10: number }> {
-  const perEpoch = parts[0]!.stepsPerPass;
+  const perEpoch = Math.max(parts[0]!.stepsPerPass, settings.stepsMin);
   // What was given to go on from is kept when training makes it no better.
   let best = { ndcg10: start === undefined ? -1 : await judge.ndcg10(), epoch: 0, state: graph.checkpoint() };
   let epoch = 0;

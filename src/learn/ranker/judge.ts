@@ -4,7 +4,7 @@ import { evaluate } from '../metrics.js';
 import { Batch } from './batches.js';
 import type { Ranker } from './fit-ranker.js';
 import type { DeedValues, ListStore } from './lists.js';
-import { headScores } from './network.js';
+import { headScores, PLACE_EFFECTS } from './network.js';
 
 /** Lists scored in one run. */
 const BATCH = 32;
@@ -47,11 +47,18 @@ export class RankerJudge {
     await session.release();
   }
 
-  /** @param heads [rows, heads] */
+  /**
+   * Lists as they were shown are judged with what their places did: without it, the weights that best repeat the old
+   * order would be taken for the best.
+   * @param heads [rows, heads]
+   */
   #keep(heads: Float32Array, values: readonly number[], to: number, count: number): void {
+    const effects = new Map(this.ranker.weights.entries()).get(PLACE_EFFECTS)?.values ?? new Float32Array(values.length);
+    const last = effects.length / values.length - 1;
     for (let row = 0; row < count; row++) {
+      const place = Math.min(this.#batch.places[row]!, last);
       let score = 0;
-      values.forEach((value, head) => { score += value * heads[row * values.length + head]!; });
+      values.forEach((value, head) => { score += value * (heads[row * values.length + head]! + effects[place * values.length + head]!); });
       this.#scores[to + row] = score;
     }
   }

@@ -34,6 +34,9 @@ export function headScores(tape: Tape, user: Value, items: Value, { hidden: [fir
   return matmul(hidden2, tape.parameter('head_weights', [second, heads], { deviation: Math.sqrt(1 / second) }));
 }
 
+/** What the places do: [places + 1, heads]. */
+export const PLACE_EFFECTS = 'place_effects';
+
 /** What the loss is told of a batch of lists; each is [lists, rows] but for the places. */
 export interface LossInputs {
   /** 1, or 0 for the padding of a shorter list. */
@@ -54,7 +57,7 @@ export interface LossInputs {
 export function rankingLoss(tape: Tape, scores: Value, weights: readonly number[], { present, offset, worth, places }: LossInputs): Value {
   const heads = weights.length;
   const biased = places === undefined ? scores
-    : add(scores, gather(tape.parameter('place_effects', [places.max + 1, heads], { fill: 0 }), places.values));
+    : add(scores, gather(tape.parameter(PLACE_EFFECTS, [places.max + 1, heads], { fill: 0 }), places.values));
   return weights
     .map((weight, head) => scale(listwiseSoftmax(add(column(biased, head, heads, present.shape), offset), present, worth[head]!), weight))
     .reduce(add);
