@@ -124,7 +124,7 @@ async function runEpochs(
 ): Promise<{ epochs: number; ndcg10: number }> {
   const perEpoch = Math.max(parts[0]!.stepsPerPass, settings.stepsMin);
   // What was given to go on from is kept when training makes it no better.
-  let best = { ndcg10: start === undefined ? -1 : await judge.ndcg10(), epoch: 0, state: graph.checkpoint() };
+  let best = { ndcg10: start === undefined ? -1 : (await judge.quality()).ndcg10, epoch: 0, state: graph.checkpoint() };
   let epoch = 0;
   for (; epoch < settings.epochsMax && epoch - best.epoch <= settings.patience; epoch++) {
     for (let step = 0; step < perEpoch; step++) {
@@ -132,7 +132,7 @@ async function runEpochs(
       await graph.step(Object.assign({}, ...parts.map(({ batch }, i) => batch.feeds(prefixOf(i)))) as Feeds, settings.rateDecay ** epoch);
       onProgress({ step: epoch * perEpoch + step + 1, steps: settings.epochsMax * perEpoch, epoch, ndcg10: best.ndcg10 < 0 ? undefined : best.ndcg10 });
     }
-    const ndcg10 = await judge.ndcg10();
+    const { ndcg10 } = await judge.quality();
     if (ndcg10 > best.ndcg10) best = { ndcg10, epoch, state: graph.checkpoint() };
   }
   graph.restore(best.state);

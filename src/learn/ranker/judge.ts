@@ -1,6 +1,6 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { Tape } from '../graph/tape.js';
-import { evaluate } from '../metrics.js';
+import { evaluate, type Quality } from '../metrics.js';
 import { Batch } from './batches.js';
 import type { Ranker } from './fit-ranker.js';
 import type { DeedValues, ListStore } from './lists.js';
@@ -21,12 +21,11 @@ export class RankerJudge {
     this.#scores = new Float32Array(lists.size * lists.rowsMax);
   }
 
-  /** Mean over the lists; 0 when there are none. */
-  async ndcg10(): Promise<number> {
+  /** Mean over the lists; zeros when there are none. */
+  async quality(): Promise<Quality> {
     const { rowsMax } = this.lists;
     await this.#scoreAll();
-    const { ndcg10 } = await evaluate(this.lists, (list, i) => this.#scores.subarray(i * rowsMax, i * rowsMax + list.count), this.values);
-    return ndcg10;
+    return evaluate(this.lists, (list, i) => this.#scores.subarray(i * rowsMax, i * rowsMax + list.count), this.values);
   }
 
   async #scoreAll(): Promise<void> {
