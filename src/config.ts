@@ -30,7 +30,7 @@ export const SETTINGS = {
   STREAM_ENTRIES_MAX: { fallback: '1000000', about: 'unarchived events per partition before new ones are refused' },
   CART_ABANDONED_AFTER_S: { fallback: '1800', about: 'pause after the last cart change before an offer, s; 15 in the demo store' },
   OFFER_COOLDOWN_S: { fallback: '86400', about: 'at least this long between two offers of a kind to a shopper, s' },
-  STATISTICS_EVERY_S: { fallback: '900', about: 'rebuild of neighbours and popularity from the archive, s' },
+  STATISTICS_EVERY_S: { fallback: '86400', about: 'neighbours and popularity, which follow the events, are counted anew from the archive, s' },
   TRENDING_EVERY_MS: { fallback: '2000', about: 'publication of trending lists, ms' },
   TRAIN_EVERY_S: { fallback: '86400', about: 'training of a new model on the archive, s; 0: never' },
   TRAIN_EVENTS_MIN: { fallback: '10000', about: 'events before the latest day that training needs' },

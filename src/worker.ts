@@ -5,32 +5,40 @@ import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { ArchiveWriter } from './archive/writer.js';
+import { DEFAULT_STATISTICS } from './candidates/statistics-settings.js';
 import { Catalog } from './catalog/catalog.js';
 import type { Config } from './config.js';
 import { seedDemo, type DemoState } from './demo/seed.js';
 import type { ShopperEvent } from './domain/event.js';
 import { ARCHIVE_GROUP, EventArchiver, ImpressionArchiver } from './jobs/archive.js';
 import { CatalogArchiver } from './jobs/catalog-archive.js';
+import { DriftMonitor } from './jobs/drift.js';
 import { ERASE_ARCHIVE, eraseArchive } from './jobs/erase-archive.js';
 import { EXPIRE, expire } from './jobs/expire.js';
 import { offerJobs } from './jobs/offers.js';
-import { REBUILD_STATISTICS, rebuildStatistics } from './jobs/rebuild-statistics.js';
+import { LiveStatisticsProcess } from './jobs/live-statistics-process.js';
+import { RECOUNT_STATISTICS, STATISTICS_GROUP } from './jobs/live-statistics.js';
 import { JobRegistry, type Processors } from './jobs/registry.js';
 import { RETRAIN, retrainJobs } from './jobs/retrain.js';
 import { StreamConsumer } from './jobs/stream-consumer.js';
-import { groupLag, parseEvent, parseImpressions, type StreamHandler } from './jobs/streams.js';
+import { parseEvent, parseImpressions, type StreamHandler } from './jobs/streams.js';
 import { TrendingCounter, trendingLine, TrendingPublisher } from './jobs/trending.js';
 import { Trimming } from './jobs/trimming.js';
 import { workerMetrics } from './jobs/worker-metrics.js';
 import { EventIngestor } from './paths/ingest-events.js';
 import { TOKEN_BYTES } from './profile/codec.js';
+import { readManifest } from './ranking/manifest.js';
+import { USER_FEATURES } from './profile/vector.js';
+import { ITEM_FEATURES } from './ranking/features.js';
 import { ModelRegistry } from './ranking/model-registry.js';
 import { CatalogStore } from './redis/catalog-store.js';
 import { connectRedis, untilReady } from './redis/client.js';
+import { DriftStore } from './redis/drift-store.js';
 import { makeKeys, PARTITIONS, type Keys } from './redis/keys.js';
 import { Lease } from './redis/lease.js';
 import { ProfileStore } from './redis/profile-store.js';
 import { ShadowStore } from './redis/shadow-store.js';
+import { StatisticsStore } from './redis/statistics-store.js';
 import { StreamKeeper } from './redis/stream-keeper.js';
 import { TrendingStore } from './redis/trending-store.js';
 import type { Clock } from './util/clock.js';
@@ -44,8 +52,6 @@ export const WORKER_LIMITS = {
   impressionEntries: 1,
   trimEveryMs: 2000,
   expireEveryMs: 3_600_000,
-  /** The first rebuild after a start, ms: neighbours of what was archived meanwhile. */
-  firstRebuildMs: 3000,
   /** Lease of the filling of the demo store, and pauses before another try, ms. */
   demoLeaseMs: 30_000, demoRetryFromMs: 500, demoRetryToMs: 10_000,
 } as const;
@@ -53,8 +59,8 @@ export const WORKER_LIMITS = {
 export interface RunningWorker {
   /** Of this process. */
   readonly metrics: Registry;
-  /** Rebuilds the statistics soon: after a seeding, say. @param reason several calls for the same one are one job */
-  rebuildStatistics(reason: string): Promise<void>;
+  /** Has the statistics counted anew from the archive, by whichever worker counts. */
+  recountStatistics(): Promise<void>;
   /** Finishes the batches and jobs under way. */
   close(): Promise<void>;
 }
@@ -91,12 +97,16 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   const behindEvents = (handler: StreamHandler, gatherMs: number) =>
     new StreamConsumer({ streams: events, handler, parse: parseEvent, redis, connect, consumer: name, log, gatherMs });
   const { gatherMs } = WORKER_LIMITS;
+  const models = new ModelRegistry(config.modelsDir, config.modelDir, clock);
+  const drift = new DriftMonitor(new ImpressionArchiver(writer), {
+    models, store: new DriftStore(redis, keys), features: { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES }, log,
+  });
   const consumers = {
     archive: behindEvents(archiver, gatherMs.archive),
     trending: behindEvents(new TrendingCounter(trending, clock), gatherMs.trending),
     triggers: behindEvents(offers.triggers, gatherMs.triggers),
     impressions: new StreamConsumer({
-      streams: impressions, handler: new ImpressionArchiver(writer), parse: parseImpressions, redis, connect, consumer: name, log,
+      streams: impressions, handler: drift, parse: parseImpressions, redis, connect, consumer: name, log,
       gatherMs: gatherMs.archive, perStream: WORKER_LIMITS.impressionEntries,
     }),
   };
@@ -109,15 +119,20 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   const trimming = new Trimming({
     keeper, everyMs: WORKER_LIMITS.trimEveryMs, log,
     plans: [
-      { streams: events, groups: [ARCHIVE_GROUP, 'trending', offers.triggers.name] },
+      { streams: events, groups: [ARCHIVE_GROUP, 'trending', offers.triggers.name, STATISTICS_GROUP] },
       { streams: impressions, groups: [ARCHIVE_GROUP] },
     ],
   });
-  const task = { archiveDir, redisUrl: config.redisUrl, keyPrefix: config.keyPrefix };
+  const statistics = new StatisticsStore(redis, keys);
+  const counting = new LiveStatisticsProcess({
+    task: { archiveDir, redisUrl: config.redisUrl, keyPrefix: config.keyPrefix },
+    settings: async () => (await readManifest(await models.servingFolder())).statistics ?? DEFAULT_STATISTICS,
+    lease: new Lease(redis, keys.lock('statistics'), name), log,
+  });
   const retraining = retrainJobs({
     task: { archiveDir, modelsDir: config.modelsDir, modelDir: config.modelDir, eventsMin: config.trainEventsMin, by: 'worker', seed: 1 },
     program: new URL('./learn/models/retrain-child.js', import.meta.url),
-    models: new ModelRegistry(config.modelsDir, config.modelDir, clock), shadows: new ShadowStore(redis, keys), jobs: registry,
+    models, shadows: new ShadowStore(redis, keys), jobs: registry,
     newLease: () => new Lease(redis, keys.lock(RETRAIN), randomUUID()),
     shadowRequests: config.shadowRequests, shadowMs: config.shadowMs, clock,
     onDone: (what) => { log.info(what, 'model retrained'); },
@@ -125,10 +140,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   const processors: Processors = {
     ...offers.processors,
     ...retraining,
-    [REBUILD_STATISTICS]: (_data, signal) => rebuildStatistics({
-      task, newLease: () => new Lease(redis, keys.lock(REBUILD_STATISTICS), randomUUID()), archiveLag: () => groupLag(redis, events, ARCHIVE_GROUP),
-      onDone: (reply) => { log.info(reply, 'statistics rebuilt'); },
-    }, signal),
+    [RECOUNT_STATISTICS]: () => statistics.askRecount('in due time'),
     [ERASE_ARCHIVE]: eraseArchive({ dir: archiveDir, clock, onDone: (lines) => { log.info({ lines }, 'erased shoppers left the archive'); } }),
     [EXPIRE]: expire({
       dir: archiveDir, days: config.archiveDays, clock, keeper, streams: [...events, ...impressions],
@@ -140,28 +152,27 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   for (const consumer of Object.values(consumers)) consumer.start();
   publisher.start();
   catalogArchiver.start();
+  drift.start();
   trimming.start();
+  counting.start();
   offers.priceWatch.start();
   registry.start(processors);
   registry.lead([
-    { name: REBUILD_STATISTICS, everyMs: config.statisticsEveryMs }, { name: EXPIRE, everyMs: WORKER_LIMITS.expireEveryMs },
+    { name: RECOUNT_STATISTICS, everyMs: config.statisticsEveryMs, startsLater: true }, { name: EXPIRE, everyMs: WORKER_LIMITS.expireEveryMs },
     { name: RETRAIN, everyMs: config.trainEveryMs, startsLater: true },
   ], name, redis);
-  const rebuildSoon = (reason: string): Promise<void> =>
-    registry.add(REBUILD_STATISTICS, {}, { jobId: `${REBUILD_STATISTICS} ${reason}`, delayMs: WORKER_LIMITS.firstRebuildMs });
-  rebuildSoon(`start ${name}`).catch((error: unknown) => { log.warn({ err: error }, 'first rebuild of the statistics could not be queued'); });
   const stopping = new AbortController();
   const filling = config.demo
-    ? fillDemo({ redis, keys, config, clock, log, lease: new Lease(redis, keys.lock('demo'), name), signal: stopping.signal, onDone: () => rebuildSoon('demo') })
+    ? fillDemo({ redis, keys, config, clock, log, lease: new Lease(redis, keys.lock('demo'), name), signal: stopping.signal, onDone: () => statistics.askRecount('the demo store was filled') })
     : undefined;
   log.info({ name, archiveDir }, 'worker runs');
   return {
     metrics,
-    rebuildStatistics: rebuildSoon,
+    recountStatistics: () => statistics.askRecount('asked for'),
     async close() {
       stopping.abort();
       await filling;
-      await Promise.all([...Object.values(consumers).map((consumer) => consumer.stop()), offers.priceWatch.stop(), publisher.stop(), catalogArchiver.stop(), trimming.stop(), registry.stop()]);
+      await Promise.all([...Object.values(consumers).map((consumer) => consumer.stop()), offers.priceWatch.stop(), publisher.stop(), counting.stop(), catalogArchiver.stop(), drift.stop(), trimming.stop(), registry.stop()]);
       await writer.close();
       redis.disconnect();
     },

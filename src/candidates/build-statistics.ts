@@ -180,8 +180,9 @@ export class StatisticsBuilder {
     });
   }
 
-  get hasChanges(): boolean {
-    return this.#changed !== undefined && this.#changed.size > 0;
+  /** Items that changed since. */
+  get changes(): number {
+    return this.#changed?.size ?? 0;
   }
 
   /** @returns an item's number here, or −1 */

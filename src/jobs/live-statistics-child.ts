@@ -17,7 +17,7 @@ process.on('message', (message: LiveStatisticsTask | 'stop') => {
 });
 process.once('disconnect', () => { process.exit(0); });
 
-async function count({ archiveDir, redisUrl, keyPrefix, settings, recountEveryMs }: LiveStatisticsTask): Promise<void> {
+async function count({ archiveDir, redisUrl, keyPrefix, settings }: LiveStatisticsTask): Promise<void> {
   // Requests come first where cores are few.
   setPriority(CHILD_LIMITS.niceness);
   try {
@@ -27,7 +27,7 @@ async function count({ archiveDir, redisUrl, keyPrefix, settings, recountEveryMs
     const keys = makeKeys(keyPrefix);
     await new LiveStatistics({
       redis, listening, store: new StatisticsStore(redis, keys), streams: Array.from({ length: PARTITIONS }, (_, i) => keys.events(i)),
-      archiveDir, statePath: join(archiveDir, 'statistics.state'), settings, clock: Date.now, recountEveryMs,
+      archiveDir, statePath: join(archiveDir, 'statistics.state'), settings, clock: Date.now,
       onEvent: report,
       onVersion: async (version, bytes, before) => {
         await archiveStatistics(archiveDir, version, bytes, Date.now());

@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
-import type { StatisticsSettings } from '../candidates/statistics-settings.js';
+import { DEFAULT_STATISTICS, type StatisticsSettings } from '../candidates/statistics-settings.js';
 import type { Lease } from '../redis/lease.js';
 import { LATE, within } from '../util/deadline.js';
 import { backoffMs, pause } from '../util/pause.js';
@@ -23,7 +23,6 @@ export interface LiveStatisticsTask {
   readonly redisUrl: string;
   readonly keyPrefix: string;
   readonly settings: StatisticsSettings;
-  readonly recountEveryMs: number;
 }
 
 export type LiveStatisticsReport = LiveStatisticsEvent | { readonly kind: 'failed'; readonly message: string };
@@ -76,7 +75,8 @@ export class LiveStatisticsProcess {
     while (!signal.aborted) {
       try {
         if (!(await lease.take(LIVE_STATISTICS_PROCESS_LIMITS.leaseMs))) await this.#end();
-        else await this.#keep(await settings());
+        // A model that cannot be read just now changes nothing.
+        else await this.#keep(await settings().catch(() => this.#counting?.settings ?? DEFAULT_STATISTICS));
       } catch (error) {
         log.debug({ err: error }, 'statistics could not be looked after');
       }

@@ -16,6 +16,9 @@ import { ensureGroups, isShopperRecord, parseEvent, streamPlaces } from './strea
  */
 export const STATISTICS_GROUP = 'statistics';
 
+/** Job that asks for all to be counted anew from the archive: erased shoppers' events are left out then. */
+export const RECOUNT_STATISTICS = 'rebuild-statistics';
+
 export const LIVE_STATISTICS_LIMITS = {
   /** Entries taken of each stream at once, and how long a read waits for one, ms. */
   perStream: 200, blockMs: 250,
@@ -23,8 +26,10 @@ export const LIVE_STATISTICS_LIMITS = {
   publishEveryMs: 1000, publishBehindMs: 5000,
   /** Items of an increment, about a kilobyte each; what changed less waits for the next. */
   itemsPerIncrement: 250,
-  /** Increments together as long as the statistics themselves, or this, bytes: all is published whole again. */
+  /** Increments, with those that wait, as long as the statistics themselves, or this, bytes: all is published whole … */
   incrementBytesMin: 4 * 2 ** 20,
+  /** … unless that was less than this ago, ms, or so many times what it took. */
+  wholeEveryMs: 10_000, wholeShare: 30,
   /** Pause between checkpoints, ms, and at least so many times what the last one took. */
   checkpointEveryMs: 1000, checkpointShare: 20,
 } as const;
@@ -42,8 +47,6 @@ export interface LiveStatisticsOptions {
   readonly statePath: string;
   readonly settings: StatisticsSettings;
   readonly clock: Clock;
-  /** All is counted anew from the archive so often: erased shoppers' events are left out then, ms. */
-  readonly recountEveryMs: number;
   readonly onEvent: (event: LiveStatisticsEvent) => void;
   /** Told what is about to be published: a replay needs to know it. */
   readonly onVersion: (version: string, bytes: Uint8Array, before: string | undefined) => Promise<void>;
@@ -68,9 +71,9 @@ export class LiveStatistics {
   /** Where the group was left in each stream. */
   #marked: string[];
   #published: Publication | undefined;
-  #recountAt = 0;
   #publishAt = 0;
   #checkpointAt = 0;
+  #wholeAt = 0;
   #hasNews = false;
 
   constructor(options: LiveStatisticsOptions) {
@@ -82,11 +85,12 @@ export class LiveStatistics {
 
   /** Counts until told to stop; then what was counted is kept. @throws what Redis and the disk throw */
   async run(signal: AbortSignal): Promise<void> {
-    const { redis, streams, clock } = this.#options;
+    const { redis, streams, store, clock } = this.#options;
     await ensureGroups(redis, streams, STATISTICS_GROUP);
     if (!(await this.#resume())) await this.#recount('no counts to go on from');
     while (!signal.aborted) {
-      await this.#recountWhenDue();
+      const asked = await store.takeRecount();
+      if (asked !== undefined) await this.#recount(asked);
       const isBehind = await this.#read();
       if (clock() >= this.#publishAt + (isBehind ? LIVE_STATISTICS_LIMITS.publishBehindMs : 0)) await this.#publish();
       if (this.#hasNews && clock() >= this.#checkpointAt) await this.#checkpoint();
@@ -95,7 +99,7 @@ export class LiveStatistics {
   }
 
   async #resume(): Promise<boolean> {
-    const { redis, streams, store, statePath, settings, clock, recountEveryMs, onEvent } = this.#options;
+    const { redis, streams, store, statePath, settings, onEvent } = this.#options;
     const checkpoint = await loadCheckpoint(statePath);
     if (checkpoint === undefined || JSON.stringify(checkpoint.settings) !== JSON.stringify(settings)) return false;
     const places = await streamPlaces(redis, streams, STATISTICS_GROUP);
@@ -106,15 +110,8 @@ export class LiveStatistics {
     this.#marked = places.map(({ delivered }) => delivered);
     // Increments that followed the checkpoint are published; what they said will be said again, perhaps in others.
     this.#published = { ...checkpoint.published, increments: await store.lastIncrement(checkpoint.published.version) };
-    this.#recountAt = clock() + recountEveryMs;
     onEvent({ kind: 'resumed', items: checkpoint.counts.keys.length });
     return true;
-  }
-
-  async #recountWhenDue(): Promise<void> {
-    const { store, clock } = this.#options;
-    const reason = clock() >= this.#recountAt ? 'in due time' : await store.takeRecount();
-    if (reason !== undefined) await this.#recount(reason);
   }
 
   /**
@@ -122,7 +119,7 @@ export class LiveStatistics {
    * met twice, because the streams are held while they are looked at, and what they hold no more is archived.
    */
   async #recount(reason: string): Promise<void> {
-    const { redis, streams, archiveDir, settings, clock, recountEveryMs, onEvent } = this.#options;
+    const { redis, streams, archiveDir, settings, onEvent } = this.#options;
     const startedAt = performance.now();
     await Promise.all(streams.map((stream) => redis.xgroup('SETID', stream, STATISTICS_GROUP, '0')));
     const places = await streamPlaces(redis, streams, STATISTICS_GROUP);
@@ -140,7 +137,6 @@ export class LiveStatistics {
     this.#positions = places.map(({ first, last }) => (first === undefined ? last : '0-0'));
     this.#marked = streams.map(() => '0-0');
     this.#published = undefined;
-    this.#recountAt = clock() + recountEveryMs;
     this.#hasNews = true;
     onEvent({ kind: 'recounted', reason, read: counts.read, corrupt: counts.corrupt, erased: counts.erased, ms: Math.round(performance.now() - startedAt) });
   }
@@ -166,22 +162,30 @@ export class LiveStatistics {
 
   async #publish(): Promise<void> {
     const { store, clock } = this.#options;
-    const { publishEveryMs, incrementBytesMin } = LIVE_STATISTICS_LIMITS;
-    this.#publishAt = clock() + publishEveryMs;
+    this.#publishAt = clock() + LIVE_STATISTICS_LIMITS.publishEveryMs;
     const published = this.#published;
     const isCurrent = published !== undefined && (await store.currentVersion()) === published.version;
-    if (!isCurrent || published.incrementBytes > Math.max(incrementBytesMin, published.wholeBytes)) await this.#publishWhole();
-    else if (this.#builder.hasChanges) await this.#publishIncrement(published);
+    if (!isCurrent || (clock() >= this.#wholeAt && this.#isLong(published))) await this.#publishWhole();
+    else if (this.#builder.changes > 0) await this.#publishIncrement(published);
+  }
+
+  #isLong({ wholeBytes, increments, incrementBytes }: Publication): boolean {
+    const { incrementBytesMin, itemsPerIncrement } = LIVE_STATISTICS_LIMITS;
+    const waiting = increments === 0 ? 0 : this.#builder.changes / itemsPerIncrement * (incrementBytes / increments);
+    return incrementBytes + waiting > Math.max(incrementBytesMin, wholeBytes);
   }
 
   async #publishWhole(): Promise<Publication> {
     const { store, clock, onVersion, onEvent } = this.#options;
+    const { wholeEveryMs, wholeShare } = LIVE_STATISTICS_LIMITS;
+    const startedAt = clock();
     const data = this.#builder.build();
     let wholeBytes = 0;
     const version = await store.write(data, clock, async (name, bytes) => {
       wholeBytes = bytes.length;
       await onVersion(name, bytes, this.#published?.version);
     });
+    this.#wholeAt = clock() + Math.max(wholeEveryMs, (clock() - startedAt) * wholeShare);
     onEvent({ kind: 'published', version, items: data.keys.length, pairs: data.targets.length });
     return (this.#published = { version, wholeBytes, increments: 0, incrementBytes: 0 });
   }

@@ -1,18 +1,14 @@
-import { randomUUID } from 'node:crypto';
 import t from 'tap';
-import { ArchiveWriter } from '../../src/archive/writer.js';
 import { StatisticsBuilder } from '../../src/candidates/build-statistics.js';
 import { encodeStatistics, StatisticsDecoder } from '../../src/candidates/statistics-codec.js';
 import { emptyStatisticsData, type StatisticsData } from '../../src/candidates/statistics.js';
 import { Catalog } from '../../src/catalog/catalog.js';
 import { StatisticsFollower } from '../../src/follow/statistics-follower.js';
-import { rebuildStatistics, type RebuildReply } from '../../src/jobs/rebuild-statistics.js';
-import { Lease } from '../../src/redis/lease.js';
 import { StatisticsStore } from '../../src/redis/statistics-store.js';
 import { TrendingStore } from '../../src/redis/trending-store.js';
 import { hash48 } from '../../src/util/hash.js';
 import { startRedis } from '../helpers/redis.js';
-import { anEvent, commandsTo, keys, longestTurn, silent, tempDir, until } from '../helpers/streams.js';
+import { anEvent, commandsTo, keys, longestTurn, silent, until } from '../helpers/streams.js';
 
 const server = await startRedis();
 t.teardown(() => server.stop());
@@ -133,36 +129,4 @@ await t.test('binding 100,000 items does not hold up the event loop', async (t) 
   const longest = turns.end();
   t.equal(follower.current.order.length, count);
   t.ok(longest < 60, `longest turn ${longest.toFixed(1)} ms`);
-});
-
-await t.test('a rebuild reads the archive in a process of its own, one at a time, and publishes', async (t) => {
-  const dir = await tempDir();
-  t.teardown(() => dir.remove());
-  const writer = new ArchiveWriter(dir.path, 'w', Date.now);
-  const events = Array.from({ length: 30 }, (_, i) => anEvent({ shopper: `u:${i % 10}`, itemId: `i${Math.trunc(i / 10)}`, at: Date.now() - 60_000 + i }));
-  await writer.append('events', events.map((event, i) => JSON.stringify({ entry: `${i}-0`, event })));
-  await writer.close();
-  const replies: RebuildReply[] = [];
-  const versions: Promise<string | undefined>[] = [];
-  const rebuild = (signal = new AbortController().signal): Promise<void> => rebuildStatistics({
-    task: { archiveDir: dir.path, redisUrl: server.url, keyPrefix: keys.prefix },
-    newLease: () => new Lease(redis, keys.lock('rebuild'), randomUUID()), archiveLag: async () => 0,
-    onDone: (reply) => {
-      replies.push(reply);
-      versions.push(store.currentVersion());
-    },
-  }, signal);
-  await Promise.all([rebuild(), rebuild()]);
-  t.equal(replies.length, 2);
-  t.equal(new Set(await Promise.all(versions)).size, 2, 'one after the other');
-  t.match(replies[0], { items: 3, counts: { read: 30, corrupt: 0 } });
-  const data = await store.read((await store.currentVersion())!);
-  t.same(new Set(data!.keys), new Set(['i0', 'i1', 'i2'].map(hash48)));
-  t.ok(data!.targets.length > 0);
-  const stopping = new AbortController();
-  const stopped = rebuild(stopping.signal);
-  stopping.abort();
-  await t.rejects(stopped, /worker stops/u);
-  await rebuild();
-  t.equal(replies.length, 4, 'the lease was given back');
 });

@@ -47,7 +47,7 @@ await t.test('two workers do all that hangs behind the streams, through an outag
   const impressions = new ImpressionLog(redis, keys);
   for (const shopper of ['u:ann', 'u:bob']) {
     impressions.add({
-      requestId: `of ${shopper}`, shopper, scene: 'home', model: 'm', at: Date.now(), state: { events: 1, itemId: undefined, catalog: 0, statistics: '', bound: 0, trending: 0 }, user: new Float32Array(500).fill(1), items: new Float32Array(500).fill(2),
+      requestId: `of ${shopper}`, shopper, scene: 'home', model: 'm', at: Date.now(), state: { events: 1, itemId: undefined, catalog: 0, statistics: '', bound: 0, trending: 0, model: 'm', encoder: undefined }, user: new Float32Array(500).fill(1), items: new Float32Array(500).fill(2),
       shown: [{ idJson: '"i1"', slot: 0, score: 0.5, propensity: 0.25, source: 3, proposedBy: 8 }],
     });
   }
@@ -69,7 +69,7 @@ await t.test('two workers do all that hangs behind the streams, through an outag
   t.same(await archived(), [...ids, ...more].toSorted());
 
   const before = await statistics.currentVersion();
-  await workers[0].rebuildStatistics('test');
+  await workers[0].recountStatistics();
   await until('statistics are rebuilt when asked', async () => (await statistics.currentVersion()) !== before, 40_000);
   const data = await statistics.read((await statistics.currentVersion())!);
   t.ok(data?.keys.includes(hash48('n1')));
