@@ -81,7 +81,7 @@ export interface EncoderFit {
 }
 
 /** Questions asked after each epoch; more of them would cost more time than they tell. */
-const QUESTIONS_MAX = 8192;
+const QUESTIONS_MAX = 5000;
 /** Share of the latest epoch in the average (amazon-beauty, validation NDCG@10 after 24 epochs: .060 without average, .065 with). */
 const AVERAGE_SHARE = 0.3;
 

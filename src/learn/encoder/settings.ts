@@ -34,7 +34,7 @@ export function chooseSettings({ events, questions }: DataSize): EncoderSettings
     dimensions: events < 20_000 ? 32 : 64,
     historyMax,
     rows: Math.min(64, Math.max(4, Math.round(events / historyMax / STEPS_MIN))),
-    negatives: 512, dropout: 0.5, rate: 5e-3, epochsMax: 50, patience: 4,
+    negatives: 512, dropout: 0.5, rate: 3e-3, epochsMax: 60, patience: 4,
     isBaskets: wanted > BASKET_MIN,
   };
 }
