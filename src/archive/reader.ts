@@ -41,9 +41,19 @@ export interface ArchivedImpression {
   readonly itemId?: string;
   /** Events folded into the profile; absent when it was not as in the store. */
   readonly events?: number;
-  /** What else the process ranked by: change of the catalog, version of the statistics and the change they were bound at, and of the trending lists. */
-  readonly world?: { readonly catalog: number; readonly statistics: string; readonly bound: number; readonly trending: number };
+  /** What else the process ranked by: see `RankedState`. */
+  readonly world?: ArchivedWorld;
   readonly vectors: Float32Array;
+}
+
+/** Versions of all that ranking read beside the profile. */
+export interface ArchivedWorld {
+  readonly catalog: number;
+  readonly statistics: string;
+  readonly bound: number;
+  readonly trending: number;
+  readonly model: string;
+  readonly encoder?: number;
 }
 
 /** A value with the id of its stream entry. */

@@ -104,7 +104,7 @@ export class Statistics {
     return statistics;
   }
 
-  /** Which items are alike by their attributes. */
+  /** Which items are alike by their attributes, as of when it is first asked for: `build` asks at once. */
   get likeness(): Likeness {
     return (this.#likeness ??= Likeness.make(this.#catalog, this.order));
   }

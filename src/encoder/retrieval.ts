@@ -17,18 +17,26 @@ export class Retrieval {
   readonly #catalog: Catalog;
   readonly #vectors: CatalogVectors;
   #index: ItemIndex;
+  #boundAt: number;
 
-  private constructor(readonly encoder: Encoder, catalog: Catalog, vectors: CatalogVectors, index: ItemIndex) {
+  private constructor(readonly encoder: Encoder, catalog: Catalog, vectors: CatalogVectors, index: ItemIndex, boundAt: number) {
     this.#catalog = catalog;
     this.#vectors = vectors;
     this.#index = index;
+    this.#boundAt = boundAt;
   }
 
   /** Binds in slices, for a process that serves requests meanwhile. */
   static async bind(encoder: Encoder, catalog: Catalog): Promise<Retrieval> {
     const vectors = new CatalogVectors(encoder.vectors, catalog);
+    const boundAt = catalog.sequence;
     await vectors.follow();
-    return new Retrieval(encoder, catalog, vectors, await ItemIndex.build(vectors.source(), seededRandom(INDEX_SEED)));
+    return new Retrieval(encoder, catalog, vectors, await ItemIndex.build(vectors.source(), seededRandom(INDEX_SEED)), boundAt);
+  }
+
+  /** The catalog's change as of which its rows were looked up: what a replay needs to know. */
+  get boundAt(): number {
+    return this.#boundAt;
   }
 
   /** The catalog's vectors as of the latest `refresh`. */
@@ -39,8 +47,10 @@ export class Retrieval {
   /** Takes up rows that the catalog got since; until then they score 0 and are not found. */
   async refresh(): Promise<void> {
     if (this.#index.rows === this.#catalog.rows) return;
+    const boundAt = this.#catalog.sequence;
     await this.#vectors.follow();
     this.#index = await ItemIndex.build(this.#vectors.source(), seededRandom(INDEX_SEED), this.#index);
+    this.#boundAt = boundAt;
   }
 
   /**

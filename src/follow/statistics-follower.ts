@@ -62,6 +62,8 @@ export class StatisticsFollower {
     this.#statistics = new StatisticsStore(redis, keys);
     this.#trending = new TrendingStore(redis, keys);
     this.#current = new Statistics(this.#data, catalog);
+    // Now, and not at some request: a replay could not tell which items it knew.
+    void this.#current.likeness;
     this.ready = new Promise((resolve) => { this.#markReady = resolve; });
     this.#subscriber = connectRedis(url, 'listening', { timeoutMs: 0, name: 'rivulet-notices' });
     this.#subscriber.on('message', (_channel, text) => { this.#hear(text); });

@@ -133,7 +133,7 @@ export class Recommender {
       const asked = this.#candidates(pool, request, now, encoded);
       writeUserFeatures(slot.user, request.profile, request.scene, now);
       this.#writer.write(slot.items, pool, asked);
-      const state = rankedState(request, asked);
+      const state = rankedState(request, asked, model, missing.length === 0);
       const { scores, label, degraded } = await this.#score(slot, pool.count);
       const limit = request.limit ?? (request.itemIds?.length ?? RECOMMENDATION_LIMITS.limitDefault);
       const ranked = this.#select(pool, scores, Math.min(limit, pool.count), request.itemIds !== undefined);
@@ -266,11 +266,15 @@ export class Recommender {
   }
 }
 
-/** Taken when the features are written: while the model runs, the catalog and the lists may change. */
-function rankedState({ profile, isStored, itemId }: ListRequest, { catalog, statistics }: CandidateRequest): RankedState {
+/**
+ * Taken when the features are written: while the model runs, the catalog and the lists may change.
+ * @param isWhole whether nothing that the model reads was missing
+ */
+function rankedState({ profile, isStored, itemId }: ListRequest, { catalog, statistics }: CandidateRequest, model: ModelHolder, isWhole: boolean): RankedState {
   return {
-    events: isStored ? profile.events : undefined, itemId,
+    events: isStored && isWhole ? profile.events : undefined, itemId,
     catalog: catalog.sequence, statistics: statistics.version, bound: statistics.boundAt, trending: statistics.trendingVersion,
+    model: model.current?.label ?? '', encoder: model.encoderBoundAt,
   };
 }
 

@@ -88,6 +88,11 @@ export class ModelHolder {
     return this.#live?.retrieval !== undefined;
   }
 
+  /** The catalog's change as of which the encoder knows it. */
+  get encoderBoundAt(): number | undefined {
+    return this.#live?.retrieval?.boundAt;
+  }
+
   get current(): Model | undefined {
     return this.#live?.model;
   }

@@ -44,6 +44,9 @@ export interface RankedState {
   readonly statistics: string;
   readonly bound: number;
   readonly trending: number;
+  /** Label of the model whose features were written, empty without one, and the change of the catalog its encoder was bound at. */
+  readonly model: string;
+  readonly encoder: number | undefined;
 }
 
 export interface ShownItem {
@@ -152,8 +155,9 @@ function writeLine(out: ByteWriter, { requestId, shopper, scene, model, at, stat
     if (i > 0) out.text(',');
     out.whole(shown[i]!.proposedBy);
   }
-  const { events, itemId, catalog, statistics, bound, trending } = state;
-  out.text(`],"world":{"catalog":${catalog},"statistics":"${statistics}","bound":${bound},"trending":${trending}}`);
+  const { events, itemId, catalog, statistics, bound, trending, encoder } = state;
+  out.text(`],"world":{"catalog":${catalog},"statistics":"${statistics}","bound":${bound},"trending":${trending},"model":"${state.model}"`);
+  out.text(encoder === undefined ? '}' : `,"encoder":${encoder}}`);
   if (events !== undefined) out.text(`,"events":${events}`);
   if (itemId !== undefined) out.text(`,"itemId":${JSON.stringify(itemId)}`);
   out.text('}');

@@ -9,6 +9,8 @@ import { groupLag } from '../../src/jobs/streams.js';
 import { makeKeys, PARTITIONS } from '../../src/redis/keys.js';
 import { seededRandom } from '../../src/util/random.js';
 import { startEngine, type Engine } from '../helpers/engine.js';
+import { randomVectors, writeTestEncoder } from '../helpers/encoders.js';
+import { writeTestModel } from '../helpers/models.js';
 import { commandsTo, until } from '../helpers/streams.js';
 import { post } from '../helpers/traffic.js';
 
@@ -57,6 +59,8 @@ async function ask(engine: Engine, who: object): Promise<void> {
   else await send(engine, 'recommendations', { ...page, ...list });
 }
 
+const TOLD = (['neighbors', 'similar', 'encoder', 'popularity'] as const).map((name) => ITEM_FEATURES.indexOf(name));
+
 /** @returns names of the columns that are not the same to the last bit */
 function differences(rebuilt: Float32Array, logged: Float32Array): string[] {
   const [a, b] = [rebuilt, logged].map((floats) => new Uint32Array(floats.buffer, floats.byteOffset, floats.length));
@@ -70,14 +74,21 @@ function differences(rebuilt: Float32Array, logged: Float32Array): string[] {
 }
 
 await t.test('vectors rebuilt from the archive are those that were served, bit for bit', async (t) => {
-  const engine = await startEngine({ role: 'both', env: { STATISTICS_EVERY_S: '5', TRENDING_EVERY_MS: '300', RECOMMEND_DEADLINE_MS: '5000', REDIS_TIMEOUT_MS: '10000' } });
+  const items = Array.from({ length: ITEMS }, (_, n) => item(n, 5 + (n * 37) % 200));
+  const modelDir = t.testdir();
+  await writeTestModel(modelDir, { name: 'all-features' });
+  // Some items, and all that come later, it knows by their attributes only.
+  await writeTestEncoder(modelDir, { vectors: randomVectors(items.slice(0, ITEMS - 50), 16, true) });
+  const engine = await startEngine({ role: 'both', env: {
+    MODEL_DIR: modelDir, STATISTICS_EVERY_S: '3600', TRENDING_EVERY_MS: '300', RECOMMEND_DEADLINE_MS: '5000', REDIS_TIMEOUT_MS: '10000',
+  } });
   t.teardown(() => engine.stop());
   const redis = await commandsTo(engine.redis.url);
   t.teardown(() => { redis.disconnect(); });
   const keys = makeKeys('rivulet:');
   const archive = join(engine.redis.dir, 'data', 'archive');
   await until('the worker archives the catalog', async () => (await listSlots(archive, 'catalog')).length > 0, 30_000);
-  await send(engine, 'items', { items: Array.from({ length: ITEMS }, (_, n) => item(n, 5 + (n * 37) % 200)) });
+  await send(engine, 'items', { items });
 
   for (let round = 0; round < ROUNDS; round++) {
     // A change reaches a process within moments; the fold of an event that comes in these may still see the item as it was.
@@ -105,20 +116,20 @@ await t.test('vectors rebuilt from the archive are those that were served, bit f
   const wrong: string[] = [];
   let rebuilt = 0;
   let informed = 0;
-  for await (const result of rebuildImpressions(archive)) {
+  for await (const result of rebuildImpressions(archive, { folderOf: async () => modelDir })) {
     if ('missing' in result) {
       missing.set(result.missing, (missing.get(result.missing) ?? 0) + 1);
       continue;
     }
     rebuilt += 1;
     versions.add(result.impression.world!.statistics);
-    if (result.vectors.some((value) => value !== 0)) informed += 1;
+    if (TOLD.every((column) => result.vectors[USER_FEATURES.length + SHOWN_FLOATS - ITEM_FEATURES.length + column] !== 0)) informed += 1;
     const columns = differences(result.vectors, result.impression.vectors);
     if (columns.length > 0) wrong.push(`${result.impression.scene} ${JSON.stringify(result.impression.world)}: ${columns.join()}`);
   }
   t.same([...missing], [], 'nothing is missing');
   t.ok(rebuilt >= 1000, `${rebuilt} impressions were rebuilt`);
-  t.equal(informed, rebuilt);
+  t.ok(informed > rebuilt / 3, `in ${informed} of them the first item has a say by neighbours, likeness and encoder`);
   t.ok(versions.size >= 2, `by ${versions.size} versions of the statistics`);
   t.same(wrong.slice(0, 5), [], `${wrong.length} of ${rebuilt} differ`);
 });
