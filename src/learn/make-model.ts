@@ -6,9 +6,10 @@ import { sha256, type Manifest } from '../ranking/manifest.js';
 import { goldenCases } from './golden.js';
 import { measureDistribution } from './models/measure-distribution.js';
 import { exportRanker } from './ranker/export-ranker.js';
-import { fitRanker, RANKER_SETTINGS, type RankerSettings, type TrainingLists } from './ranker/fit-ranker.js';
+import { fitRanker, type TrainingLists } from './ranker/fit-ranker.js';
+import { RANKER_SETTINGS, type RankerSettings } from './ranker/settings.js';
 import { DEED_VALUES, type DeedValues, type ListStore } from './ranker/lists.js';
-import { readExported } from './ranker/warm-start.js';
+import type { ExportedRanker } from './ranker/warm-start.js';
 import { saveModel, type ModelFolder } from './save-model.js';
 import type { SavedEncoder } from './task-encoders.js';
 
@@ -26,8 +27,8 @@ export interface MakeModelOptions {
   readonly validation: ListStore;
   readonly out: string;
   readonly seed: number;
-  /** Folder of a model to go on from. */
-  readonly from?: string | undefined;
+  /** Weights to go on from: see `readExported`. */
+  readonly start?: ExportedRanker | undefined;
   readonly values?: DeedValues;
   readonly settings?: RankerSettings;
   /** Of an encoder whose files are in the folder already. */
@@ -53,10 +54,10 @@ export async function prepareFolder(out: string): Promise<void> {
 
 /** Fits a ranker to lists and writes it as a model folder. */
 export async function makeModel(options: MakeModelOptions): Promise<MadeModel> {
-  const { train, validation, out, seed, values = DEED_VALUES, settings = RANKER_SETTINGS, about, onProgress } = options;
-  const start = options.from === undefined ? undefined : await readExported(options.from, settings);
+  const { train, validation, out, seed, start, values = DEED_VALUES, settings = RANKER_SETTINGS, about, onProgress } = options;
+  await mkdir(out, { recursive: true });
   const ranker = await fitRanker({
-    train, validation, values, settings, seed, start,
+    train, validation, values, settings, seed, start, checkpointPath: `${out}.ranker-fit`,
     onProgress: ({ step, steps, epoch, ndcg10 }) => {
       onProgress({ stage: 'ranker', done: step, total: steps, note: `epoch ${epoch + 1}${ndcg10 === undefined ? '' : `, validation NDCG@10 ${ndcg10.toFixed(4)}`}` });
     },

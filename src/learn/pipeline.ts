@@ -4,6 +4,7 @@ import { seededRandom, shuffle } from '../util/random.js';
 import { makeModel, prepareFolder, type MadeModel, type OnProgress } from './make-model.js';
 import { QuestionLister, type QuestionCounts } from './question-lists.js';
 import { LIST_LIMITS, ListStore } from './ranker/lists.js';
+import { readExported } from './ranker/warm-start.js';
 import { Retriever, viewStore, type StoreView } from './store-view.js';
 import { tuneStatistics } from './statistics/tune-statistics.js';
 import { fitEncoders, isWithin } from './task-encoders.js';
@@ -44,6 +45,7 @@ export interface TrainedModel {
 export async function trainModel(task: Task, options: TrainModelOptions): Promise<TrainedModel> {
   const { out, seed, from, licence = 'unstated', clock, onProgress = () => {} } = options;
   const startedAt = clock();
+  const start = from === undefined ? undefined : await readExported(from);
   await prepareFolder(out);
   const statistics = tuneStatistics(task, task.validation, {
     seed, onProgress: (done, total, quality) => { onProgress({ stage: 'statistics', done, total, note: `quality ${quality.toFixed(4)}` }); },
@@ -56,7 +58,7 @@ export async function trainModel(task: Task, options: TrainModelOptions): Promis
   const validation = await collect('validation', await view(task.validation, judged), task.validation, TRAINING_LIMITS.validationQuestions, options);
   await encoders?.fit.retire();
   const { content } = await makeModel({
-    train: { candidates: fit.lists, shown: new ListStore(1, seededRandom(seed)) }, validation: validation.lists, out, seed, from, onProgress,
+    train: { candidates: fit.lists, shown: new ListStore(1, seededRandom(seed)) }, validation: validation.lists, out, seed, start, onProgress,
     encoder: encoders?.saved,
     about: {
       name: nameOf(task.name), licence, statistics, trainedAt: new Date(clock()).toISOString(),

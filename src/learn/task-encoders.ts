@@ -5,7 +5,8 @@ import { loadEncoder, type Encoder } from '../encoder/encoder.js';
 import type { EncoderGolden, EncoderManifest } from '../ranking/manifest.js';
 import type { Clock } from '../util/clock.js';
 import { itemAttributes } from './encoder/attributes.js';
-import { fitEncoder, type EncoderFit, type FitOptions } from './encoder/fit.js';
+import { fitResumably } from './encoder/fit-resumable.js';
+import type { EncoderFit, FitOptions } from './encoder/fit.js';
 import { saveEncoder } from './encoder/save.js';
 import type { OnProgress } from './make-model.js';
 import type { Split, Task } from './task.js';
@@ -38,7 +39,7 @@ export async function fitEncoders(task: Task, { out, seed, clock, onProgress }: 
   if (task.fit.known.reduce((sum, count) => sum + count, 0) < EVENTS_MIN) return undefined;
   const { interactions, excludeHistory } = task;
   const attributes = itemAttributes(task.items);
-  const fit = (stage: string, { known }: Split, options: Pick<FitOptions, 'questions' | 'settings'>): Promise<EncoderFit> => fitEncoder({
+  const fit = (stage: string, { known }: Split, options: Pick<FitOptions, 'questions' | 'settings'>): Promise<EncoderFit> => fitResumably(`${out}.${stage.replaceAll(' ', '-')}`, {
     interactions, known, attributes, excludeHistory, seed, clock, ...options,
     onEpoch: ({ epoch, epochsMax, ndcg, secondsLeft }) => {
       onProgress({ stage, done: epoch, total: epochsMax, note: `${ndcg === undefined ? '' : `NDCG ${ndcg.toFixed(4)}, `}${Math.ceil(secondsLeft)} s at most` });

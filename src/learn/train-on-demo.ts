@@ -7,6 +7,7 @@ import { makeWorld } from '../demo/world.js';
 import type { Clock } from '../util/clock.js';
 import type { OnProgress } from './make-model.js';
 import { modelCard } from './model-card.js';
+import { readExported } from './ranker/warm-start.js';
 import { saveModel, type ModelFolder } from './save-model.js';
 import { trainOnLog, type LogSpans, type Measured } from './train-on-log.js';
 
@@ -44,7 +45,7 @@ export async function trainOnDemo(options: DemoTrainingOptions): Promise<{ manif
     }
   };
   const { content, test, ndcg10, epochs } = await trainOnLog({
-    items, records: records(), spans, out, seed, from, onProgress,
+    items, records: records(), spans, out, seed, onProgress, start: from === undefined ? undefined : await readExported(from),
     about: (lists) => ({
       name: 'demo-mlp', trainedAt: new Date(clock()).toISOString(), licence: 'Apache-2.0',
       data: {

@@ -20,7 +20,7 @@ const LOG_LIMITS = {
 /** Times at which a log is cut, ms: what comes before `train` is only folded. */
 export interface LogSpans { readonly train: number; readonly validation: number; readonly test: number; readonly until: number }
 
-export interface TrainOnLogOptions extends Pick<MakeModelOptions, 'out' | 'seed' | 'from' | 'values' | 'settings'> {
+export interface TrainOnLogOptions extends Pick<MakeModelOptions, 'out' | 'seed' | 'start' | 'values' | 'settings'> {
   readonly items: readonly Item[];
   /** In time order. */
   readonly records: Iterable<LogRecord> | AsyncIterable<LogRecord>;

@@ -2,6 +2,7 @@ import { AppError } from '../../errors.js';
 import { seededRandom } from '../../util/random.js';
 import { makeModel } from '../make-model.js';
 import { DEED, ListStore, LIST_LIMITS } from '../ranker/lists.js';
+import { readExported } from '../ranker/warm-start.js';
 import { latestDay, type JudgedList } from './judged-lists.js';
 import type { Train } from './retrain.js';
 
@@ -23,7 +24,7 @@ export const trainOnArchive: Train = async ({ archiveDir, until, out, from, seed
     throw new AppError('invalid_request', `Of ${known.length} lists shown before the latest day with a deed none is left to learn from: in the others every item was taken.`);
   }
   await makeModel({
-    train: { shown, candidates: store() }, validation, out, seed, from, onProgress: () => { /* Nobody looks. */ },
+    train: { shown, candidates: store() }, validation, out, seed, start: await readExported(from), onProgress: () => { /* Nobody looks. */ },
     about: {
       name: 'store', licence: 'unstated', trainedAt: new Date().toISOString(),
       data: {

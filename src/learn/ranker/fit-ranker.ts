@@ -1,35 +1,18 @@
 import { AppError } from '../../errors.js';
-import { seededRandom, shuffle } from '../../util/random.js';
+import { seededRandom } from '../../util/random.js';
 import { add } from '../graph/ops.js';
 import { Tape, type Value } from '../graph/tape.js';
-import { TrainingGraph, type Feeds } from '../graph/training-graph.js';
+import { TrainingGraph } from '../graph/training-graph.js';
 import { Weights } from '../graph/weights.js';
 import { Batch, columnsOf, type Columns } from './batches.js';
 import { DEED, DEED_VALUES, type DeedValues, type ListStore, type StoredList } from './lists.js';
 import { headScores, rankingLoss, type NetworkShape } from './network.js';
 import { measureScaling } from './scaling.js';
 import { RankerJudge } from './judge.js';
+import { RANKER_SETTINGS, type RankerSettings } from './settings.js';
+import { Part } from './part.js';
+import { prefixOf, runEpochs } from './run-epochs.js';
 import { startFrom, type ExportedRanker } from './warm-start.js';
-
-export interface RankerSettings {
-  readonly hidden: readonly [number, number];
-  readonly dropout: number;
-  /** Lists per step. */
-  readonly batch: number;
-  readonly rate: number;
-  /** The rate shrinks by this factor every epoch. */
-  readonly rateDecay: number;
-  readonly weightDecay: number;
-  readonly epochsMax: number;
-  /** Steps of an epoch, at least: few lists are gone through several times before they are judged. */
-  readonly stepsMin: number;
-  /** Epochs without a better validation NDCG before training stops. */
-  readonly patience: number;
-}
-
-export const RANKER_SETTINGS: RankerSettings = {
-  hidden: [128, 64], dropout: 0.1, batch: 64, rate: 1e-3, rateDecay: 0.8, weightDecay: 0.1, epochsMax: 12, stepsMin: 60, patience: 2,
-};
 
 /** Lists to learn from. Either store may be empty. */
 export interface TrainingLists {
@@ -48,6 +31,8 @@ export interface FitRankerOptions {
   readonly seed: number;
   /** Weights to go on from, instead of random ones. */
   readonly start?: ExportedRanker | undefined;
+  /** Where to keep the state after each epoch until training is done; found there, it is gone on from. */
+  readonly checkpointPath?: string | undefined;
   readonly onProgress: (progress: RankerProgress) => void;
 }
 
@@ -97,49 +82,6 @@ export async function fitRanker(options: FitRankerOptions): Promise<Ranker> {
     await graph.release();
   }
 }
-
-/** One store of lists, batch after batch in an order of its own, over and over. */
-class Part {
-  readonly stepsPerPass: number;
-  readonly #order: number[];
-  #next = 0;
-  #passes = 0;
-
-  constructor(readonly store: ListStore, readonly batch: Batch, readonly seed: number) {
-    this.#order = Array.from({ length: store.size }, (_, i) => i);
-    this.stepsPerPass = Math.ceil(store.size / batch.lists);
-  }
-
-  fillNext(): void {
-    if (this.#next === 0) shuffle(this.#order, seededRandom(this.seed + this.#passes++));
-    const from = this.#next * this.batch.lists;
-    this.batch.fill(this.store, this.#order.slice(from, from + this.batch.lists));
-    this.#next = (this.#next + 1) % this.stepsPerPass;
-  }
-}
-
-/** Steps through epochs; the graph is left with the weights of the best. */
-async function runEpochs(
-  graph: TrainingGraph, parts: readonly Part[], judge: RankerJudge, { start, onProgress }: FitRankerOptions, settings: RankerSettings,
-): Promise<{ epochs: number; ndcg10: number }> {
-  const perEpoch = Math.max(parts[0]!.stepsPerPass, settings.stepsMin);
-  // What was given to go on from is kept when training makes it no better.
-  let best = { ndcg10: start === undefined ? -1 : (await judge.quality()).ndcg10, epoch: 0, state: graph.checkpoint() };
-  let epoch = 0;
-  for (; epoch < settings.epochsMax && epoch - best.epoch <= settings.patience; epoch++) {
-    for (let step = 0; step < perEpoch; step++) {
-      for (const part of parts) part.fillNext();
-      await graph.step(Object.assign({}, ...parts.map(({ batch }, i) => batch.feeds(prefixOf(i)))) as Feeds, settings.rateDecay ** epoch);
-      onProgress({ step: epoch * perEpoch + step + 1, steps: settings.epochsMax * perEpoch, epoch, ndcg10: best.ndcg10 < 0 ? undefined : best.ndcg10 });
-    }
-    const { ndcg10 } = await judge.quality();
-    if (ndcg10 > best.ndcg10) best = { ndcg10, epoch, state: graph.checkpoint() };
-  }
-  graph.restore(best.state);
-  return { epochs: epoch, ndcg10: best.ndcg10 };
-}
-
-const prefixOf = (part: number): string => `part${part}_`;
 
 /** One graph for all parts: their losses are added up. */
 function compile(

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { AppError } from '../../errors.js';
 import { USER_FEATURES } from '../../profile/vector.js';
 import { ITEM_FEATURES } from '../../ranking/features.js';
@@ -110,6 +111,12 @@ export class ListStore {
   find(fits: (list: StoredList) => boolean): StoredList | undefined {
     for (const list of this) if (fits(list)) return list;
     return undefined;
+  }
+
+  /** Of all that is kept: equal for equal lists. */
+  checksum(): number {
+    return this.#shards.reduce((sum, { floats, deeds, places, counts }) =>
+      [floats, deeds, places, counts].reduce((part, { buffer }) => crc32(new Uint8Array(buffer), part), sum), this.#size);
   }
 
   #write(place: number, list: RankList): void {

@@ -5,6 +5,7 @@ import { USER_FEATURES } from '../../profile/vector.js';
 import type { Weights } from '../graph/weights.js';
 import type { Columns } from './batches.js';
 import { SERVING } from './export-ranker.js';
+import { RANKER_SETTINGS } from './settings.js';
 import type { NetworkShape } from './network.js';
 import type { Scaling } from './scaling.js';
 
@@ -20,7 +21,7 @@ export interface ExportedRanker {
  * @returns undefined when the model is another tool's, or of another shape
  * @throws AppError `model_refused` when the folder is no sound model
  */
-export async function readExported(folder: string, { hidden: [first, second] }: Pick<NetworkShape, 'hidden'>): Promise<ExportedRanker | undefined> {
+export async function readExported(folder: string, { hidden: [first, second] }: Pick<NetworkShape, 'hidden'> = RANKER_SETTINGS): Promise<ExportedRanker | undefined> {
   const { manifest, onnx } = await readModelFiles(folder);
   const { graph } = onnxProto.onnx.ModelProto.decode(onnx);
   const floats = (graph?.initializer ?? []).filter(({ dataType }) => dataType === onnxProto.onnx.TensorProto.DataType.FLOAT);

@@ -1,0 +1,20 @@
+/** How a ranker is trained. */
+export interface RankerSettings {
+  readonly hidden: readonly [number, number];
+  readonly dropout: number;
+  /** Lists per step. */
+  readonly batch: number;
+  readonly rate: number;
+  /** The rate shrinks by this factor every epoch. */
+  readonly rateDecay: number;
+  readonly weightDecay: number;
+  readonly epochsMax: number;
+  /** Steps of an epoch, at least: few lists are gone through several times before they are judged. */
+  readonly stepsMin: number;
+  /** Epochs without a better validation NDCG before training stops. */
+  readonly patience: number;
+}
+
+export const RANKER_SETTINGS: RankerSettings = {
+  hidden: [128, 64], dropout: 0.1, batch: 64, rate: 1e-3, rateDecay: 0.8, weightDecay: 0.1, epochsMax: 12, stepsMin: 60, patience: 2,
+};
