@@ -178,8 +178,8 @@ class Run {
 
   /** One epoch. @returns its mean loss */
   async #learn(random: Random): Promise<number> {
-    const { rows: size, historyMax, rate } = this.#settings;
-    const rows = pack(this.#stretches, historyMax, random);
+    const { rows: size, historyMax, epochRowsMax, rate } = this.#settings;
+    const rows = pack(this.#stretches, historyMax, random).slice(0, epochRowsMax);
     let loss = 0;
     let steps = 0;
     for (let from = 0; from < rows.length; from += size) {

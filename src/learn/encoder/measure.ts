@@ -6,8 +6,10 @@ import { bucketOf, gapOf, HIDDEN } from './attention-bias.js';
 import type { EncoderModel } from './model.js';
 import { encode } from './network.js';
 
-/** Questions answered in one run. */
-const BATCH = 128;
+/** Questions answered in one run, at most … */
+const QUESTIONS_MAX = 128;
+/** … and scores, of all items for each: 32 MB. */
+const SCORES_MAX = 2 ** 23;
 /** A wanted item below this place counts nothing. */
 const PLACES = 10;
 
@@ -30,16 +32,17 @@ export interface Measurement {
 /** Ranks all items for each question by the encoder, as serving would: by the latest distinct items of the history. */
 export async function measure({ log, questions, excludeHistory, model, threads }: Measurement): Promise<Measured> {
   const { items: count, dimensions } = model.shape;
-  const session = await scoringSession(model, threads);
+  const batch = Math.max(1, Math.min(QUESTIONS_MAX, Math.floor(SCORES_MAX / count)));
+  const session = await scoringSession(model, batch, threads);
   const vectors = model.vectors.composeAll();
   const vectorTensor = new Tensor('float32', vectors, [count, dimensions]);
-  const feed = makeFeed(log, model, vectors);
-  const scores = new Float32Array(BATCH * count);
-  const fetches = { scores: new Tensor('float32', scores, [BATCH, count]) };
+  const feed = makeFeed(log, model, vectors, batch);
+  const scores = new Float32Array(batch * count);
+  const fetches = { scores: new Tensor('float32', scores, [batch, count]) };
   let ndcg = 0;
   let hits = 0;
-  for (let first = 0; first < questions.length; first += BATCH) {
-    const some = questions.slice(first, first + BATCH);
+  for (let first = 0; first < questions.length; first += batch) {
+    const some = questions.slice(first, first + batch);
     await session.run({ ...feed(some), vectors: vectorTensor }, fetches);
     for (const [i, question] of some.entries()) {
       const own = scores.subarray(i * count, (i + 1) * count);
@@ -56,21 +59,23 @@ export async function measure({ log, questions, excludeHistory, model, threads }
   return { ndcg: ndcg / questions.length, hits: hits / questions.length };
 }
 
-async function scoringSession({ weights, shape: { items: count, dimensions, historyMax } }: EncoderModel, threads: number): Promise<InferenceSession> {
+async function scoringSession(
+  { weights, shape: { items: count, dimensions, historyMax } }: EncoderModel, batch: number, threads: number,
+): Promise<InferenceSession> {
   const tape = new Tape('measure', weights, { training: false });
-  const items = tape.input('items', [BATCH, historyMax, dimensions]);
-  const user = encode(items, tape.input('bias', [BATCH, 1, historyMax]), { dropout: 0, latestOnly: true });
+  const items = tape.input('items', [batch, historyMax, dimensions]);
+  const user = encode(items, tape.input('bias', [batch, 1, historyMax]), { dropout: 0, latestOnly: true });
   const vectors = tape.input('vectors', [count, dimensions]);
-  const scores = matmul(reshape(user, [BATCH, dimensions]), vectors, { transposeB: true });
+  const scores = matmul(reshape(user, [batch, dimensions]), vectors, { transposeB: true });
   return InferenceSession.create(tape.model({ scores }), { intraOpNumThreads: threads });
 }
 
 function makeFeed(
-  log: Interactions, { bias, shape: { dimensions, historyMax } }: EncoderModel, vectors: Float32Array,
+  log: Interactions, { bias, shape: { dimensions, historyMax } }: EncoderModel, vectors: Float32Array, batch: number,
 ): (questions: readonly Question[]) => Record<string, Tensor> {
-  const items = new Float32Array(BATCH * historyMax * dimensions);
-  const logits = new Float32Array(BATCH * historyMax);
-  const tensors = { items: new Tensor('float32', items, [BATCH, historyMax, dimensions]), bias: new Tensor('float32', logits, [BATCH, 1, historyMax]) };
+  const items = new Float32Array(batch * historyMax * dimensions);
+  const logits = new Float32Array(batch * historyMax);
+  const tensors = { items: new Tensor('float32', items, [batch, historyMax, dimensions]), bias: new Tensor('float32', logits, [batch, 1, historyMax]) };
   return (questions) => {
     items.fill(0);
     logits.fill(HIDDEN);

@@ -10,6 +10,8 @@ export interface EncoderSettings {
   readonly dropout: number;
   readonly rate: number;
   readonly epochsMax: number;
+  /** Rows of an epoch, drawn anew for each when there are more. */
+  readonly epochRowsMax: number;
   /** Epochs without a better validation before training stops. */
   readonly patience: number;
   /** Whole baskets are wanted, not the very next event. */
@@ -26,15 +28,26 @@ export interface DataSize {
 const STEPS_MIN = 40;
 /** More than this wanted at once, on average, are baskets. */
 const BASKET_MIN = 1.5;
+/** Events learned from in all epochs together, at most: some four minutes on two cores. A large store says enough in few epochs. */
+const EVENTS_LEARNED_MAX = 9e6;
+const EPOCHS = { min: 4, max: 60 } as const;
 
+/**
+ * The rule by which the data choose the settings; what it does not name is the same for every store.
+ * Measured on amazon-beauty: dropout of 0.3 learns faster and ends lower than 0.5 (validation NDCG@10 .064, at least .067).
+ */
 export function chooseSettings({ events, questions }: DataSize): EncoderSettings {
   const historyMax = 50;
   const wanted = questions.reduce((sum, question) => sum + question.wanted.length, 0) / Math.max(1, questions.length);
   return {
     dimensions: events < 20_000 ? 32 : 64,
     historyMax,
-    rows: Math.min(64, Math.max(4, Math.round(events / historyMax / STEPS_MIN))),
-    negatives: 512, dropout: 0.5, rate: 3e-3, epochsMax: 60, patience: 4,
+    rows: between(4, events / historyMax / STEPS_MIN, 64),
+    epochsMax: between(EPOCHS.min, EVENTS_LEARNED_MAX / events, EPOCHS.max),
+    epochRowsMax: EVENTS_LEARNED_MAX / EPOCHS.min / historyMax,
+    negatives: 512, dropout: 0.5, rate: 3e-3, patience: 4,
     isBaskets: wanted > BASKET_MIN,
   };
 }
+
+const between = (min: number, value: number, max: number): number => Math.min(max, Math.max(min, Math.round(value)));
