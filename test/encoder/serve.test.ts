@@ -82,16 +82,16 @@ await t.test('encoder and ranker change together, while requests are under way',
   const plain = join(t.testdirName, 'plain');
   await writeTestModel(plain, { version: 'plain' });
   await model.swap(withEncoder);
-  let isDone = false;
+  const done = new AbortController();
   const lists: RankedList[] = [];
   const traffic = (async () => {
-    while (!isDone) {
+    while (!done.signal.aborted) {
       lists.push(...await Promise.all([1, 2, 3].map((i) => recommender.rank(request([`item-${i}`])))));
       await breathe();
     }
   })();
   for (const folder of [plain, withEncoder, plain]) await model.swap(folder);
-  isDone = true;
+  done.abort();
   await traffic;
   t.ok(lists.length > 20);
   t.ok(lists.some((list) => list.model === 'test@with') && lists.some((list) => list.model === 'test@plain'));
