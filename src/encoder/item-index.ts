@@ -105,11 +105,12 @@ export class ItemIndex {
   #scanNearest({ centres, count }: NonNullable<Assignment['clusters']>, query: Float32Array): void {
     centres.query.set(query);
     centres.dotRange(0, count);
-    this.#nearest.begin(count);
+    let left: number = INDEX_LIMITS.scoredMax;
+    // Twice as many as hold so many vectors on average: to put all in order would take longer than to score them.
+    this.#nearest.begin(Math.ceil(2 * count * left / this.#rowOfPlace.length));
     this.#nearest.offer(centres.scores, count, 0);
-    this.#nearest.sort();
-    let left = INDEX_LIMITS.scoredMax;
-    for (let i = 0; i < count && left > 0; i++) {
+    const nearest = this.#nearest.sort();
+    for (let i = 0; i < nearest && left > 0; i++) {
       const cluster = this.#nearest.candidates[i]!;
       const from = this.#starts[cluster]!;
       const to = Math.min(this.#starts[cluster + 1]!, from + left);
