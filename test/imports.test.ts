@@ -21,7 +21,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   catalog: [...PURE, 'profile/profile', 'type profile/fold'],
   candidates: [...PURE, 'catalog', 'profile'],
   encoder: [...PURE, 'catalog', 'profile', 'ranking/manifest', 'ranking/session'],
-  ranking: [...PURE, 'catalog', 'profile', 'candidates/pool', 'candidates/statistics-settings', 'encoder', 'type candidates'],
+  ranking: [...PURE, 'catalog', 'profile', 'candidates/pool', 'candidates/statistics', 'candidates/statistics-settings', 'encoder', 'type candidates'],
   offers: [...PURE, 'profile', 'type catalog'],
   live: [...PURE, 'config', 'type offers'],
   archive: PURE,

@@ -38,6 +38,7 @@ export interface StatisticsState {
   readonly events: Float64Array;
   readonly interest: Float64Array;
   readonly last: Float64Array;
+  readonly first: Float64Array;
   readonly now: number;
   readonly frame: Frame;
   readonly pairs: ReturnType<PairTable['columns']>;
@@ -62,6 +63,8 @@ export class StatisticsBuilder {
   /** Interest in each item, decayed to the time of its last event. */
   readonly #interest: number[] = [];
   readonly #last: number[] = [];
+  /** Times of each item's last event, above, and first one, ms. */
+  readonly #first: number[] = [];
   readonly #pairs = new PairTable(STATISTICS_LIMITS.pairs);
   readonly #trails: Trails;
   /** By distance − 1, and by touches − 1. */
@@ -91,6 +94,7 @@ export class StatisticsBuilder {
       builder.#events[item] = state.events[item]!;
       builder.#interest[item] = state.interest[item]!;
       builder.#last[item] = state.last[item]!;
+      builder.#first[item] = state.first[item]!;
     }
     const { from, to, weight } = state.pairs;
     for (let i = 0; i < from.length; i++) builder.#pairs.add(from[i]!, to[i]!, weight[i]!);
@@ -104,7 +108,7 @@ export class StatisticsBuilder {
   state(): StatisticsState {
     return {
       keys: Float64Array.from(this.#keys), events: Float64Array.from(this.#events), interest: Float64Array.from(this.#interest),
-      last: Float64Array.from(this.#last), now: this.#now, frame: this.#frame, pairs: this.#pairs.columns(), trails: this.#trails.columns(),
+      last: Float64Array.from(this.#last), first: Float64Array.from(this.#first), now: this.#now, frame: this.#frame, pairs: this.#pairs.columns(), trails: this.#trails.columns(),
       changed: this.#changed === undefined ? undefined : [...this.#changed],
     };
   }
@@ -123,6 +127,7 @@ export class StatisticsBuilder {
       this.#last[item] = at;
     } else this.#interest[item]! += interest * 2 ** (elapsed / this.#halfLifeMs);
     this.#events[item]! += 1;
+    this.#first[item] = Math.min(this.#first[item]!, at);
     this.#mark(item, 0);
     this.#now = Math.max(this.#now, at);
     this.#pair(this.#trails.slot(shopper), item, at);
@@ -143,6 +148,8 @@ export class StatisticsBuilder {
       use,
       keys: Float64Array.from(order, (item) => this.#keys[item]!),
       popularity: Float32Array.from(order, (item) => Math.log1p(strength[item]!)),
+      lasting: Float32Array.from(order, (item) => Math.log1p(this.#events[item]!)),
+      firstDay: Float32Array.from(order, (item) => this.#first[item]! / DAY_MS),
       offsets: new Uint32Array(count + 1),
       targets: new Uint32Array(0),
       weights: new Float32Array(0),
@@ -174,7 +181,7 @@ export class StatisticsBuilder {
       changed.delete(item);
       const { items, scores } = this.neighbors(item);
       return {
-        key: this.#keys[item]!, popularity: Math.log1p(this.#strength(item)),
+        key: this.#keys[item]!, popularity: Math.log1p(this.#strength(item)), lasting: Math.log1p(this.#events[item]!), firstDay: this.#first[item]! / DAY_MS,
         neighbors: Float64Array.from(items, (neighbor) => this.#keys[neighbor]!), weights: Float64Array.from(scores, (score) => score / this.#frame.unit),
       };
     });
@@ -250,6 +257,7 @@ export class StatisticsBuilder {
       this.#events.push(0);
       this.#interest.push(0);
       this.#last.push(0);
+      this.#first.push(Infinity);
       this.#indexOfKey.set(key, index);
     }
     return index;

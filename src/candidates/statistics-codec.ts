@@ -7,13 +7,13 @@ import type { StatisticsData } from './statistics.js';
  * that run this.
  */
 const MAGIC = 0x54_53_56_52; // "RVST"
-const FORMAT = 2;
+const FORMAT = 3;
 export const STATISTICS_HEAD_BYTES = 24;
 
 /** How the sources use it, as doubles: recent items, recency exponent, again. */
 const USE_DOUBLES = 3;
-/** Bytes of the arrays: use; keys 8, popularity 4 and offset 4 an item (and one offset more), target 4 and weight 4 a pair. */
-const bodyBytes = (items: number, pairs: number): number => USE_DOUBLES * 8 + items * 16 + 4 + pairs * 8;
+/** Bytes of the arrays: use; keys 8, popularity 4, lasting 4, first day 4 and offset 4 an item (and one offset more), target 4 and weight 4 a pair. */
+const bodyBytes = (items: number, pairs: number): number => USE_DOUBLES * 8 + items * 24 + 4 + pairs * 8;
 
 export function encodeStatistics(data: StatisticsData): Buffer {
   const items = data.keys.length;
@@ -21,7 +21,7 @@ export function encodeStatistics(data: StatisticsData): Buffer {
   const bytes = new Uint8Array(new ArrayBuffer(STATISTICS_HEAD_BYTES + bodyBytes(items, pairs)));
   let at = STATISTICS_HEAD_BYTES;
   const { recentItems, recencyExponent, again } = data.use;
-  for (const array of [Float64Array.of(recentItems, recencyExponent, again), data.keys, data.popularity, data.offsets, data.targets, data.weights]) {
+  for (const array of [Float64Array.of(recentItems, recencyExponent, again), data.keys, data.popularity, data.lasting, data.firstDay, data.offsets, data.targets, data.weights]) {
     bytes.set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength), at);
     at += array.byteLength;
   }
@@ -67,6 +67,8 @@ export class StatisticsDecoder {
       use: { recentItems, recencyExponent, again },
       keys: new Float64Array(buffer, place(items * 8), items),
       popularity: new Float32Array(buffer, place(items * 4), items),
+      lasting: new Float32Array(buffer, place(items * 4), items),
+      firstDay: new Float32Array(buffer, place(items * 4), items),
       offsets: new Uint32Array(buffer, place(items * 4 + 4), items + 1),
       targets: new Uint32Array(buffer, place(pairs * 4), pairs),
       weights: new Float32Array(buffer, place(pairs * 4), pairs),

@@ -11,23 +11,27 @@ export interface ItemStatistics {
   readonly key: number;
   /** As in `StatisticsData`, as of the same moment. */
   readonly popularity: number;
+  readonly lasting: number;
+  readonly firstDay: number;
   /** hash48 of the neighbours, strongest first, and their weights. */
   readonly neighbors: Float64Array;
   readonly weights: Float64Array;
 }
 
-const FORMAT = 1;
+const FORMAT = 2;
+/** Doubles of an item before its neighbours. */
+const HEAD = 5;
 
-/** As doubles: format, items; then of each item key, popularity, neighbours, their keys, their weights. */
+/** As doubles: format, items; then of each item key, popularity, lasting, first day, neighbours, their keys, their weights. */
 export function encodeIncrement({ items }: StatisticsIncrement): Buffer {
-  const doubles = new Float64Array(items.reduce((length, { neighbors }) => length + 3 + neighbors.length * 2, 2));
+  const doubles = new Float64Array(items.reduce((length, { neighbors }) => length + HEAD + neighbors.length * 2, 2));
   doubles.set([FORMAT, items.length]);
   let at = 2;
-  for (const { key, popularity, neighbors, weights } of items) {
-    doubles.set([key, popularity, neighbors.length], at);
-    doubles.set(neighbors, at + 3);
-    doubles.set(weights, at + 3 + neighbors.length);
-    at += 3 + neighbors.length * 2;
+  for (const { key, popularity, lasting, firstDay, neighbors, weights } of items) {
+    doubles.set([key, popularity, lasting, firstDay, neighbors.length], at);
+    doubles.set(neighbors, at + HEAD);
+    doubles.set(weights, at + HEAD + neighbors.length);
+    at += HEAD + neighbors.length * 2;
   }
   return Buffer.from(doubles.buffer);
 }
@@ -40,11 +44,11 @@ export function decodeIncrement(bytes: Uint8Array): StatisticsIncrement {
   if (doubles[0] !== FORMAT) throw new Error(`statistics increment: not of format ${FORMAT}`);
   let at = 2;
   const items = Array.from({ length: doubles[1]! }, (): ItemStatistics => {
-    const [key = 0, popularity = 0, count = 0] = doubles.subarray(at, at + 3);
-    const from = at + 3;
+    const [key = 0, popularity = 0, lasting = 0, firstDay = 0, count = 0] = doubles.subarray(at, at + HEAD);
+    const from = at + HEAD;
     at = from + count * 2;
     if (!(at <= doubles.length)) throw new Error('statistics increment: cut off');
-    return { key, popularity, neighbors: doubles.subarray(from, from + count), weights: doubles.subarray(from + count, at) };
+    return { key, popularity, lasting, firstDay, neighbors: doubles.subarray(from, from + count), weights: doubles.subarray(from + count, at) };
   });
   return { items };
 }

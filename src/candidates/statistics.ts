@@ -13,8 +13,12 @@ export interface StatisticsData {
   readonly use: StatisticsUse;
   /** hash48 of each item, most popular first. */
   keys: Float64Array;
-  /** log(1 + decayed interactions) per item. */
+  /** log(1 + decayed interest) per item. */
   popularity: Float32Array;
+  /** log(1 + events) per item, undecayed. */
+  lasting: Float32Array;
+  /** Day of the first event per item, since 1970. */
+  firstDay: Float32Array;
   /** Neighbours of item i are `targets[offsets[i] … offsets[i + 1])`, indexes into `keys`. */
   offsets: Uint32Array;
   targets: Uint32Array;
@@ -33,16 +37,24 @@ const TOP_PER_NAME = 48;
 export function emptyStatisticsData(): StatisticsData {
   const { recentItems, recencyExponent, again } = DEFAULT_STATISTICS;
   return {
-    use: { recentItems, recencyExponent, again }, keys: new Float64Array(0), popularity: new Float32Array(0),
+    use: { recentItems, recencyExponent, again }, keys: new Float64Array(0), popularity: new Float32Array(0), lasting: new Float32Array(0), firstDay: new Float32Array(0),
     offsets: new Uint32Array(1), targets: new Uint32Array(0), weights: new Float32Array(0),
   };
 }
 
+/** Columns of `Statistics.scores`. */
+export const ROW_SCORE = {
+  /** log(1 + decayed interest); how much it trends now, 0 … 1; log(1 + events); day of the first event, 0: none. */
+  popularity: 0, trending: 1, lasting: 2, firstDay: 3,
+  width: 4,
+} as const;
+const { width: SCORES } = ROW_SCORE;
+
 /** Statistics bound to this process's catalog rows; replaced whole when new data arrives. */
 export class Statistics {
   /**
-   * Of each row, side by side because ranking reads both: log(1 + decayed interactions), and how much it trends now, 0 … 1.
-   * Rows that came after the statistics are not in it.
+   * Of each row the columns of `ROW_SCORE`, side by side because ranking reads them together. Rows that came after the
+   * statistics are not in it.
    */
   readonly scores: Float32Array;
   /** The catalog's change at which its rows were looked up, and the version of the trending lists: what a replay needs to know. */
@@ -83,7 +95,7 @@ export class Statistics {
     this.use = data.use;
     this.recency = Float64Array.from({ length: data.use.recentItems }, (_, rank) => (rank + 1) ** -data.use.recencyExponent);
     this.boundAt = catalog.sequence;
-    this.scores = new Float32Array(catalog.rows * 2);
+    this.scores = new Float32Array(catalog.rows * SCORES);
     this.#rowOfIndex = new Int32Array(data.keys.length).fill(-1);
     this.#pairs = data.targets.length;
     this.#from = new Uint32Array(catalog.rows);
@@ -124,7 +136,7 @@ export class Statistics {
   }
 
   #bind(catalog: Catalog, from: number, to: number): void {
-    const { keys, popularity } = this.#data;
+    const { keys, popularity, lasting, firstDay } = this.#data;
     for (let i = from; i < to; i++) {
       const row = catalog.rowOfKey(keys[i]!);
       // An item that came while this is being built waits for the next time.
@@ -132,7 +144,7 @@ export class Statistics {
       this.#rowOfIndex[i] = row;
       this.#placeOf[row] = this.#known;
       this.#order[this.#known++] = row;
-      this.scores[row * 2] = popularity[i]!;
+      this.#score(row, popularity[i]!, lasting[i]!, firstDay[i]!);
       this.#from[row] = this.#data.offsets[i]!;
       this.#to[row] = this.#data.offsets[i + 1]!;
       for (const category of catalog.paths[row] ?? []) push(this.#topByCategory, category, row);
@@ -168,11 +180,11 @@ export class Statistics {
     this.#increments = number;
   }
 
-  #applyItem({ key, popularity, neighbors, weights }: ItemStatistics, catalog: Catalog): void {
+  #applyItem({ key, popularity, lasting, firstDay, neighbors, weights }: ItemStatistics, catalog: Catalog): void {
     const row = this.#rowOfKey(key, catalog);
     if (row < 0) return;
     this.#replaceNeighbors(row, neighbors, weights, catalog);
-    this.scores[row * 2] = popularity;
+    this.#score(row, popularity, lasting, firstDay);
     if (this.#placeOf[row]! < 0) {
       this.#placeOf[row] = this.#known;
       this.#order[this.#known++] = row;
@@ -181,6 +193,13 @@ export class Statistics {
     for (const category of catalog.paths[row] ?? []) this.#promote((this.#topByCategory[category] ??= []), row);
     const brand = catalog.brandOf(row);
     if (brand !== 0) this.#promote((this.#topByBrand[brand] ??= []), row);
+  }
+
+  #score(row: number, popularity: number, lasting: number, firstDay: number): void {
+    const at = row * SCORES;
+    this.scores[at + ROW_SCORE.popularity] = popularity;
+    this.scores[at + ROW_SCORE.lasting] = lasting;
+    this.scores[at + ROW_SCORE.firstDay] = firstDay;
   }
 
   /** @returns −1 for a row that these statistics have no place for */
@@ -199,9 +218,9 @@ export class Statistics {
 
   /** Moves a row up to where its popularity belongs: between statistics all popularities are of one moment and only grow. */
   #rise(row: number): void {
-    const mine = this.scores[row * 2]!;
+    const mine = this.scores[row * SCORES]!;
     let place = this.#placeOf[row]!;
-    for (; place > 0 && this.scores[this.#order[place - 1]! * 2]! < mine; place--) {
+    for (; place > 0 && this.scores[this.#order[place - 1]! * SCORES]! < mine; place--) {
       const other = this.#order[place - 1]!;
       this.#order[place] = other;
       this.#placeOf[other] = place;
@@ -211,7 +230,7 @@ export class Statistics {
   }
 
   #promote(list: number[], row: number): void {
-    const popularityOf = (other: number): number => this.scores[other * 2]!;
+    const popularityOf = (other: number): number => this.scores[other * SCORES]!;
     let place = list.indexOf(row);
     if (place < 0) {
       if (list.length < TOP_PER_NAME) list.push(row);
@@ -240,7 +259,7 @@ export class Statistics {
   setTrending(data: TrendingData, catalog: Catalog, version = 0): void {
     this.trendingVersion = version;
     const lists = new Map<string, Int32Array>();
-    for (const row of this.#trendingRows) this.scores[row * 2 + 1] = 0;
+    for (const row of this.#trendingRows) this.scores[row * SCORES + ROW_SCORE.trending] = 0;
     this.#trendingRows = [];
     for (const [scope, entries] of Object.entries(data)) {
       const rows: number[] = [];
@@ -250,7 +269,7 @@ export class Statistics {
         if (row < 0) continue;
         rows.push(row);
         if (scope !== 'all') continue;
-        this.scores[row * 2 + 1] = score / top;
+        this.scores[row * SCORES + ROW_SCORE.trending] = score / top;
         this.#trendingRows.push(row);
       }
       lists.set(scope, Int32Array.from(rows));

@@ -7,7 +7,7 @@ import type { StatisticsSettings } from '../candidates/statistics-settings.js';
 import { replaceFile } from '../util/atomic-file.js';
 
 /** Raised when the meaning of the content changes: an older file is then counted anew, not read. */
-const FORMAT = 1;
+const FORMAT = 2;
 const CRC_BYTES = 4;
 
 /** The counts behind the published statistics, and which entries of the event streams are in them. */

@@ -1,6 +1,7 @@
 import { RECORD } from '../catalog/catalog.js';
 import type { CandidateRequest } from '../candidates/generate.js';
 import type { CandidatePool } from '../candidates/pool.js';
+import { ROW_SCORE } from '../candidates/statistics.js';
 import { TOUCH, type Affinities, type Profile } from '../profile/profile.js';
 import { affinityDecay } from '../profile/vector.js';
 
@@ -15,14 +16,16 @@ export const ITEM_FEATURES = [
   'viewed', 'carted', 'wished', 'purchased', 'disliked', 'touch_count', 'touch_recency',
   'page_same_leaf', 'page_same_root', 'page_same_brand', 'page_price_ratio',
   'neighbors_rank', 'last_neighbor', 'similar', 'similar_rank', 'encoder', 'encoder_rank',
+  'popularity_lasting',
 ] as const;
 
 const WIDTH = ITEM_FEATURES.length;
+const LASTING = ITEM_FEATURES.indexOf('popularity_lasting');
 const DAY_MS = 86_400_000;
 const FRESH_DAYS = 14;
 /** log(1 + whole days): looked up, because 200 logarithms take longer than the rest of their rows. */
 const LOG_DAYS = Float32Array.from({ length: 4096 }, (_, day) => Math.log1p(day));
-/** Age given to an item whose publication is unknown, days. */
+/** Age given to an item that was neither published at a known time nor met in events, days. */
 const AGE_UNKNOWN_DAYS = 365;
 const TOUCH_MEMORY_MS = 2 * DAY_MS;
 
@@ -95,12 +98,13 @@ function writeItems(out: Float32Array, { rows, count, related, neighbors, source
   for (let slot = 0, at = 0; slot < count; slot++, at += WIDTH) {
     const row = rows[slot]!;
     const record = row * RECORD.width;
-    const published = recordFloats[record + RECORD.publishedDay]!;
+    const known = row * ROW_SCORE.width;
+    const published = recordFloats[record + RECORD.publishedDay]! || (scores[known + ROW_SCORE.firstDay] ?? 0);
     const ageDays = published === 0 ? AGE_UNKNOWN_DAYS : Math.max(0, today - published);
     const bucket = records[record + RECORD.priceBucket]!;
     // A row younger than the statistics has no scores yet.
-    out[at] = scores[row * 2] ?? 0;
-    out[at + 1] = scores[row * 2 + 1] ?? 0;
+    out[at] = scores[known + ROW_SCORE.popularity] ?? 0;
+    out[at + 1] = scores[known + ROW_SCORE.trending] ?? 0;
     out[at + 2] = LOG_DAYS[Math.min(ageDays, LOG_DAYS.length - 1) | 0]!;
     if (ageDays < FRESH_DAYS) out[at + 3] = 1;
     out[at + 4] = recordFloats[record + RECORD.logPrice]!;
@@ -108,6 +112,7 @@ function writeItems(out: Float32Array, { rows, count, related, neighbors, source
     out[at + 14] = related[slot]!;
     out[at + 15] = neighbors[slot]!;
     out[at + 16] = bitCount(sources[slot]!);
+    out[at + LASTING] = scores[known + ROW_SCORE.lasting] ?? 0;
   }
 }
 

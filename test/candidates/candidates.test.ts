@@ -3,7 +3,7 @@ import { StatisticsBuilder } from '../../src/candidates/build-statistics.js';
 import { compileFilter } from '../../src/candidates/filter.js';
 import { generateCandidates, type CandidateRequest, type Encoded } from '../../src/candidates/generate.js';
 import { CandidatePool, RowMarks, SOURCES, SOURCE_INDEX } from '../../src/candidates/pool.js';
-import { Statistics, emptyStatisticsData } from '../../src/candidates/statistics.js';
+import { ROW_SCORE, Statistics, emptyStatisticsData } from '../../src/candidates/statistics.js';
 import { Catalog } from '../../src/catalog/catalog.js';
 import type { EventType, ShopperEvent } from '../../src/domain/event.js';
 import { fold } from '../../src/profile/fold.js';
@@ -96,7 +96,7 @@ await t.test('each source proposes what it should', async (t) => {
   };
   t.ok(has('item-9', 'buy_again'));
   t.ok(has('item-33', 'trending') && has('item-35', 'trending'));
-  t.equal(statistics.scores[catalog.rowOf('item-34') * 2 + 1], 0.5);
+  t.equal(statistics.scores[catalog.rowOf('item-34') * ROW_SCORE.width + ROW_SCORE.trending], 0.5);
 });
 
 await t.test('a filter is kept by every source, and the catalog is searched when the sources know too little', async (t) => {

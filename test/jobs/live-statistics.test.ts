@@ -9,7 +9,7 @@ import { ArchiveWriter } from '../../src/archive/writer.js';
 import { StatisticsBuilder } from '../../src/candidates/build-statistics.js';
 import { decodeIncrement, encodeIncrement } from '../../src/candidates/statistics-increment.js';
 import { DEFAULT_STATISTICS, type StatisticsSettings } from '../../src/candidates/statistics-settings.js';
-import { Statistics } from '../../src/candidates/statistics.js';
+import { ROW_SCORE, Statistics } from '../../src/candidates/statistics.js';
 import { Catalog } from '../../src/catalog/catalog.js';
 import type { ShopperEvent } from '../../src/domain/event.js';
 import { StatisticsFollower } from '../../src/follow/statistics-follower.js';
@@ -55,10 +55,10 @@ function follow(t: Test, catalog: Catalog): StatisticsFollower {
 /** What an api process has of each item, as shares of the most popular and of its best neighbour: comparable at any time. */
 function sharesOf(statistics: Statistics, catalog: Catalog): Map<string, number> {
   const shares = new Map<string, number>();
-  const top = Math.expm1(statistics.scores[statistics.order[0]! * 2]!);
+  const top = Math.expm1(statistics.scores[statistics.order[0]! * ROW_SCORE.width]!);
   for (let i = 0; i < ITEMS; i++) {
     const row = catalog.rowOf(`i${i}`);
-    shares.set(`i${i}`, Math.expm1(statistics.scores[row * 2]!) / top);
+    shares.set(`i${i}`, Math.expm1(statistics.scores[row * ROW_SCORE.width]!) / top);
     const from = statistics.neighborsFrom(row);
     for (let at = from; at < statistics.neighborsTo(row, 99); at++) {
       shares.set(`i${i} i${statistics.neighborRow(at)}`, statistics.neighborWeight(at) / statistics.neighborWeight(from));
@@ -144,7 +144,7 @@ await t.test('an event is in the neighbours and the popularity of every api proc
   await until('what was there is published', () => isSame(follower, catalog, first), 10_000);
   const version = follower.version;
   const statistics = follower.current;
-  const before = statistics.scores[catalog.rowOf('i39') * 2]!;
+  const before = statistics.scores[catalog.rowOf('i39') * ROW_SCORE.width]!;
   const later = Array.from({ length: 30 }, (_, i) => anEvent({ shopper: `u:new${i % 3}`, itemId: i % 2 === 0 ? 'i39' : 'i38', type: 'purchase', at: clock += 1000 }));
   const startedAt = performance.now();
   const turns = longestTurn();
@@ -154,8 +154,8 @@ await t.test('an event is in the neighbours and the popularity of every api proc
   t.equal(follower.current, statistics, 'the same statistics, changed in place');
   t.equal(follower.version, version);
   t.match(statistics.version, new RegExp(`^${version}\\+\\d+$`, 'u'));
-  t.ok(statistics.scores[catalog.rowOf('i39') * 2]! > before);
-  t.same([...statistics.order], [...statistics.order].toSorted((a, b) => statistics.scores[b * 2]! - statistics.scores[a * 2]!), 'still in order of popularity');
+  t.ok(statistics.scores[catalog.rowOf('i39') * ROW_SCORE.width]! > before);
+  t.same([...statistics.order], [...statistics.order].toSorted((a, b) => statistics.scores[b * ROW_SCORE.width]! - statistics.scores[a * ROW_SCORE.width]!), 'still in order of popularity');
   const ofBrand = [...statistics.topOfBrand(catalog.brandOf(catalog.rowOf('i39')))];
   t.ok(ofBrand.indexOf(catalog.rowOf('i39')) < 3, 'risen in its brand');
 
@@ -164,7 +164,7 @@ await t.test('an event is in the neighbours and the popularity of every api proc
   catalog.put({ id: 'i-new', title: 'New', category: ['all'] });
   await until('an item that came after the statistics is in them', () => {
     const row = catalog.rowOf('i-new');
-    return row < follower.current.scores.length / 2 && follower.current.neighborsTo(row, 9) > follower.current.neighborsFrom(row);
+    return row < follower.current.scores.length / ROW_SCORE.width && follower.current.neighborsTo(row, 9) > follower.current.neighborsFrom(row);
   }, 8000);
   const another = follow(t, catalog);
   await until('a process that starts later has the same', () => another.version !== undefined

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { StatisticsBuilder } from '../../src/candidates/build-statistics.js';
 import { encodeStatistics, StatisticsDecoder } from '../../src/candidates/statistics-codec.js';
-import { emptyStatisticsData, type StatisticsData } from '../../src/candidates/statistics.js';
+import { emptyStatisticsData, ROW_SCORE, type StatisticsData } from '../../src/candidates/statistics.js';
 import { Catalog } from '../../src/catalog/catalog.js';
 import { StatisticsFollower } from '../../src/follow/statistics-follower.js';
 import { StatisticsStore } from '../../src/redis/statistics-store.js';
@@ -57,7 +57,7 @@ await t.test('a version is written in chunks, becomes current, and the one befor
   let now = 1;
   const clock = (): number => now++;
   t.equal(await store.currentVersion(), undefined);
-  const big: StatisticsData = { ...emptyStatisticsData(), keys: new Float64Array(90_000).map((_, i) => i), popularity: new Float32Array(90_000), offsets: new Uint32Array(90_001) };
+  const big: StatisticsData = { ...emptyStatisticsData(), keys: new Float64Array(90_000).map((_, i) => i), popularity: new Float32Array(90_000), lasting: new Float32Array(90_000), firstDay: new Float32Array(90_000), offsets: new Uint32Array(90_001) };
   const first = await store.write(big, clock);
   t.ok(await redis.llen(keys.statistics(first)) > 5);
   t.equal(await redis.ttl(keys.statistics(first)), -1);
@@ -83,10 +83,10 @@ await t.test('every process swaps in what a worker published, and binds items th
   const version = await store.write(data, Date.now);
   await until('it is swapped in', () => follower.version === version, 2000);
   t.not(follower.current, empty);
-  t.ok(follower.current.scores[catalog.rowOf('i1') * 2]! > 0);
+  t.ok(follower.current.scores[catalog.rowOf('i1') * ROW_SCORE.width]! > 0);
   catalog.put({ id: 'i2', title: 'Two', category: ['a'] });
   await new TrendingStore(redis, keys).publish({ version: 1, lists: { all: [[hash48('i2'), 2]] } }, 1);
-  await until('the new item is bound and trends', () => follower.current.scores[catalog.rowOf('i2') * 2]! > 0 && follower.current.scores[catalog.rowOf('i2') * 2 + 1] === 1, 2000);
+  await until('the new item is bound and trends', () => follower.current.scores[catalog.rowOf('i2') * ROW_SCORE.width]! > 0 && follower.current.scores[catalog.rowOf('i2') * ROW_SCORE.width + ROW_SCORE.trending] === 1, 2000);
   await redis.publish(keys.notices, 'no JSON');
   await redis.publish(keys.notices, JSON.stringify({ kind: 'erased', shopper: 'u:ann' }));
   await until('the erasure is heard', () => erased.includes('u:ann'));
@@ -109,7 +109,7 @@ await t.test('a version published while Redis came back is not missed; a damaged
   await until('Redis is back', () => redis.status === 'ready');
   const next = await store.write(someStatistics(4), Date.now);
   await until('the new one is swapped in', () => follower.version === next, 8000);
-  t.ok(follower.current.scores[catalog.rowOf('i1') * 2]! > 0);
+  t.ok(follower.current.scores[catalog.rowOf('i1') * ROW_SCORE.width]! > 0);
 });
 
 await t.test('binding 100,000 items does not hold up the event loop', async (t) => {
@@ -118,7 +118,7 @@ await t.test('binding 100,000 items does not hold up the event loop', async (t) 
   for (let i = 0; i < count; i++) catalog.put({ id: `i${i}`, title: 'x', category: ['a', `b${i % 200}`], brand: `c${i % 300}` });
   const pairs = count * 16;
   const data: StatisticsData = {
-    ...emptyStatisticsData(), keys: Float64Array.from({ length: count }, (_, i) => hash48(`i${i}`)), popularity: new Float32Array(count).fill(1),
+    ...emptyStatisticsData(), keys: Float64Array.from({ length: count }, (_, i) => hash48(`i${i}`)), popularity: new Float32Array(count).fill(1), lasting: new Float32Array(count).fill(1), firstDay: new Float32Array(count).fill(1),
     offsets: Uint32Array.from({ length: count + 1 }, (_, i) => i * 16), targets: Uint32Array.from({ length: pairs }, (_, i) => (i * 31) % count), weights: new Float32Array(pairs).fill(0.5),
   };
   const follower = follow(catalog);

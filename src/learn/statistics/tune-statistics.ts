@@ -5,6 +5,8 @@ import { seededRandom, shuffle } from '../../util/random.js';
 import type { Interactions, Question, Split, Task } from '../task.js';
 import { NeighborAnswers } from './neighbor-answers.js';
 
+const DAY_MS = 86_400_000;
+
 /** Bounds of one tuning: what it may look at, so that it takes a minute at most on two cores. */
 export const TUNING_LIMITS = {
   events: 400_000,
@@ -18,13 +20,15 @@ export const TUNING_LIMITS = {
  * new count, then those of counting, then scoring again because it answers to them.
  */
 const SCORING: readonly Candidates[] = [
-  { again: [0, 1, 2, 4] }, { recencyExponent: [0.3, 0.6, 0.9, 1.2] }, { recentItems: [3, 5, 10, 20] },
+  { again: [0, 1, 2, 4] }, { recencyExponent: [0.3, 0.6, 0.9, 1.2] }, { recentItems: [3, 5, 10, 20, 40] },
   { sourceExponent: [0.3, 0.5, 0.7] }, { targetExponent: [0, 0.05, 0.1, 0.2] },
 ];
 const COUNTING: readonly Candidates[] = [
   { backward: [0.1, 0.25, 0.5, 1] }, { distanceExponent: [0, 0.25, 0.5, 1] }, { lengthExponent: [0, 0.25, 0.5] },
   { gapDays: [10, 30, 90, 365] }, { window: [10, 20, 40] }, { stepMs: [0, 1000] },
 ];
+/** Half-lives of popularity, which is judged by itself: how well the most popular items answer. */
+const POPULARITY_DAYS: readonly number[] = [1, 3, 7, 14, 30, 90, 365];
 type Candidates = { readonly [name in keyof StatisticsSettings]?: readonly number[] };
 
 export interface TuneOptions {
@@ -42,7 +46,7 @@ export function tuneStatistics(task: Task, split: Split, { seed = 1, onProgress 
   if (sample.questions.length === 0) return DEFAULT_STATISTICS;
   const answers = new NeighborAnswers(task, sample.questions);
   const steps = [...SCORING, ...COUNTING, ...SCORING];
-  let settings = DEFAULT_STATISTICS;
+  let settings: StatisticsSettings = { ...DEFAULT_STATISTICS, popularityDays: tunePopularity(task, sample) };
   let counts = countInteractions(task.interactions, sample.known, settings);
   let quality = answers.quality(counts, settings);
   steps.forEach((step, done) => {
@@ -56,6 +60,37 @@ export function tuneStatistics(task: Task, split: Split, { seed = 1, onProgress 
     onProgress?.(done + 1, steps.length, quality);
   });
   return settings;
+}
+
+/** The half-life by which the items wanted (the never-bought ones, where these are asked for) stand highest. */
+function tunePopularity({ interactions }: Task, { known, questions }: Split): number {
+  const quality = (days: number): number => {
+    const ranks = ranksOf(popularityOf(interactions, known, days));
+    const gains = questions.flatMap(({ wanted, fresh = wanted }) => fresh.map((item) => 1 / Math.log2(1 + ranks[item]!)));
+    return gains.reduce((sum, gain) => sum + gain, 0);
+  };
+  const found = POPULARITY_DAYS.map((days) => ({ days, quality: quality(days) }));
+  const usual = found.find(({ days }) => days === DEFAULT_STATISTICS.popularityDays)!;
+  const best = found.reduce((a, b) => (b.quality > a.quality ? b : a));
+  return best.quality > usual.quality * (1 + TUNING_LIMITS.gainMin) ? best.days : usual.days;
+}
+
+/** Decayed counts of each item as of the last event known. */
+function popularityOf({ offsets, item, at, itemIds }: Interactions, known: Uint32Array, days: number): Float64Array {
+  const counts = new Float64Array(itemIds.length);
+  const now = known.reduce((latest, count, shopper) => (count === 0 ? latest : Math.max(latest, at[offsets[shopper]! + count - 1]!)), 0);
+  for (let shopper = 0; shopper < known.length; shopper++) {
+    const from = offsets[shopper]!;
+    for (let i = from; i < from + known[shopper]!; i++) counts[item[i]!]! += 2 ** ((at[i]! - now) / (days * DAY_MS));
+  }
+  return counts;
+}
+
+/** Place of each item, highest value first, from 1. */
+function ranksOf(values: Float64Array): Uint32Array {
+  const ranks = new Uint32Array(values.length);
+  Array.from(values.keys()).toSorted((a, b) => values[b]! - values[a]!).forEach((item, place) => { ranks[item] = place + 1; });
+  return ranks;
 }
 
 function* alternatives(step: Candidates, settings: StatisticsSettings): Generator<StatisticsSettings> {
