@@ -80,7 +80,7 @@ export class Batch {
   }
 
   /** @param rows at most as many as the shape has; the rest stays empty */
-  fill(rows: readonly (readonly Stretch[])[], random: Random): Feeds {
+  load(rows: readonly (readonly Stretch[])[], random: Random): Feeds {
     const { length } = this.#shape;
     this.#source.bias.begin(this.#bias);
     for (const array of [this.#items, this.#wanted, this.#wantedLogQ, this.#weights]) array.fill(0);

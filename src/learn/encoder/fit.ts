@@ -183,7 +183,7 @@ class Run {
     let loss = 0;
     let steps = 0;
     for (let from = 0; from < rows.length; from += size) {
-      loss += await this.#training.step(this.#batch.fill(rows.slice(from, from + size), random));
+      loss += await this.#training.step(this.#batch.load(rows.slice(from, from + size), random));
       this.#batch.learn(this.#training, { rate });
       steps += 1;
     }
