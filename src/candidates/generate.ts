@@ -49,7 +49,7 @@ export const QUOTAS = {
   /** Neighbours of the recent touches, the best over all of them. */
   neighbors: 70,
   /** Best by the model's encoder, and most like the recent touches by their attributes. */
-  encoder: 70, similar: 30,
+  encoder: 110, similar: 40,
   /** Categories and brands liked most, and items of each. */
   categories: 4, categoryEach: 14, brands: 3, brandEach: 8,
   buyAgain: 12, fresh: 12, trending: 40,
