@@ -6,21 +6,13 @@ import { sha256, type Manifest } from '../ranking/manifest.js';
 import { goldenCases } from './golden.js';
 import { measureDistribution } from './models/measure-distribution.js';
 import { exportRanker } from './ranker/export-ranker.js';
-import { fitRanker, type TrainingLists } from './ranker/fit-ranker.js';
+import type { OnProgress } from './progress.js';
+import { fitRanker } from './ranker/fit-ranker.js';
 import { RANKER_SETTINGS, type RankerSettings } from './ranker/settings.js';
 import { DEED_VALUES, type DeedValues, type ListStore } from './ranker/lists.js';
-import type { ExportedRanker } from './ranker/warm-start.js';
+import type { ExportedRanker, TrainingLists } from './ranker/ranker.js';
 import { saveModel, type ModelFolder } from './save-model.js';
 import type { SavedEncoder } from './task-encoders.js';
-
-/** How far a training is. */
-export interface TrainingProgress {
-  readonly stage: string;
-  readonly done: number;
-  readonly total: number;
-  readonly note: string;
-}
-export type OnProgress = (progress: TrainingProgress) => void;
 
 export interface MakeModelOptions {
   readonly train: TrainingLists;

@@ -1,7 +1,8 @@
 import type { Encoder } from '../encoder/encoder.js';
 import type { Clock } from '../util/clock.js';
 import { seededRandom, shuffle } from '../util/random.js';
-import { makeModel, prepareFolder, type MadeModel, type OnProgress } from './make-model.js';
+import { makeModel, prepareFolder, type MadeModel } from './make-model.js';
+import type { OnProgress } from './progress.js';
 import { QuestionLister, type QuestionCounts } from './question-lists.js';
 import { LIST_LIMITS, ListStore } from './ranker/lists.js';
 import { readExported } from './ranker/warm-start.js';

@@ -1,5 +1,5 @@
 import { Presets, SingleBar } from 'cli-progress';
-import type { OnProgress } from './make-model.js';
+import type { OnProgress } from './progress.js';
 
 const FORMAT = '{stage} |{bar}| {percentage}% {eta_formatted} left {note}';
 const STAGE_CHARS = 12;

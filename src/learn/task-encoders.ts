@@ -8,7 +8,7 @@ import { itemAttributes } from './encoder/attributes.js';
 import { fitResumably } from './encoder/fit-resumable.js';
 import type { EncoderFit, FitOptions } from './encoder/fit.js';
 import { saveEncoder } from './encoder/save.js';
-import type { OnProgress } from './make-model.js';
+import type { OnProgress } from './progress.js';
 import type { Split, Task } from './task.js';
 
 /** Fewer known events than this teach an encoder nothing that statistics do not say. */

@@ -5,7 +5,7 @@ import { makeStore } from '../demo/store.js';
 import { visits } from '../demo/visits.js';
 import { makeWorld } from '../demo/world.js';
 import type { Clock } from '../util/clock.js';
-import type { OnProgress } from './make-model.js';
+import type { OnProgress } from './progress.js';
 import { modelCard } from './model-card.js';
 import { readExported } from './ranker/warm-start.js';
 import { saveModel, type ModelFolder } from './save-model.js';

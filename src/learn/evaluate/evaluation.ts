@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { OnProgress } from '../make-model.js';
+import type { OnProgress } from '../progress.js';
 import { trainModel, type TrainedModel } from '../pipeline.js';
 import type { Split, Task } from '../task.js';
 import { readTask } from './datasets/read-task.js';

@@ -1,7 +1,7 @@
 import { USER_FEATURES } from '../../profile/vector.js';
 import { ITEM_FEATURES } from '../../ranking/features.js';
 import { GraphBuilder } from '../onnx.js';
-import type { Ranker } from './fit-ranker.js';
+import type { Ranker } from './ranker.js';
 import { FEATURE_CLIP, type Scaling } from './scaling.js';
 
 /** Names of the initializers in the serving graph; a warm start reads them back. */

@@ -4,58 +4,16 @@ import { add } from '../graph/ops.js';
 import { Tape, type Value } from '../graph/tape.js';
 import { TrainingGraph } from '../graph/training-graph.js';
 import { Weights } from '../graph/weights.js';
-import { Batch, columnsOf, type Columns } from './batches.js';
+import { Batch, columnsOf } from './batches.js';
 import { DEED, DEED_VALUES, type DeedValues, type ListStore, type StoredList } from './lists.js';
 import { headScores, rankingLoss, type NetworkShape } from './network.js';
 import { measureScaling } from './scaling.js';
 import { RankerJudge } from './judge.js';
+import type { FitRankerOptions, Ranker, TrainingLists } from './ranker.js';
 import { RANKER_SETTINGS, type RankerSettings } from './settings.js';
 import { Part } from './part.js';
 import { prefixOf, runEpochs } from './run-epochs.js';
-import { startFrom, type ExportedRanker } from './warm-start.js';
-
-/** Lists to learn from. Either store may be empty. */
-export interface TrainingLists {
-  /** What the engine would have ranked, shown or not. */
-  readonly candidates: ListStore;
-  /** What was shown, with the places. */
-  readonly shown: ListStore;
-}
-
-export interface FitRankerOptions {
-  readonly train: TrainingLists;
-  /** Lists that decide when to stop; of other questions than those trained on. */
-  readonly validation: ListStore;
-  readonly values?: DeedValues;
-  readonly settings?: RankerSettings;
-  readonly seed: number;
-  /** Weights to go on from, instead of random ones. */
-  readonly start?: ExportedRanker | undefined;
-  /** Where to keep the state after each epoch until training is done; found there, it is gone on from. */
-  readonly checkpointPath?: string | undefined;
-  readonly onProgress: (progress: RankerProgress) => void;
-}
-
-export interface RankerProgress {
-  /** Steps done and in all, if training is not stopped early. */
-  readonly step: number;
-  readonly steps: number;
-  readonly epoch: number;
-  /** Best so far; undefined before the first epoch's end. */
-  readonly ndcg10: number | undefined;
-}
-
-/** A network that was trained, and all it takes to make it a serving graph. */
-export interface Ranker {
-  readonly weights: Weights;
-  readonly columns: Columns;
-  readonly shape: NetworkShape;
-  /** What each head counts in the score. */
-  readonly headValues: readonly number[];
-  readonly epochs: number;
-  /** Of the validation lists. */
-  readonly ndcg10: number;
-}
+import { startFrom } from './warm-start.js';
 
 /**
  * Trains a network to rank lists and keeps the epoch that ranks the validation lists best. A deed that nobody did has

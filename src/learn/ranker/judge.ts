@@ -2,9 +2,9 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { Tape } from '../graph/tape.js';
 import { evaluate, type Quality } from '../metrics.js';
 import { Batch } from './batches.js';
-import type { Ranker } from './fit-ranker.js';
 import type { DeedValues, ListStore } from './lists.js';
 import { headScores, PLACE_EFFECTS } from './network.js';
+import type { Ranker } from './ranker.js';
 
 /** Lists scored in one run. */
 const BATCH = 32;

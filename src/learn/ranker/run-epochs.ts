@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { readCheckpoint, writeCheckpoint } from '../graph/checkpoint-file.js';
 import type { Checkpoint, Feeds, TrainingGraph } from '../graph/training-graph.js';
-import type { FitRankerOptions } from './fit-ranker.js';
+import type { FitRankerOptions } from './ranker.js';
 import type { RankerSettings } from './settings.js';
 import type { RankerJudge } from './judge.js';
 import type { Part } from './part.js';

@@ -7,14 +7,8 @@ import type { Columns } from './batches.js';
 import { SERVING } from './export-ranker.js';
 import { RANKER_SETTINGS } from './settings.js';
 import type { NetworkShape } from './network.js';
+import type { ExportedRanker } from './ranker.js';
 import type { Scaling } from './scaling.js';
-
-/** A ranker as it was exported: weights for raw features, by the names of the columns they are for. */
-export interface ExportedRanker {
-  readonly userFeatures: readonly string[];
-  readonly itemFeatures: readonly string[];
-  readonly tensors: ReadonlyMap<string, Float32Array>;
-}
 
 /**
  * Reads a model folder to go on from.
