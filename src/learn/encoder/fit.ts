@@ -82,6 +82,8 @@ export interface EncoderFit {
 
 /** Questions asked after each epoch; more of them would cost more time than they tell. */
 const QUESTIONS_MAX = 5000;
+/** Training does not stop before: with little data many epochs go by before the ranking begins to move. */
+const STEPS_MIN = 300;
 /** Share of the latest epoch in the average (amazon-beauty, validation NDCG@10 after 24 epochs: .060 without average, .065 with). */
 const AVERAGE_SHARE = 0.3;
 
@@ -202,7 +204,7 @@ class Run {
   }
 
   #hasStopped(): boolean {
-    return this.#epochs.length - this.bestEpoch >= this.#settings.patience;
+    return this.#training.steps >= STEPS_MIN && this.#epochs.length - this.bestEpoch >= this.#settings.patience;
   }
 
   #checkpoint(): EncoderCheckpoint {
