@@ -2,7 +2,7 @@ import type { Split, Task } from '../../task.js';
 import type { Scorer } from '../rank-all.js';
 import { bpr } from './bpr.js';
 import { coOccurrence } from './co-occurrence.js';
-import { personalFrequency, popularity, recency } from './popularity.js';
+import { personalFrequency, personalThenPopular, popularity, recency } from './popularity.js';
 
 export type Baseline = (task: Task, split: Split, seed: number) => Scorer;
 
@@ -10,7 +10,7 @@ export type Baseline = (task: Task, split: Split, seed: number) => Scorer;
 export function baselinesFor({ excludeHistory }: Task): Readonly<Record<string, Baseline>> {
   return {
     popularity, recency, 'co-occurrence': coOccurrence,
-    ...(excludeHistory ? {} : { 'personal frequency': personalFrequency }),
+    ...(excludeHistory ? {} : { 'personal frequency': personalFrequency, 'personal, then popular': personalThenPopular }),
     BPR: bpr,
   };
 }

@@ -17,20 +17,21 @@ const BPR = {
  */
 export function bpr(task: Task, split: Split, seed: number): Scorer {
   const model = fit(task, split, seed);
-  const user = new Float32Array(BPR.dimensions);
+  const user = new Float64Array(BPR.dimensions);
   return (question, scores) => {
     userVector(user, model, historyOf(task, question), split.known[question.shopper]! > 0 ? question.shopper : undefined);
     score(scores, user, model);
   };
 }
 
-interface Factors { readonly users: Float32Array; readonly items: Float32Array; readonly biases: Float32Array }
+/** Doubles: plain sums of singles spend most of their time converting them. */
+interface Factors { readonly users: Float64Array; readonly items: Float64Array; readonly biases: Float64Array }
 
 function fit({ interactions: { shoppers, offsets, item }, items }: Task, { known }: Split, seed: number): Factors {
   const { dimensions, rate, decay } = BPR;
   const random = seededRandom(seed);
   const model: Factors = {
-    users: initial(shoppers * dimensions, random), items: initial(items.length * dimensions, random), biases: new Float32Array(items.length),
+    users: initial(shoppers * dimensions, random), items: initial(items.length * dimensions, random), biases: new Float64Array(items.length),
   };
   const { users, items: vectors, biases } = model;
   const events: number[] = [];
@@ -70,11 +71,11 @@ function fit({ interactions: { shoppers, offsets, item }, items }: Task, { known
   return model;
 }
 
-function initial(length: number, random: () => number): Float32Array {
-  return Float32Array.from({ length }, () => BPR.initial * gaussian(random));
+function initial(length: number, random: () => number): Float64Array {
+  return Float64Array.from({ length }, () => BPR.initial * gaussian(random));
 }
 
-function userVector(out: Float32Array, { users, items }: Factors, history: Uint32Array, shopper: number | undefined): void {
+function userVector(out: Float64Array, { users, items }: Factors, history: Uint32Array, shopper: number | undefined): void {
   const { dimensions } = BPR;
   if (shopper !== undefined) {
     out.set(users.subarray(shopper * dimensions, (shopper + 1) * dimensions));
@@ -85,7 +86,7 @@ function userVector(out: Float32Array, { users, items }: Factors, history: Uint3
 }
 
 /** Four sums side by side: one alone would wait for itself at every step. */
-function score(scores: Float32Array, user: Float32Array, { items, biases }: Factors): void {
+function score(scores: Float32Array, user: Float64Array, { items, biases }: Factors): void {
   const { dimensions } = BPR;
   for (let item = 0, at = 0; item < scores.length; item++) {
     let a = biases[item]!;

@@ -1,4 +1,4 @@
-import type { Question, Split, Task } from '../../task.js';
+import type { Split, Task } from '../../task.js';
 import { historyOf, type Scorer } from '../rank-all.js';
 
 /** Recency: an event says half as much after this share of the log's span. */
@@ -38,12 +38,20 @@ export function recency(task: Task, split: Split): Scorer {
   return (_question, scores) => { scores.set(weights); };
 }
 
-/** What the shopper took most often; items of one count, and all others, by popularity. */
-export function personalFrequency(task: Task, split: Split): Scorer {
+/** How often the shopper took each item; all others are equal. */
+export function personalFrequency(task: Task): Scorer {
+  return (question, scores) => {
+    scores.fill(0);
+    for (const item of historyOf(task, question)) scores[item]! += 1;
+  };
+}
+
+/** The same, and by popularity among items of one count and those never taken: two baselines in one. */
+export function personalThenPopular(task: Task, split: Split): Scorer {
   const counts = knownCounts(task, split);
   const most = counts.reduce((max, count) => Math.max(max, count), 0) + 1;
   const share = Float32Array.from(counts, (count) => count / most);
-  return (question: Question, scores) => {
+  return (question, scores) => {
     scores.set(share);
     for (const item of historyOf(task, question)) scores[item]! += 1;
   };
