@@ -34,7 +34,8 @@ const EPOCHS = { min: 4, max: 60 } as const;
 
 /**
  * The rule by which the data choose the settings; what it does not name is the same for every store.
- * Measured on amazon-beauty: dropout of 0.3 learns faster and ends lower than 0.5 (validation NDCG@10 .064, at least .067).
+ * Measured on amazon-beauty: dropout of 0.3 learns faster and stops lower than 0.5 (validation NDCG@10 .0644 after 24
+ * epochs and flat; .0665 after 26 and rising).
  */
 export function chooseSettings({ events, questions }: DataSize): EncoderSettings {
   const historyMax = 50;
