@@ -51,7 +51,8 @@ const NOTHING: RegistryState = { serving: null, previous: [], shadow: null, jour
 export const labelOf = ({ name, version }: Pick<Manifest, 'name' | 'version'>): string => `${name}@${version}`;
 
 /** Whether two models score alike, whatever they are called. */
-export const isSameModel = (a: Manifest, b: Manifest): boolean => a.sha256 === b.sha256 && a.schemaHash === b.schemaHash;
+export const isSameModel = (a: Manifest, b: Manifest): boolean =>
+  a.sha256 === b.sha256 && a.schemaHash === b.schemaHash && JSON.stringify(a.encoder?.sha256) === JSON.stringify(b.encoder?.sha256);
 
 /**
  * Versions of the model side by side, `<dir>/<name>@<version>/`, and the file that says which of them serves. Until one is

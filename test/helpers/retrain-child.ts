@@ -5,6 +5,6 @@ import { ENGINE_FEATURES, linearModel, writeTestModel } from './models.js';
 const features = { userFeatures: ENGINE_FEATURES.userFeatures, itemFeatures: ['related'] };
 
 process.once('message', (task: RetrainTask) => {
-  void retrain(task, ({ out }) => writeTestModel(out, { name: 'related', features, onnx: linearModel(features) }), Date.now).then((reply) => process.send?.(reply));
+  void retrain(task, [({ out }) => writeTestModel(out, { name: 'related', features, onnx: linearModel(features) })], Date.now).then((reply) => process.send?.(reply));
 });
 process.once('disconnect', () => { process.exit(0); });

@@ -17,7 +17,7 @@ function lists(count: number): JudgedList[] {
     const worth = new Float32Array(10);
     const utility = Array.from(worth, (_, row) => items[row * WIDTH]! + 0.5 * gaussian(random));
     worth[utility.indexOf(Math.max(...utility))] = 1;
-    return { shopper: `u:${n % 100}`, at: n, user: new Float32Array(ENGINE_FEATURES.userFeatures.length), items, count: 10, worth, propensity: new Float32Array(10).fill(1), scores: new Float32Array(10), model: 'm@1' };
+    return { key: String(n), shopper: `u:${n % 100}`, at: n, user: new Float32Array(ENGINE_FEATURES.userFeatures.length), items, count: 10, worth, propensity: new Float32Array(10).fill(1), scores: new Float32Array(10), model: 'm@1' };
   });
 }
 
@@ -34,6 +34,8 @@ await t.test('the better model is found better, itself equal, and the worse wors
   t.ok(better.difference['NDCG@10'].low < better.difference['NDCG@10'].mean && better.difference['NDCG@10'].mean < better.difference['NDCG@10'].high);
   t.ok(better.correlation > 0 && better.correlation < 0.5);
   t.match(judgeByRule(better), { promote: true, why: /^better: NDCG@10 \+0\./u });
+  t.ok(better.offPolicy!.candidate.doublyRobust.value > better.offPolicy!.serving.doublyRobust.value, 'by the reward model at least');
+  t.ok(better.offPolicy!.candidate.support < 1, 'the log explored nothing');
   const same = await compare('first', 'first');
   t.same(same.difference['NDCG@10'], { mean: 0, low: 0, high: 0 });
   t.ok(Math.abs(same.correlation - 1) < 1e-9);

@@ -2,7 +2,7 @@ import { appendFile, cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { retrain, type RetrainReply, type Train } from '../../src/learn/models/retrain.js';
-import { trainOnArchive } from '../../src/learn/models/train-on-archive.js';
+import { refitRanker } from '../../src/learn/models/train-on-archive.js';
 import { ModelRegistry } from '../../src/ranking/model-registry.js';
 import { archiveTraffic, type ArchivedTraffic } from '../helpers/impressions.js';
 import { constantModel, ENGINE_FEATURES, linearModel, nanModel, slowModel, writeTestModel } from '../helpers/models.js';
@@ -16,7 +16,7 @@ const zeros = { name: 'zeros', user: ENGINE_FEATURES.userFeatures.map(() => 0), 
 interface Store {
   readonly registry: ModelRegistry;
   readonly archiveDir: string;
-  retrain(train: Train): Promise<RetrainReply>;
+  retrain(...trainings: readonly Train[]): Promise<RetrainReply>;
 }
 
 /** A store that serves by a feature that says nothing, and its log. */
@@ -28,7 +28,7 @@ async function store(t: Test, traffic: ArchivedTraffic | undefined): Promise<Sto
   if (traffic !== undefined) await archiveTraffic(archiveDir, traffic);
   const registry = new ModelRegistry(modelsDir, modelDir, Date.now);
   const task = { archiveDir, modelsDir, modelDir, eventsMin: 100, by: 'worker', seed: 1 };
-  return { registry, archiveDir, retrain: (train) => retrain(task, train, Date.now) };
+  return { registry, archiveDir, retrain: (...trainings) => retrain(task, trainings, Date.now) };
 }
 
 /** A training whose result is known. */
@@ -54,7 +54,16 @@ await t.test('a better model passes, on a day it has not seen', async (t) => {
 
 await t.test('trained for real, from the log to the verdict', async (t) => {
   const shop = await store(t, TRAFFIC);
-  t.match(await shop.retrain(trainOnArchive), { verdict: { promote: true } });
+  t.match(await shop.retrain(refitRanker), { verdict: { promote: true } });
+});
+
+await t.test('what the first training does not reach, the next may; what all miss is thrown', async (t) => {
+  const fails: Train = async () => { throw new Error('no memory'); };
+  const shop = await store(t, TRAFFIC);
+  t.match(await shop.retrain(fails, telling), { model: 'new@1', verdict: { promote: true } });
+  const other = await store(t, TRAFFIC);
+  await t.rejects(other.retrain(fails), { message: 'no memory' });
+  t.same((await other.registry.list()).map(({ state }) => state), ['serving']);
 });
 
 await t.test('models that must never serve', async (t) => {
@@ -93,7 +102,7 @@ await t.test('logs that nothing can be learnt from: said, or refused, never serv
   for (const [name, traffic] of cases) {
     await t.test(name, async (t) => {
       const shop = await store(t, traffic);
-      const outcome = await shop.retrain(trainOnArchive).catch((error: unknown) => ({ failed: error instanceof Error ? error.message : String(error) }));
+      const outcome = await shop.retrain(refitRanker).catch((error: unknown) => ({ failed: error instanceof Error ? error.message : String(error) }));
       const why = 'skipped' in outcome ? outcome.skipped : 'failed' in outcome ? outcome.failed : outcome.verdict.why;
       t.notOk('verdict' in outcome && outcome.verdict.promote, why);
       t.ok(why.length > 20 && !why.includes('undefined'), `a clear reason: ${why}`);

@@ -5,6 +5,8 @@ import { loadModel, type Model } from '../../ranking/model.js';
 import { isConstant } from '../../ranking/shadow-outcome.js';
 import type { Random } from '../../util/random.js';
 import { rankCorrelation } from '../../util/rank-correlation.js';
+import { judgeReordering } from '../evaluate/judge-reordering.js';
+import type { OffPolicyEstimate } from '../evaluate/off-policy.js';
 import type { JudgedList } from './judged-lists.js';
 
 const DEPTH = 10;
@@ -36,6 +38,8 @@ export interface Comparison {
   readonly difference: { readonly 'NDCG@10': Estimate; readonly 'HR@10': Estimate };
   /** Mean rank correlation (Spearman) of their scores within a list. */
   readonly correlation: number;
+  /** What a list would have earned, in worth, had either model ordered what it showed; undefined without lists. */
+  readonly offPolicy?: { readonly serving: OffPolicyEstimate; readonly candidate: OffPolicyEstimate };
 }
 
 /** How a model did on each list. */
@@ -48,13 +52,14 @@ interface Judged {
 
 /**
  * Scores the same lists with two models, as the engine would, and compares.
+ * @param own the same lists with the features that the candidate would have been given, where they are others
  * @throws AppError `model_refused` when one of them cannot serve
  */
 export async function compareModels(
-  serving: string, candidate: string, lists: readonly JudgedList[], random: Random,
+  serving: string, candidate: string, lists: readonly JudgedList[], random: Random, own: readonly JudgedList[] = lists,
 ): Promise<Comparison> {
   const a = await judge(serving, lists);
-  const b = await judge(candidate, lists);
+  const b = await judge(candidate, own);
   const shoppers = lists.map((list) => list.shopper);
   return {
     lists: lists.length, shoppers: new Set(shoppers).size, serving: a.performance, candidate: b.performance,
@@ -63,6 +68,7 @@ export async function compareModels(
       'HR@10': bootstrap(shoppers, difference(b.hit, a.hit), random),
     },
     correlation: mean(lists.map((_, i) => rankCorrelation(a.scores[i]!, b.scores[i]!))),
+    ...(lists.length === 0 ? {} : { offPolicy: { serving: judgeReordering(lists, a.scores), candidate: judgeReordering(lists, b.scores) } }),
   };
 }
 

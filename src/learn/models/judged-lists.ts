@@ -23,6 +23,8 @@ const WORTH: Partial<Record<EventType, number>> = { view_item: 1, select_item: 1
 
 /** A list that was shown, as the engine ranked it, and what the shopper made of it. */
 export interface JudgedList {
+  /** Of its impression, unique: see `impressionKey`. */
+  readonly key: string;
   readonly shopper: string;
   readonly at: number;
   /** The shopper's features, [U]. */
@@ -84,7 +86,7 @@ export async function latestDay(dir: string, random: Random, since?: number): Pr
     judged += 1;
     // A uniform sample in one pass (reservoir, Vitter 1985).
     const place = judged <= JUDGED_LIMITS.lists ? lists.length : Math.floor(random() * judged);
-    if (place < JUDGED_LIMITS.lists) lists[place] = { ...vectors, worth, shopper: impression.shopper, at: impression.at, model: impression.model };
+    if (place < JUDGED_LIMITS.lists) lists[place] = { ...vectors, key: impressionKey(impression), worth, shopper: impression.shopper, at: impression.at, model: impression.model };
   }
   return { lists, from, until, impressions, otherColumns };
 }
@@ -114,6 +116,9 @@ function worthOf({ items, at }: ArchivedImpression, deeds: readonly Deed[]): Flo
   }
   return worth;
 }
+
+/** One request of several lists makes several impressions: scene and time tell them apart. */
+export const impressionKey = ({ requestId, scene, at }: ArchivedImpression): string => `${requestId} ${scene} ${at}`;
 
 type LoggedVectors = Pick<JudgedList, 'user' | 'items' | 'count' | 'propensity' | 'scores'>;
 

@@ -8,6 +8,7 @@ import { DRIFT_LIMITS } from '../../ranking/distribution.js';
 import { ITEM_FEATURES } from '../../ranking/features.js';
 import { checkModel } from '../../ranking/model-check.js';
 import { ModelRegistry, type ListedModel } from '../../ranking/model-registry.js';
+import type { OffPolicyEstimate, PolicyValue } from '../evaluate/off-policy.js';
 import { measureDrift } from './drift.js';
 import { importModel } from './import-model.js';
 import { tryModel, type Trial } from './promote.js';
@@ -124,10 +125,18 @@ function show({ comparison, verdict }: Trial): void {
     print({ comparison, verdict });
     return;
   }
-  const { serving, candidate, difference, lists, shoppers, correlation } = comparison;
+  const { serving, candidate, difference, lists, shoppers, correlation, offPolicy } = comparison;
   console.table(Object.fromEntries([serving, candidate].map(({ label, ...figures }) => [label, Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, Number(value.toFixed(4))]))])));
   console.table(difference);
+  if (offPolicy !== undefined) showOffPolicy({ [serving.label]: offPolicy.serving, [candidate.label]: offPolicy.candidate });
   console.log(`${lists} lists of ${shoppers} shoppers; rank correlation of the scores ${correlation.toFixed(3)}\nBy the rule: ${verdict.why}.`);
+}
+
+/** Worth of a list, had a model ordered it, by the logged propensities, ± a standard error. */
+function showOffPolicy(estimates: Readonly<Record<string, OffPolicyEstimate>>): void {
+  const text = ({ value, error }: PolicyValue): string => `${value.toFixed(4)} ± ${error.toFixed(4)}`;
+  console.table(Object.fromEntries(Object.entries(estimates).map(([label, { logged, ips, snips, doublyRobust, support }]) =>
+    [label, { 'as shown': text(logged), IPS: text(ips), SNIPS: text(snips), 'doubly robust': text(doublyRobust), support: Number(support.toFixed(3)) }])));
 }
 
 function print(value: unknown): void {

@@ -1,6 +1,6 @@
 import { setPriority } from 'node:os';
 import { retrain, type RetrainReply, type RetrainTask } from './retrain.js';
-import { trainOnArchive } from './train-on-archive.js';
+import { refitRanker, trainOnArchive } from './train-on-archive.js';
 
 /** The process behind the job that retrains: does one task, replies, and is ended by whoever asked. */
 const CHILD_LIMITS = {
@@ -16,7 +16,7 @@ process.once('message', (task: RetrainTask) => {
   setInterval(() => {
     if (process.memoryUsage.rss() > CHILD_LIMITS.residentMax) reply({ error: `training needs more than ${CHILD_LIMITS.residentMax / 2 ** 30} GB` });
   }, CHILD_LIMITS.lookEveryMs);
-  retrain(task, trainOnArchive, Date.now).then(reply, (error: unknown) => { reply({ error: error instanceof Error ? error.message : String(error) }); });
+  retrain(task, [trainOnArchive, refitRanker], Date.now).then(reply, (error: unknown) => { reply({ error: error instanceof Error ? error.message : String(error) }); });
 });
 process.once('disconnect', () => { process.exit(0); });
 

@@ -6,6 +6,7 @@ import { AppError } from '../../errors.js';
 import { readManifest } from '../../ranking/manifest.js';
 import { isSameModel, ModelRegistry } from '../../ranking/model-registry.js';
 import { hash48 } from '../../util/hash.js';
+import { archiveEnd } from './judged-lists.js';
 import { tryModel, type Trial } from './promote.js';
 
 const DAY_MS = 86_400_000;
@@ -47,22 +48,35 @@ interface Survey { readonly events: number; readonly shoppers: number; readonly 
 /**
  * Trains anew on the archive without its latest day, and judges the result on that day. A model that does not pass is
  * noted as refused, with the reason; one that does is left to its shadowing.
- * @throws what the training throws: the serving model stays
+ * @param trainings tried one after another, until one gives a model that passes
+ * @throws what the last training throws: the serving model stays
  */
-export async function retrain(task: RetrainTask, train: Train, clock: () => number): Promise<RetrainReply> {
-  const registry = new ModelRegistry(task.modelsDir, task.modelDir, clock);
-  const end = await lastEvent(task.archiveDir);
-  const until = end - RETRAIN_RULE.heldOutMs;
+export async function retrain(task: RetrainTask, trainings: readonly Train[], clock: () => number): Promise<RetrainReply> {
+  const until = await archiveEnd(task.archiveDir) - RETRAIN_RULE.heldOutMs;
   const before = await survey(task.archiveDir, until);
   const missing = lacking(before, task.eventsMin);
   if (missing !== undefined) return { skipped: missing };
+  const registry = new ModelRegistry(task.modelsDir, task.modelDir, clock);
+  let reply: RetrainReply = { skipped: 'there is no training' };
+  for (const [i, train] of trainings.entries()) {
+    try {
+      reply = await attempt(registry, task, train, { until, events: before.events });
+      if ('verdict' in reply && reply.verdict.promote) return reply;
+    } catch (error) {
+      if (i === trainings.length - 1) throw error;
+    }
+  }
+  return reply;
+}
+
+async function attempt(registry: ModelRegistry, task: RetrainTask, train: Train, { until, events }: { until: number; events: number }): Promise<RetrainReply> {
   const serving = await registry.servingFolder();
   const out = await mkdtemp(join(tmpdir(), 'rivulet-train-'));
   try {
     await train({ archiveDir: task.archiveDir, until, out, from: serving, seed: task.seed });
     const served = await readManifest(serving).catch(() => undefined);
     if (served !== undefined && isSameModel(served, await readManifest(out))) return { skipped: 'training gave the serving model again' };
-    const model = await registry.add(out, { by: task.by, why: `trained on ${before.events} events up to ${new Date(until).toISOString()}` });
+    const model = await registry.add(out, { by: task.by, why: `trained on ${events} events up to ${new Date(until).toISOString()}` });
     return { model, ...await judged(registry, model, task, until) };
   } finally {
     await rm(out, { recursive: true, force: true });
@@ -78,12 +92,6 @@ async function judged(registry: ModelRegistry, model: string, { archiveDir, by }
     if (error instanceof AppError && error.code === 'model_refused') await registry.refuse(model, { by, why: error.message });
     throw error;
   }
-}
-
-async function lastEvent(dir: string): Promise<number> {
-  let end = 0;
-  for await (const { at } of readArchive(dir, noCounts())) end = Math.max(end, at);
-  return end;
 }
 
 async function survey(dir: string, until: number): Promise<Survey> {

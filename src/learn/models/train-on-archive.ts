@@ -1,9 +1,15 @@
+import { copyFile, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { AppError } from '../../errors.js';
+import { readManifest, readModelFiles } from '../../ranking/manifest.js';
 import { seededRandom } from '../../util/random.js';
 import { makeModel } from '../make-model.js';
+import { trainModel } from '../pipeline.js';
 import { DEED, ListStore, LIST_LIMITS } from '../ranker/lists.js';
 import { readExported } from '../ranker/warm-start.js';
+import { archiveTask } from './archive-task.js';
 import { latestDay, type JudgedList } from './judged-lists.js';
+import type { SavedEncoder } from '../task-encoders.js';
 import type { Train } from './retrain.js';
 
 /** Items of a list that are learnt from. */
@@ -11,8 +17,16 @@ const ROWS_MAX = 100;
 /** Latest share of the lists that says when to stop. */
 const VALIDATION = 0.1;
 
-/** Trains the ranker on the impressions that the engine logged before a time: its own vectors, and what came of each list. */
+/** Trains everything on the archive's events before a time: statistics, encoder, and the ranker over what they propose. */
 export const trainOnArchive: Train = async ({ archiveDir, until, out, from, seed }) => {
+  await trainModel(await archiveTask(archiveDir, until), { out, seed, from, clock: Date.now });
+};
+
+/**
+ * Trains the ranker anew on the impressions that the engine logged before a time: its own vectors, and what came of each
+ * list. Encoder and statistics' settings stay those of the model in service.
+ */
+export const refitRanker: Train = async ({ archiveDir, until, out, from, seed }) => {
   const random = seededRandom(seed);
   const { lists } = await latestDay(archiveDir, random, 0);
   const known = lists.filter((list) => list.at < until).toSorted((a, b) => a.at - b.at);
@@ -23,10 +37,12 @@ export const trainOnArchive: Train = async ({ archiveDir, until, out, from, seed
   if (shown.size === 0 || validation.size === 0) {
     throw new AppError('invalid_request', `Of ${known.length} lists shown before the latest day with a deed none is left to learn from: in the others every item was taken.`);
   }
+  const { statistics } = await readManifest(from);
   await makeModel({
     train: { shown, candidates: store() }, validation, out, seed, start: await readExported(from), onProgress: () => { /* Nobody looks. */ },
+    encoder: await keepEncoder(from, out),
     about: {
-      name: 'store', licence: 'unstated', trainedAt: new Date().toISOString(),
+      ...statistics === undefined ? {} : { statistics }, name: 'store', licence: 'unstated', trainedAt: new Date().toISOString(),
       data: {
         source: 'impressions logged by the engine', lists: shown.size + validation.size,
         from: new Date(known[0]!.at).toISOString(), until: new Date(until).toISOString(),
@@ -34,6 +50,15 @@ export const trainOnArchive: Train = async ({ archiveDir, until, out, from, seed
     },
   });
 };
+
+/** What the encoder of the model in service said is in the vectors that were learnt from: it stays. */
+async function keepEncoder(from: string, out: string): Promise<SavedEncoder | undefined> {
+  const { manifest, golden } = await readModelFiles(from);
+  if (manifest.encoder === undefined || golden.encoder === undefined) return undefined;
+  await mkdir(out, { recursive: true });
+  for (const file of ['encoder.onnx', 'vectors.bin']) await copyFile(join(from, file), join(out, file));
+  return { manifest: manifest.encoder, golden: golden.encoder };
+}
 
 const toRankList = ({ user, items, count, worth }: JudgedList) => ({
   user, items, count, places: Uint8Array.from({ length: count }, (_, place) => place + 1),

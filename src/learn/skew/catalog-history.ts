@@ -34,6 +34,11 @@ export class CatalogHistory {
     for (let line = await this.#peek(); line !== undefined && (!this.#synced || compareEntries(line.entry, entry) < 0); line = await this.#peek()) this.#take(line);
   }
 
+  /** Applies all that the archive holds. */
+  async toEnd(): Promise<void> {
+    for (let line = await this.#peek(); line !== undefined; line = await this.#peek()) this.#take(line);
+  }
+
   async #peek(): Promise<CatalogLine | undefined> {
     if (!this.#started || this.#next === undefined) {
       this.#started = true;

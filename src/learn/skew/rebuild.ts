@@ -12,6 +12,8 @@ const CLOCKS_APART_MS = 10_000;
 export interface RebuildOptions {
   /** @returns the folder of a model, by its label @throws when there is none */
   readonly folderOf: (label: string) => Promise<string>;
+  /** Folder of a model for whose features the vectors are made, instead of those that served. */
+  readonly as?: string | undefined;
   /** Impressions of hours that ended before are passed over, ms. */
   readonly since?: number;
 }
@@ -26,8 +28,8 @@ export type Rebuilt =
  * one that the shopper's profile then knew, the catalog as of the change that the process had then, statistics and
  * trending lists of the versions it had. What chance decided is in the log: which items, and which sources proposed them.
  */
-export async function* rebuildImpressions(dir: string, { folderOf, since = 0 }: RebuildOptions): AsyncGenerator<Rebuilt> {
-  const world = new World(dir, folderOf);
+export async function* rebuildImpressions(dir: string, { folderOf, as, since = 0 }: RebuildOptions): AsyncGenerator<Rebuilt> {
+  const world = new World(dir, folderOf, as);
   const shoppers = new Shoppers(dir);
   for await (const { value: impression } of impressionEntries(dir, since)) {
     await shoppers.readUntil(impression.at + CLOCKS_APART_MS);

@@ -35,9 +35,10 @@ export class World {
   #trends = -1;
   #ranker: Bound | undefined;
 
-  constructor(dir: string, folderOf: (label: string) => Promise<string>) {
+  /** @param as folder of a model that stands in for all that served */
+  constructor(dir: string, folderOf: (label: string) => Promise<string>, private readonly as?: string) {
     this.#dir = dir;
-    this.#folderOf = folderOf;
+    this.#folderOf = as === undefined ? folderOf : async () => as;
     this.#history = new CatalogHistory(dir);
     this.#trending = new TrendingHistory(dir);
   }
@@ -49,9 +50,12 @@ export class World {
     if (`${version} ${world.bound}` !== this.#statisticsBound || this.#statistics!.increments > Number(increments)) {
       steps.push({ at: world.bound, take: () => this.#bindStatistics(version, world.bound) });
     }
-    const { label, retrieval } = this.#ranker ?? {};
-    if (label !== world.model || retrieval?.boundAt !== world.encoder) {
-      steps.push({ at: world.encoder ?? world.bound, take: () => this.#bindModel(world.model) });
+    const label = this.as ?? world.model;
+    // A model that stands in takes up new items when the statistics do.
+    const encoder = this.as === undefined ? world.encoder : world.bound;
+    const { retrieval } = this.#ranker ?? {};
+    if (this.#ranker?.label !== label || (this.as === undefined ? retrieval?.boundAt !== encoder : steps.length > 0)) {
+      steps.push({ at: encoder ?? world.bound, take: () => this.#bindModel(label) });
     }
     // What was bound to an earlier catalog comes first: it only goes forward.
     for (const { at, take } of steps.sort((a, b) => a.at - b.at)) {
