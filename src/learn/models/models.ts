@@ -10,6 +10,7 @@ import { checkModel } from '../../ranking/model-check.js';
 import { ModelRegistry, type ListedModel } from '../../ranking/model-registry.js';
 import type { OffPolicyEstimate, PolicyValue } from '../evaluate/off-policy.js';
 import { measureDrift } from './drift.js';
+import { measureSkew } from '../skew/measure-skew.js';
 import { importModel } from './import-model.js';
 import { tryModel, type Trial } from './promote.js';
 
@@ -22,6 +23,7 @@ const USAGE = `npm run models -- COMMAND
   rollback                 puts back the one before
   shadow X | shadow none   X scores beside the serving one, while nobody waits
   drift [X]                how far the latest day's features and scores are from those X (the serving one) was trained on
+  skew                     computes the vectors of the latest hours' impressions anew from the archive: are they those served?
   import FILE.onnx --name N [--version V] [--user a,b,…] [--items c,d,…] [--licence L]
                            takes in a model made elsewhere: writes manifest, hashes and golden scores
 options: --why TEXT for the journal; --json to read by program`;
@@ -80,6 +82,15 @@ const commands: Readonly<Record<string, (...args: readonly string[]) => Promise<
       console.log(`${model}, ${lists} lists of the latest day; the ${DRIFT_SHOWN} columns that moved most (population stability index)`);
     }
   },
+  async skew() {
+    const { same, different, missing } = await measureSkew(archiveDir, { folderOf: (label) => registry.find(label), since: Date.now() - SKEW_HOURS * 3_600_000 });
+    if (flags.json) print({ same, different: Object.fromEntries(different), missing: Object.fromEntries(missing) });
+    else {
+      console.log(`${same} impressions of the last ${SKEW_HOURS} hours are the same to the last bit.`);
+      for (const [column, count] of different) console.log(`${count} differ in ${column}`);
+      for (const [what, count] of missing) console.log(`${count} cannot be computed anew: missing ${what}`);
+    }
+  },
   async import(file) {
     const name = needed(flags.name, 'import FILE --name N');
     const label = await importModel(registry, needed(file, 'import FILE --name N'), {
@@ -117,6 +128,7 @@ function metric(metrics: unknown): string {
   return text.join(' / ');
 }
 
+const SKEW_HOURS = 2;
 const DRIFT_SHOWN = 15;
 const verdictOf = (psi: number): string => (psi > DRIFT_LIMITS.strong ? 'strong' : psi > DRIFT_LIMITS.moderate ? 'moderate' : '');
 
