@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { listSlots } from '../../src/archive/files.js';
+import { differentColumns } from '../../src/learn/skew/measure-skew.js';
 import { rebuildImpressions } from '../../src/learn/skew/rebuild.js';
 import { USER_FEATURES } from '../../src/profile/vector.js';
 import { ITEM_FEATURES } from '../../src/ranking/features.js';
@@ -61,18 +62,6 @@ async function ask(engine: Engine, who: object): Promise<void> {
 
 const TOLD = (['neighbors', 'similar', 'encoder', 'popularity'] as const).map((name) => ITEM_FEATURES.indexOf(name));
 
-/** @returns names of the columns that are not the same to the last bit */
-function differences(rebuilt: Float32Array, logged: Float32Array): string[] {
-  const [a, b] = [rebuilt, logged].map((floats) => new Uint32Array(floats.buffer, floats.byteOffset, floats.length));
-  const names = new Set<string>();
-  a!.forEach((bits, i) => {
-    if (bits === b![i]) return;
-    const column = i - USER_FEATURES.length;
-    names.add(column < 0 ? USER_FEATURES[i]! : ITEM_FEATURES[column % SHOWN_FLOATS - (SHOWN_FLOATS - ITEM_FEATURES.length)]!);
-  });
-  return [...names];
-}
-
 await t.test('vectors rebuilt from the archive are those that were served, bit for bit', async (t) => {
   const items = Array.from({ length: ITEMS }, (_, n) => item(n, 5 + (n * 37) % 200));
   const modelDir = t.testdir();
@@ -124,7 +113,7 @@ await t.test('vectors rebuilt from the archive are those that were served, bit f
     rebuilt += 1;
     versions.add(result.impression.world!.statistics);
     if (TOLD.every((column) => result.vectors[USER_FEATURES.length + SHOWN_FLOATS - ITEM_FEATURES.length + column] !== 0)) informed += 1;
-    const columns = differences(result.vectors, result.impression.vectors);
+    const columns = differentColumns(result.vectors, result.impression.vectors);
     if (columns.length > 0) wrong.push(`${result.impression.scene} ${JSON.stringify(result.impression.world)}: ${columns.join()}`);
   }
   t.same([...missing], [], 'nothing is missing');
