@@ -60,6 +60,7 @@ export async function makeModel(options: MakeModelOptions): Promise<MadeModel> {
     onnx, golden: goldenCases(validation), encoderGolden: options.encoder?.golden,
     manifest: {
       ...about, version: sha256(sha256(onnx) + JSON.stringify(options.encoder?.manifest.sha256 ?? '')).slice(0, 12), userFeatures: [...USER_FEATURES], itemFeatures: [...ITEM_FEATURES],
+      unused: ITEM_FEATURES.filter((_, column) => !ranker.columns.item.includes(column)),
       metrics: { validation: { ndcg10: Math.round(ndcg10 * 1e4) / 1e4, lists: validation.size }, epochs },
       ...options.encoder === undefined ? {} : { encoder: options.encoder.manifest },
     },

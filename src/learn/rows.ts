@@ -17,7 +17,6 @@ import { DEED, type RankList } from './ranker/lists.js';
 import { ReplayedTrending } from './trending.js';
 
 /** A model in the making may come to read any. */
-const ALL_FEATURES: ReadonlySet<string> = new Set(ITEM_FEATURES);
 /** How often the replay rebuilds neighbours and popularity, and trending lists: what jobs do in service, more often. */
 const REBUILD_EVERY_MS = 86_400_000;
 const TREND_EVERY_MS = 15 * 60_000;
@@ -43,6 +42,8 @@ export interface ReplayOptions {
   /** Impressions before this are not ranked: too little is known by then, ms. */
   readonly from: number;
   readonly candidatesMax: number;
+  /** Item features to compute; the sources that only the others need do not propose. */
+  readonly reads: ReadonlySet<string>;
   readonly random: Random;
 }
 
@@ -142,7 +143,7 @@ class ReplayState {
       this.#pool.begin(catalog, this.#options.candidatesMax, compileFilter(catalog, undefined, hiddenRows(catalog, profile, context)));
     }
     const asked: CandidateRequest = {
-      catalog, statistics: this.#statistics, profile, scene, region, contextRows: context, pinnedRows: [], now: at, random: this.#options.random, reads: ALL_FEATURES,
+      catalog, statistics: this.#statistics, profile, scene, region, contextRows: context, pinnedRows: [], now: at, random: this.#options.random, reads: this.#options.reads,
     };
     generateCandidates(this.#pool, asked);
     return asked;

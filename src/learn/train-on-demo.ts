@@ -4,6 +4,7 @@ import { makeShoppers } from '../demo/shoppers.js';
 import { makeStore } from '../demo/store.js';
 import { visits } from '../demo/visits.js';
 import { makeWorld } from '../demo/world.js';
+import { ITEM_FEATURES } from '../ranking/features.js';
 import type { Clock } from '../util/clock.js';
 import type { OnProgress } from './progress.js';
 import { modelCard } from './model-card.js';
@@ -14,6 +15,8 @@ import { trainOnLog, type LogSpans, type Measured } from './train-on-log.js';
 const DAY_MS = 86_400_000;
 /** End of the simulated days; fixed, so that a run can be repeated. */
 const UNTIL_MS = Date.UTC(2026, 0, 1);
+/** Likeness by attributes costs a request as much as all other features together: a store's own model may earn that, not one for any store. */
+const READS: ReadonlySet<string> = new Set(ITEM_FEATURES.filter((name) => !name.startsWith('similar')));
 /** Parts of the span by time: first only folded, then trained on, then validation, the rest test. */
 const SPANS = { train: 0.25, validation: 0.75, test: 0.85 } as const;
 
@@ -45,7 +48,7 @@ export async function trainOnDemo(options: DemoTrainingOptions): Promise<{ manif
     }
   };
   const { content, test, ndcg10, epochs } = await trainOnLog({
-    items, records: records(), spans, out, seed, onProgress, start: from === undefined ? undefined : await readExported(from),
+    items, records: records(), spans, reads: READS, out, seed, onProgress, start: from === undefined ? undefined : await readExported(from),
     about: (lists) => ({
       name: 'demo-mlp', trainedAt: new Date(clock()).toISOString(), licence: 'Apache-2.0',
       data: {

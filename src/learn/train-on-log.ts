@@ -26,6 +26,8 @@ export interface TrainOnLogOptions extends Pick<MakeModelOptions, 'out' | 'seed'
   /** In time order. */
   readonly records: Iterable<LogRecord> | AsyncIterable<LogRecord>;
   readonly spans: LogSpans;
+  /** Item features to learn from. */
+  readonly reads: ReadonlySet<string>;
   readonly about: (lists: { readonly train: number; readonly validation: number; readonly test: number }) => MakeModelOptions['about'];
   readonly onProgress: OnProgress;
 }
@@ -36,13 +38,13 @@ export type Measured = Record<'candidates' | 'shown' | 'newcomers', Record<'mode
 interface TestLists { readonly candidates: ListStore; readonly shown: ListStore }
 
 /** From a log with impressions to a model folder: replay through the engine's own path, fit, measure on the latest span. */
-export async function trainOnLog({ items, records, spans, about, ...options }: TrainOnLogOptions): Promise<MadeModel & { readonly test: Measured }> {
+export async function trainOnLog({ items, records, spans, reads, about, ...options }: TrainOnLogOptions): Promise<MadeModel & { readonly test: Measured }> {
   const { seed, out, onProgress } = options;
   const random = seededRandom(seed + 1);
   const store = (rows: number, share: number): ListStore => new ListStore(rows, random, LIST_LIMITS.floatsMax * share);
   const pair = (share: number): TestLists => ({ candidates: store(LOG_LIMITS.candidatesMax, share * 0.9), shown: store(LOG_LIMITS.shownMax, share * 0.1) });
   const parts = { train: pair(0.7), validation: pair(0.15), test: pair(0.15) };
-  for await (const list of replay({ items, records, from: spans.train, candidatesMax: LOG_LIMITS.candidatesMax, random })) {
+  for await (const list of replay({ items, records, from: spans.train, candidatesMax: LOG_LIMITS.candidatesMax, reads, random })) {
     const part = list.at < spans.validation ? parts.train : list.at < spans.test ? parts.validation : parts.test;
     part[list.kind].add(list);
     onProgress({ stage: 'replay', done: list.at - spans.train, total: spans.until - spans.train, note: `${parts.train.candidates.offered} lists` });

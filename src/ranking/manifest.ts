@@ -35,6 +35,8 @@ export const ManifestSchema = Type.Object({
   userFeatures: FeatureNames,
   /** Names of the columns of `items`, in order; a subset of the engine's. */
   itemFeatures: FeatureNames,
+  /** Of the item features those that do not count, because they never varied in training: the engine does not compute what takes long. */
+  unused: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { maxItems: 1024 })),
   /** `schemaHash(userFeatures, itemFeatures)`. */
   schemaHash: Sha256,
   /** Of `model.onnx`. */

@@ -61,7 +61,7 @@ export class Model {
   readonly version: string;
   /** `name@version`: what replies and the impression log say. */
   readonly label: string;
-  /** Names of the item features it reads. */
+  /** Names of the item features that count for it. */
   readonly reads: ReadonlySet<string>;
   /** What finds candidates for it. */
   readonly encoder: Encoder | undefined;
@@ -76,7 +76,7 @@ export class Model {
     this.name = manifest.name;
     this.version = manifest.version;
     this.label = `${manifest.name}@${manifest.version}`;
-    this.reads = new Set(manifest.itemFeatures);
+    this.reads = new Set(manifest.itemFeatures.filter((name) => manifest.unused?.includes(name) !== true));
     this.encoder = encoder;
     this.#userWidth = engine.userFeatures.length;
     this.#itemWidth = engine.itemFeatures.length;

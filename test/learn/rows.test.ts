@@ -23,7 +23,7 @@ const sum = (values: Iterable<number>): number => [...values].reduce((total, val
 /** Copies: a replayed list's arrays live for one step only. */
 async function lists(some: readonly DemoRecord[]): Promise<ReplayedList[]> {
   const copies: ReplayedList[] = [];
-  for await (const list of replay({ items, records: some, from, candidatesMax: 200, random: seededRandom(1) })) {
+  for await (const list of replay({ items, records: some, from, candidatesMax: 200, reads: new Set(ITEM_FEATURES), random: seededRandom(1) })) {
     copies.push({ ...list, user: list.user.slice(), items: list.items.slice(0, list.count * ITEM_FEATURES.length) });
   }
   return copies;
