@@ -53,7 +53,7 @@ export async function trainModel(task: Task, options: TrainModelOptions): Promis
   });
   const encoders = await fitEncoders(task, { out, seed, clock, onProgress });
   const view = ({ known }: Pick<Split, 'known'>, encoder: Encoder | undefined): Promise<StoreView> => viewStore(task, known, statistics, encoder);
-  const fit = await collect('lists', await view(task.fit, encoders?.fit), task.fit, TRAINING_LIMITS.questions, options);
+  const fit = await collect('lists', await view(task.fits.at(-1)!, encoders?.fit), task.fits.at(-1)!, TRAINING_LIMITS.questions, options);
   // An encoder that has seen the validation's answers would say nothing of how it does on new ones.
   const judged = encoders !== undefined && isWithin(task.test.known, task.validation.known) ? encoders.serving : encoders?.fit;
   const validation = await collect('validation', await view(task.validation, judged), task.validation, TRAINING_LIMITS.validationQuestions, options);

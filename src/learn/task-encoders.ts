@@ -36,7 +36,7 @@ export interface FitEncodersOptions {
 
 /** Fits both encoders; none where there is too little to learn from. */
 export async function fitEncoders(task: Task, { out, seed, clock, onProgress }: FitEncodersOptions): Promise<TaskEncoders | undefined> {
-  if (task.fit.known.reduce((sum, count) => sum + count, 0) < EVENTS_MIN) return undefined;
+  if (task.fits.at(-1)!.known.reduce((sum, count) => sum + count, 0) < EVENTS_MIN) return undefined;
   const { interactions, excludeHistory } = task;
   const attributes = itemAttributes(task.items);
   const fit = (stage: string, { known }: Split, options: Pick<FitOptions, 'questions' | 'settings'>): Promise<EncoderFit> => fitResumably(`${out}.${stage.replaceAll(' ', '-')}`, {
@@ -45,7 +45,7 @@ export async function fitEncoders(task: Task, { out, seed, clock, onProgress }: 
       onProgress({ stage, done: epoch, total: epochsMax, note: `${ndcg === undefined ? '' : `NDCG ${ndcg.toFixed(4)}, `}${Math.ceil(secondsLeft)} s at most` });
     },
   });
-  const first = await fit('encoder', task.fit, { questions: task.validation.questions });
+  const first = await fit('encoder', task.fits.at(-1)!, { questions: task.validation.questions });
   const { settings, bestEpoch: epochs } = first;
   const last = await fit('encoder again', task.test, { questions: [], settings: { ...settings, epochsMax: epochs } });
   const folder = await mkdtemp(join(tmpdir(), 'rivulet-encoder-'));

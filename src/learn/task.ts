@@ -42,7 +42,8 @@ export interface Task {
   readonly interactions: Interactions;
   /** Items of the history may not be recommended. */
   readonly excludeHistory: boolean;
-  readonly fit: Split;
+  /** What the ranker learns from: one or more spans, the earliest first, each asked of what was known before it. */
+  readonly fits: readonly Split[];
   readonly validation: Split;
   readonly test: Split;
 }

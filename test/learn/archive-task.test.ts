@@ -18,14 +18,14 @@ await t.test('an archive becomes a task whose questions come after all that is k
   ]);
   await writer.close();
   const until = T0 + 15 * HOUR_MS;
-  const { items, interactions, fit, validation, test } = await archiveTask(dir, until);
+  const { items, interactions, fits, validation, test } = await archiveTask(dir, until);
   t.same(items[interactions.itemIds.indexOf('i1')], { id: 'i1', title: 'One', category: ['c'] }, 'as the catalog last had it');
   t.match(items[interactions.itemIds.indexOf('i2')], { category: ['all'] });
   t.equal(interactions.offsets.at(-1), interactions.item.length);
   t.ok(interactions.at.every((at) => at < until + HOUR_MS / 60));
   t.same([...test.known], [...interactions.offsets.subarray(1)].map((end, s) => end - interactions.offsets[s]!), 'what serves may know all');
   t.equal(test.questions.length, 0);
-  for (const [name, { known, questions }] of Object.entries({ fit, validation })) {
+  for (const [name, { known, questions }] of Object.entries({ fit: fits[0]!, validation })) {
     t.ok(questions.length > 20, `${name}: ${questions.length} questions`);
     const latestKnown = Math.max(...Array.from(known, (count, s) => (count === 0 ? 0 : interactions.at[interactions.offsets[s]! + count - 1]!)));
     t.ok(questions.every(({ at }) => at >= latestKnown), 'nothing known is later than what is asked');

@@ -29,10 +29,10 @@ await t.test('sequences: leave-one-out, by position whatever the order of the li
   t.equal(task.excludeHistory, true);
   t.same(task.items.map(({ id }) => id).toSorted(), ['v', 'w', 'x', 'y', 'z'], 'also what nobody has met');
   t.same(task.items.find(({ id }) => id === 'x')!.tags, ['red', 'small']);
-  t.same(asked(task, task.fit), [['x', 'y']]);
+  t.same(asked(task, task.fits[0]!), [['x', 'y']]);
   t.same(asked(task, task.validation), [['x y', 'z']]);
   t.same(asked(task, task.test), [['x y z', 'w'], ['x', 'w']]);
-  t.same([...task.fit.known], [1, 0, 0]);
+  t.same([...task.fits[0]!.known], [1, 0, 0]);
   t.same([...task.test.known], [2, 0, 0], 'strict: the validation event is not known');
   t.same([...task.interactions.at.subarray(0, 4)], [100_000, 101_000, 102_000, 200_000], 'ties are nudged');
 });
@@ -48,9 +48,10 @@ await t.test('sessions and prefixes: next click, prefixes of one session are one
   t.same(asked(task, task.test), [['a b1 a', 'new'], ['a b1', 'a'], ['a', 'b1'], ['b2', 'a']]);
   t.equal(task.test.known.reduce((sum, count) => sum + count, 0), 80, 'all training sessions, no prefix');
   t.same(asked(task, task.validation), [['a', 'b2'], ['a', 'b0']], 'of the latest sessions');
-  t.equal(task.fit.questions.length, 4);
-  t.ok(task.fit.questions.every(({ shopper }) => task.fit.known[shopper] === 0));
-  t.ok(task.fit.questions.every(({ at }) => at < task.test.questions[0]!.at));
+  const [fit] = task.fits;
+  t.equal(fit!.questions.length, 4);
+  t.ok(fit!.questions.every(({ shopper }) => fit!.known[shopper] === 0));
+  t.ok(fit!.questions.every(({ at }) => at < task.test.questions[0]!.at));
 });
 
 await t.test('invoices: next basket by months, clean lines only', async (t) => {
@@ -69,7 +70,7 @@ await t.test('invoices: next basket by months, clean lines only', async (t) => {
   t.equal(task.protocol, 'next-basket');
   t.same(task.items.map(({ id }) => id).toSorted(), ['A', 'B', 'C', 'D']);
   t.same(task.items.find(({ id }) => id === 'A')!.category, ['all', 'red']);
-  t.same(asked(task, task.fit), [['A B', 'A']], 'March');
+  t.same(task.fits.map((fit) => asked(task, fit)), [[['A B', 'A']]], 'March: before February there is no whole month');
   t.same(asked(task, task.validation), [['', 'A']], 'April: a new customer is asked too');
   t.same(asked(task, task.test), [['A B A', 'B C'], ['', 'B']], 'May, the last whole month, and what follows');
   t.same(task.test.questions[0]!.fresh!.map((item) => task.interactions.itemIds[item]), ['C']);
@@ -79,7 +80,7 @@ await t.test('invoices: next basket by months, clean lines only', async (t) => {
 await t.test('a short span is cut by its parts', async (t) => {
   const rows = Array.from({ length: 21 }, (_, day) => `${day},I${day % 4},X,1,2020-02-${String(day + 1).padStart(2, '0')} 08:00:00,1,${day % 2},Malta`);
   const task = await readTask(t.testdir({ 'transactions.csv': invoices(rows) }));
-  t.same([task.fit, task.validation, task.test].map(({ questions }) => questions.length), [2, 2, 2]);
+  t.same([...task.fits, task.validation, task.test].map(({ questions }) => questions.length), [2, 2, 2]);
 });
 
 await t.test('corrupt lines are skipped and told; a file of them is refused', async (t) => {

@@ -17,7 +17,7 @@ function taskOf(lists: readonly (readonly number[])[], items: number, excludeHis
   const questions = lists.map((list, shopper): Question => ({ shopper, history: list.length - 1, at: 1e9, wanted: [list.at(-1)!] }));
   const split = { known: Uint32Array.from(lists, (list) => list.length - 1), questions };
   return {
-    name: 'made up', protocol: 'leave-one-out', items: catalog, excludeHistory, fit: split, validation: split, test: split,
+    name: 'made up', protocol: 'leave-one-out', items: catalog, excludeHistory, fits: [split], validation: split, test: split,
     interactions: { itemIds: catalog.map(({ id }) => id), shoppers: lists.length, offsets, item, at, type: new Uint8Array(item.length) },
   };
 }

@@ -33,7 +33,7 @@ function ringTask(comeBack: number): Task {
   });
   const split = { known, questions };
   return {
-    name: 'ring', protocol: 'leave-one-out', excludeHistory: false, fit: split, validation: split, test: split,
+    name: 'ring', protocol: 'leave-one-out', excludeHistory: false, fits: [split], validation: split, test: split,
     items: Array.from({ length: ITEMS }, (_, i) => ({ id: `i${i}`, title: `i${i}`, category: ['all'] })),
     interactions: {
       itemIds: Array.from({ length: ITEMS }, (_, i) => `i${i}`), shoppers, item,
@@ -60,7 +60,7 @@ await t.test('settings are found by what the data says, the same for the same se
 
 await t.test('without questions the defaults stay', async (t) => {
   const task = ringTask(0);
-  t.equal(tuneStatistics(task, { known: task.fit.known, questions: [] }), DEFAULT_STATISTICS);
+  t.equal(tuneStatistics(task, { known: task.test.known, questions: [] }), DEFAULT_STATISTICS);
 });
 
 await t.test('unknown items and histories are no answers, equal scores share their rank', async (t) => {

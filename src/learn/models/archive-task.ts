@@ -50,9 +50,9 @@ export async function archiveTask(dir: string, until: number): Promise<Task> {
   const [fit, validation] = [cut(CUTS.fit), cut(CUTS.validation)];
   const task: Task = {
     name: 'archive', protocol: 'archive', items, interactions, excludeHistory: false,
-    fit: split(interactions, fit, validation), validation: split(interactions, validation, until), test: split(interactions, until, until),
+    fits: [split(interactions, fit, validation)], validation: split(interactions, validation, until), test: split(interactions, until, until),
   };
-  if (task.fit.questions.length === 0 || task.validation.questions.length === 0) {
+  if (task.fits[0]!.questions.length === 0 || task.validation.questions.length === 0) {
     throw new AppError('invalid_request', `In ${count} events of interest no shopper takes anything after others: there is nothing to learn from.`);
   }
   return task;

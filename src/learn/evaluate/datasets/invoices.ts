@@ -11,6 +11,8 @@ export const INVOICE_COLUMNS = ['InvoiceNo', 'StockCode', 'Description', 'Quanti
 const CURRENCY = 'GBP';
 const TITLE_CHARS_MAX = 512;
 const DAY_MS = 86_400_000;
+/** Months before the validation's that the ranker learns from, at most. */
+const FIT_MONTHS = 6;
 /** Share of the time span for each of fit, validation and test, where there are too few whole months. */
 const PART = 0.1;
 
@@ -34,12 +36,10 @@ export async function readInvoices(name: string, file: string, on: TableListener
   }, on);
   const { items, interactions, source } = log.finish('purchase');
   const invoiceOf = (event: number): string => invoices[source[event]!]!;
-  const [fitFrom, validationFrom, testFrom, end] = periods(interactions.at);
+  const splits = periods(interactions.at).map((from, i, starts) => firstBaskets(interactions, invoiceOf, from, starts[i + 1] ?? Infinity));
   return {
     name, protocol: 'next-basket', items, interactions, excludeHistory: false,
-    fit: firstBaskets(interactions, invoiceOf, fitFrom, validationFrom),
-    validation: firstBaskets(interactions, invoiceOf, validationFrom, testFrom),
-    test: firstBaskets(interactions, invoiceOf, testFrom, end),
+    fits: splits.slice(0, -2), validation: splits.at(-2)!, test: splits.at(-1)!,
   };
 }
 
@@ -64,18 +64,18 @@ function detailsOf(code: string, description: string, price: number): ItemDetail
 }
 
 /**
- * Starts of fit, validation and test, and the end, ms. The test begins with the last calendar month that the log has
- * whole (a log that ends on a month's last day has it) and takes all that follows; validation and fit are the months
- * before. A log of fewer than five such months is cut by shares of its span.
+ * Starts of the spans: those to learn from, validation, test, ms. The test begins with the last calendar month that the log
+ * has whole (a log that ends on a month's last day has it) and takes all that follows; the months before are validation
+ * and fits, as many as have a whole month before them. A log without a month to learn from is cut by shares of its span.
  */
-function periods(at: Float64Array): [fit: number, validation: number, test: number, end: number] {
+function periods(at: Float64Array): number[] {
   const first = at.reduce((least, time) => Math.min(least, time), Infinity);
   const last = at.reduce((most, time) => Math.max(most, time), -Infinity);
   const after = new Date(last + DAY_MS);
   const monthsBack = (months: number): number => Date.UTC(after.getUTCFullYear(), after.getUTCMonth() - months);
-  if (first < monthsBack(4)) return [monthsBack(3), monthsBack(2), monthsBack(1), Infinity];
-  const partsBack = (parts: number): number => last - parts * PART * (last - first);
-  return [partsBack(3), partsBack(2), partsBack(1), Infinity];
+  const months = Array.from({ length: FIT_MONTHS + 2 }, (_, i) => FIT_MONTHS + 2 - i).filter((back) => first < monthsBack(back + 1));
+  if (months.length > 2) return months.map(monthsBack);
+  return [3, 2, 1].map((parts) => last - parts * PART * (last - first));
 }
 
 /** Each customer's first invoice of [from, to), asked at its time; what was before `from` is known. */

@@ -26,7 +26,7 @@ export async function readSequences(
   const { items, interactions } = log.finish('review');
   return {
     name, protocol: 'leave-one-out', items, interactions, excludeHistory: true,
-    fit: leaveOut(interactions, { known: 3, asked: 3, historyMin: 1 }),
+    fits: [leaveOut(interactions, { known: 3, asked: 3, historyMin: 1 })],
     validation: leaveOut(interactions, { known: 2, asked: 2, historyMin: 1 }),
     test: leaveOut(interactions, { known: 2, asked: 1, historyMin: 1 }),
   };

@@ -36,7 +36,7 @@ export async function readSessions(name: string, files: { readonly train: string
   const fitFrom = Math.ceil(trained * (1 - HELD_OUT.validation - HELD_OUT.fit));
   return {
     name, protocol: 'next-click', items, interactions, excludeHistory: false,
-    fit: holdOut(interactions, fitFrom, validationFrom),
+    fits: [holdOut(interactions, fitFrom, validationFrom)],
     validation: holdOut(interactions, validationFrom, trained),
     test: {
       known: knownUntil(interactions, trained),
