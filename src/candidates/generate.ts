@@ -95,7 +95,8 @@ function related(pool: CandidatePool, { statistics, contextRows }: CandidateRequ
 function neighbors(pool: CandidatePool, request: CandidateRequest): Listed {
   const { statistics: { use: { recentItems, again } }, profile, catalog, reads } = request;
   const recent = recentRows(profile, catalog, recentItems);
-  if (again > 0) for (const row of recent) pool.add(row, SOURCE_INDEX.again);
+  // Where shoppers come back, to any of what they met: in a shop for the trade, half of it lies further back than forty items.
+  if (again > 0) for (const row of recentRows(profile, catalog, Infinity)) pool.add(row, SOURCE_INDEX.again);
   tallyNeighbors(request, recent);
   const areRanked = reads?.has('neighbors_rank') === true;
   const rows = tally.best(areRanked ? RANKS.length : share(pool, QUOTAS.neighbors));

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import t from 'tap';
 import { add } from '../../src/learn/graph/ops.js';
@@ -6,11 +7,13 @@ import { TrainingGraph } from '../../src/learn/graph/training-graph.js';
 import { Weights } from '../../src/learn/graph/weights.js';
 import { evaluate } from '../../src/learn/metrics.js';
 import { exportRanker } from '../../src/learn/ranker/export-ranker.js';
+import { makeModel } from '../../src/learn/make-model.js';
 import { fitRanker } from '../../src/learn/ranker/fit-ranker.js';
 import { DEED, ListStore, type RankList } from '../../src/learn/ranker/lists.js';
 import { headScores, rankingLoss } from '../../src/learn/ranker/network.js';
 import type { FitRankerOptions, Ranker } from '../../src/learn/ranker/ranker.js';
 import { RANKER_SETTINGS } from '../../src/learn/ranker/settings.js';
+import { readExported } from '../../src/learn/ranker/warm-start.js';
 import { USER_FEATURES } from '../../src/profile/vector.js';
 import { ITEM_FEATURES } from '../../src/ranking/features.js';
 import { gaussian, seededRandom, type Random } from '../../src/util/random.js';
@@ -180,4 +183,40 @@ await t.test('nothing to learn from is said plainly', async (t) => {
   await t.rejects(fit({ train: { candidates: alike, shown: none() } }), { code: 'invalid_request', message: /alike/u });
   const one = await fit({ train: { candidates: storeOf([toyList(random)]), shown: none() } });
   t.ok(one.ndcg10 > 0, 'one list is little, but something');
+});
+
+await t.test('where one feature ranks better than what was learnt, it ranks', async (t) => {
+  const random = seededRandom(12);
+  const column = ITEM_FEATURES.indexOf('neighbors');
+  // What training sees says nothing; in the validation lists the item with most neighbours is taken.
+  const lists = (informed: boolean): ListStore => storeOf(Array.from({ length: 60 }, () => {
+    const items = Float32Array.from({ length: 8 * C }, () => gaussian(random));
+    const taken = Array.from({ length: 8 }, (_, row) => items[row * C + column]!);
+    const deeds = new Uint8Array(8);
+    deeds[informed ? taken.indexOf(Math.max(...taken)) : Math.floor(random() * 8)] = DEED.clicked;
+    return { user: new Float32Array(U), items, count: 8, deeds, places: new Uint8Array(8) };
+  }));
+  const validation = lists(true);
+  const ranker = await fit({ train: { candidates: lists(false), shown: none() }, validation });
+  t.equal(ranker.ndcg10, 1);
+  t.equal(await qualityOf(exportRanker(ranker), validation), 1);
+});
+
+await t.test('goes on from a model, and from a checkpoint', async (t) => {
+  const train = { candidates: toys(600, 2), shown: none() };
+  const first = await fit({ train });
+  const folder = t.testdir();
+  const about = { name: 'toy', data: {}, licence: 'none', trainedAt: '2026-01-01T00:00:00Z' };
+  await makeModel({ train, validation: toys(200, 4), settings, seed: 5, out: join(folder, 'toy'), about, onProgress: () => { /* nobody looks */ } });
+  const start = await readExported(join(folder, 'toy'), settings);
+  const again = await fit({ train, start, settings: { ...settings, epochsMax: 0 } });
+  t.ok(Math.abs(again.ndcg10 - first.ndcg10) < 1e-3, `no epoch more: ${again.ndcg10}, from ${first.ndcg10}`);
+
+  const checkpointPath = join(folder, 'ranker-fit');
+  const stop = new Error('stopped');
+  let seen = 0;
+  await t.rejects(fit({ train, checkpointPath, onProgress: ({ epoch }) => { if (epoch === 3) throw stop; } }), stop);
+  const resumed = await fit({ train, checkpointPath, onProgress: ({ step }) => { seen ||= step; } });
+  t.ok(seen > 1, `it went on at step ${seen}`);
+  t.same(exportRanker(resumed), exportRanker(first), 'as if it had not stopped');
 });

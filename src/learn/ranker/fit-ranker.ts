@@ -13,11 +13,12 @@ import type { FitRankerOptions, Ranker, TrainingLists } from './ranker.js';
 import { RANKER_SETTINGS, type RankerSettings } from './settings.js';
 import { Part } from './part.js';
 import { prefixOf, runEpochs } from './run-epochs.js';
+import { bestColumn, rankByColumn } from './single-column.js';
 import { startFrom } from './warm-start.js';
 
 /**
- * Trains a network to rank lists and keeps the epoch that ranks the validation lists best. A deed that nobody did has
- * no head. The same lists and seed give the same weights.
+ * Trains a network to rank lists and keeps the epoch that ranks the validation lists best, or what is best of single
+ * features where that is better still. A deed that nobody did has no head. The same lists and seed give the same weights.
  * @throws AppError `invalid_request` when there is nothing to learn
  */
 export async function fitRanker(options: FitRankerOptions): Promise<Ranker> {
@@ -35,7 +36,13 @@ export async function fitRanker(options: FitRankerOptions): Promise<Ranker> {
   const graph = await compile(parts, weights, headValues, shape, settings, seed);
   const judge = new RankerJudge(validation, { columns, shape, weights, headValues }, values);
   try {
-    return { weights, columns, shape, headValues, ...await runEpochs(graph, parts, judge, options, settings) };
+    const { epochs, ndcg10 } = await runEpochs(graph, parts, judge, options, settings);
+    const ranker = { weights, columns, shape, headValues, epochs, ndcg10 };
+    // Few lists may teach less than what one number says: then that number ranks.
+    const single = await bestColumn(validation, columns.item, values);
+    if (single === undefined || single.ndcg10 <= ndcg10) return ranker;
+    rankByColumn(ranker, single.column);
+    return { ...ranker, ndcg10: single.ndcg10 };
   } finally {
     await graph.release();
   }
