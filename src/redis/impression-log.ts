@@ -155,10 +155,23 @@ function writeLine(out: ByteWriter, { requestId, shopper, scene, model, at, stat
     if (i > 0) out.text(',');
     out.whole(shown[i]!.proposedBy);
   }
-  const { events, itemId, catalog, statistics, bound, trending, encoder } = state;
-  out.text(`],"world":{"catalog":${catalog},"statistics":"${statistics}","bound":${bound},"trending":${trending},"model":"${state.model}"`);
-  out.text(encoder === undefined ? '}' : `,"encoder":${encoder}}`);
+  const { events, itemId } = state;
+  out.text('],"world":');
+  out.bytes(worldOf(state));
   if (events !== undefined) out.text(`,"events":${events}`);
   if (itemId !== undefined) out.text(`,"itemId":${JSON.stringify(itemId)}`);
   out.text('}');
+}
+
+let latest: RankedState | undefined;
+let latestWorld = Buffer.alloc(0);
+
+/** The versions as JSON: seldom others than for the impression before. */
+function worldOf(state: RankedState): Buffer {
+  const { catalog, statistics, bound, trending, model, encoder } = state;
+  const isSame = latest !== undefined && latest.trending === trending && latest.catalog === catalog && latest.statistics === statistics
+    && latest.bound === bound && latest.model === model && latest.encoder === encoder;
+  if (!isSame) latestWorld = Buffer.from(JSON.stringify({ catalog, statistics, bound, trending, model, encoder }));
+  latest = state;
+  return latestWorld;
 }

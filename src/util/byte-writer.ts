@@ -58,7 +58,22 @@ export class ByteWriter {
     if (value >= 0 && value < 10) {
       this.#reserve(1);
       this.#bytes[this.#at++] = ZERO + value;
-    } else this.text(String(value));
+    } else if (value >= 0 && value <= 0x7fff_ffff) this.#digits(value);
+    else this.text(String(value));
+  }
+
+  #digits(value: number): void {
+    let length = 1;
+    for (let limit = 10; value >= limit; limit *= 10) length += 1;
+    this.#reserve(length);
+    this.#at += length;
+    const bytes = this.#bytes;
+    let rest = value;
+    for (let at = this.#at - 1; length > 0; at--, length--) {
+      const tenth = (rest / 10) | 0;
+      bytes[at] = ZERO + rest - tenth * 10;
+      rest = tenth;
+    }
   }
 
   /** Adds bytes as they are. */
