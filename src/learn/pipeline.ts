@@ -53,10 +53,10 @@ export async function trainModel(task: Task, options: TrainModelOptions): Promis
   });
   const encoders = await fitEncoders(task, { out, seed, clock, onProgress });
   const view = ({ known }: Pick<Split, 'known'>, encoder: Encoder | undefined): Promise<StoreView> => viewStore(task, known, statistics, encoder);
-  const fit = await collect('lists', await view(task.fits.at(-1)!, encoders?.fit), task.fits.at(-1)!, TRAINING_LIMITS.questions, options);
+  const fit = await collect('lists', task.fits.map((split) => ({ split, view: () => view(split, encoders?.fit) })), TRAINING_LIMITS.questions, options);
   // An encoder that has seen the validation's answers would say nothing of how it does on new ones.
   const judged = encoders !== undefined && isWithin(task.test.known, task.validation.known) ? encoders.serving : encoders?.fit;
-  const validation = await collect('validation', await view(task.validation, judged), task.validation, TRAINING_LIMITS.validationQuestions, options);
+  const validation = await collect('validation', [{ split: task.validation, view: () => view(task.validation, judged) }], TRAINING_LIMITS.validationQuestions, options);
   await encoders?.fit.retire();
   const { content } = await makeModel({
     train: { candidates: fit.lists, shown: new ListStore(1, seededRandom(seed)) }, validation: validation.lists, out, seed, start, onProgress,
@@ -71,15 +71,25 @@ export async function trainModel(task: Task, options: TrainModelOptions): Promis
 
 interface Collected { readonly lists: ListStore; readonly counts: QuestionCounts }
 
-/** What the engine would have ranked for the questions of a split. */
-async function collect(stage: string, view: StoreView, split: Split, questionsMax: number, { seed, onProgress = () => {} }: TrainModelOptions): Promise<Collected> {
+/** Questions, and the engine as it stood when they were asked. */
+interface Asked { readonly split: Split; readonly view: () => Promise<StoreView> }
+
+/** What the engine would have ranked for the questions of some splits. */
+async function collect(stage: string, asked: readonly Asked[], questionsMax: number, { seed, onProgress = () => {} }: TrainModelOptions): Promise<Collected> {
   const random = seededRandom(seed);
   const lists = new ListStore(TRAINING_LIMITS.candidatesMax, random, LIST_LIMITS.floatsMax);
-  const questions = sample(split.questions, questionsMax, seed);
+  const all = { questions: 0, wanted: 0, found: 0 };
+  const drawn = asked.map(({ split, view }) => ({ view, questions: sample(split.questions, Math.ceil(questionsMax / asked.length), seed) }));
+  const total = drawn.reduce((sum, { questions }) => sum + questions.length, 0);
   let done = 0;
-  const lister = new QuestionLister(new Retriever(view, TRAINING_LIMITS.candidatesMax, random));
-  const counts = await lister.collect(questions, lists, () => { onProgress({ stage, done: ++done, total: questions.length, note: '' }); });
-  return { lists, counts };
+  for (const { view, questions } of drawn) {
+    const lister = new QuestionLister(new Retriever(await view(), TRAINING_LIMITS.candidatesMax, random));
+    const counts = await lister.collect(questions, lists, () => { onProgress({ stage, done: ++done, total, note: '' }); });
+    all.questions += counts.questions;
+    all.wanted += counts.wanted;
+    all.found += counts.found;
+  }
+  return { lists, counts: all };
 }
 
 /** Questions by lot where there are too many, in their order. */

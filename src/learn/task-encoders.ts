@@ -18,7 +18,7 @@ export interface SavedEncoder { readonly manifest: EncoderManifest; readonly gol
 
 /** The encoders of a task, loaded as the engine loads them. */
 export interface TaskEncoders {
-  /** Fitted on what is known at the split the ranker learns from: what it says there is as new as in service. */
+  /** Fitted on what is known at the first split the ranker learns from, so that no list tells what it was learnt from. */
   readonly fit: Encoder;
   /** Fitted on what is known at the test, as many epochs; in the model's folder. */
   readonly serving: Encoder;
@@ -36,7 +36,8 @@ export interface FitEncodersOptions {
 
 /** Fits both encoders; none where there is too little to learn from. */
 export async function fitEncoders(task: Task, { out, seed, clock, onProgress }: FitEncodersOptions): Promise<TaskEncoders | undefined> {
-  if (task.fits.at(-1)!.known.reduce((sum, count) => sum + count, 0) < EVENTS_MIN) return undefined;
+  const [earliest] = task.fits;
+  if (earliest === undefined || earliest.known.reduce((sum, count) => sum + count, 0) < EVENTS_MIN) return undefined;
   const { interactions, excludeHistory } = task;
   const attributes = itemAttributes(task.items);
   const fit = (stage: string, { known }: Split, options: Pick<FitOptions, 'questions' | 'settings'>): Promise<EncoderFit> => fitResumably(`${out}.${stage.replaceAll(' ', '-')}`, {
@@ -45,7 +46,7 @@ export async function fitEncoders(task: Task, { out, seed, clock, onProgress }: 
       onProgress({ stage, done: epoch, total: epochsMax, note: `${ndcg === undefined ? '' : `NDCG ${ndcg.toFixed(4)}, `}${Math.ceil(secondsLeft)} s at most` });
     },
   });
-  const first = await fit('encoder', task.fits.at(-1)!, { questions: task.validation.questions });
+  const first = await fit('encoder', earliest, { questions: task.validation.questions });
   const { settings, bestEpoch: epochs } = first;
   const last = await fit('encoder again', task.test, { questions: [], settings: { ...settings, epochsMax: epochs } });
   const folder = await mkdtemp(join(tmpdir(), 'rivulet-encoder-'));
