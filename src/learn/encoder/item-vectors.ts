@@ -4,7 +4,7 @@ import { grown, Table } from '../graph/table.js';
 import type { ItemAttributes } from './attributes.js';
 
 /** Deviation of the initial vectors. */
-const DEVIATION = 0.02;
+const DEVIATION = 0.05;
 
 /**
  * Vectors of items, `own + Σ attributes' vectors / √(how many)`: what is learned of an item is learned of those like it.
