@@ -141,7 +141,15 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
     ...offers.processors,
     ...retraining,
     [RECOUNT_STATISTICS]: () => statistics.askRecount('in due time'),
-    [ERASE_ARCHIVE]: eraseArchive({ dir: archiveDir, clock, onDone: (lines) => { log.info({ lines }, 'erased shoppers left the archive'); } }),
+    [ERASE_ARCHIVE]: eraseArchive({
+      dir: archiveDir, clock,
+      onDone: (lines) => {
+        log.info({ lines }, 'erased shoppers left the archive');
+        if (lines === 0) return;
+        // If this fails they leave the counts with the next recount in due time.
+        statistics.askRecount('shoppers were erased').catch((error: unknown) => { log.warn({ err: error }, 'recount could not be asked for'); });
+      },
+    }),
     [EXPIRE]: expire({
       dir: archiveDir, days: config.archiveDays, clock, keeper, streams: [...events, ...impressions],
       onDone: (counts) => { log.info(counts, 'expired'); },
