@@ -17,10 +17,12 @@ export const ITEM_FEATURES = [
   'page_same_leaf', 'page_same_root', 'page_same_brand', 'page_price_ratio',
   'neighbors_rank', 'last_neighbor', 'similar', 'similar_rank', 'encoder', 'encoder_rank',
   'popularity_lasting',
+  'touch_rank', 'touch_recency_60d',
 ] as const;
 
 const WIDTH = ITEM_FEATURES.length;
 const LASTING = ITEM_FEATURES.indexOf('popularity_lasting');
+const TOUCH_RANK = ITEM_FEATURES.indexOf('touch_rank');
 const DAY_MS = 86_400_000;
 const FRESH_DAYS = 14;
 /** log(1 + whole days): looked up, because 200 logarithms take longer than the rest of their rows. */
@@ -28,6 +30,7 @@ const LOG_DAYS = Float32Array.from({ length: 4096 }, (_, day) => Math.log1p(day)
 /** Age given to an item that was neither published at a known time nor met in events, days. */
 const AGE_UNKNOWN_DAYS = 365;
 const TOUCH_MEMORY_MS = 2 * DAY_MS;
+const TOUCH_MEMORY_LONG_MS = 60 * DAY_MS;
 
 /**
  * Writes the features of all candidates of a request, one after another, without allocating per candidate.
@@ -116,9 +119,10 @@ function writeItems(out: Float32Array, { rows, count, related, neighbors, source
   }
 }
 
-/** Columns 17–23: what the shopper did with the item. */
+/** Columns 17–23, 35 and 36: what the shopper did with the item, and how many others were met since. */
 function writeTouches(out: Float32Array, pool: CandidatePool, { catalog, profile, now }: CandidateRequest): void {
-  for (const { item, mask, count, at: time } of profile.touches) {
+  for (let place = 0; place < profile.touches.length; place++) {
+    const { item, mask, count, at: time } = profile.touches[place]!;
     const row = catalog.rowOfKey(item);
     const slot = row < 0 ? -1 : pool.slotOf(row);
     if (slot < 0) continue;
@@ -130,6 +134,8 @@ function writeTouches(out: Float32Array, pool: CandidatePool, { catalog, profile
     out[at + 4] = (mask & (TOUCH.dismissed | TOUCH.refunded)) === 0 ? 0 : 1;
     out[at + 5] = Math.log1p(count);
     out[at + 6] = Math.exp(-Math.max(0, now - time) / TOUCH_MEMORY_MS);
+    out[slot * WIDTH + TOUCH_RANK] = 1 / (1 + place);
+    out[slot * WIDTH + TOUCH_RANK + 1] = Math.exp(-Math.max(0, now - time) / TOUCH_MEMORY_LONG_MS);
   }
 }
 

@@ -4,7 +4,7 @@ import type { DeedValues, ListStore } from './lists.js';
 import type { Ranker } from './ranker.js';
 
 /** Columns that rank by themselves, more is better: what a trained ranker must do better than. */
-const RANKING = ['neighbors', 'neighbors_rank', 'encoder', 'similar', 'popularity', 'popularity_lasting', 'touch_count'] as const;
+const RANKING = ['neighbors', 'neighbors_rank', 'encoder', 'similar', 'popularity', 'popularity_lasting', 'touch_count', 'touch_rank'] as const;
 /** Standardised values below minus this are cut off: far outside what training saw. */
 const SHIFT = 30;
 
