@@ -1,5 +1,5 @@
 import { rankCorrelation } from '../util/rank-correlation.js';
-import type { Scored } from './model-holder.js';
+import type { Scored } from './serving-model.js';
 
 /** What one request says of a shadow model, to be summed over many. */
 export interface ShadowOutcome {
