@@ -71,7 +71,9 @@ export async function retrain(task: RetrainTask, trainings: readonly Train[], cl
 
 async function attempt(registry: ModelRegistry, task: RetrainTask, train: Train, { until, events }: { until: number; events: number }): Promise<RetrainReply> {
   const serving = await registry.servingFolder();
-  const out = await mkdtemp(join(tmpdir(), 'rivulet-train-'));
+  const folder = await mkdtemp(join(tmpdir(), 'rivulet-train-'));
+  // What a training keeps beside its model, to go on after a stop, goes with the folder.
+  const out = join(folder, 'model');
   try {
     await train({ archiveDir: task.archiveDir, until, out, from: serving, seed: task.seed });
     const served = await readManifest(serving).catch(() => undefined);
@@ -79,7 +81,7 @@ async function attempt(registry: ModelRegistry, task: RetrainTask, train: Train,
     const model = await registry.add(out, { by: task.by, why: `trained on ${events} events up to ${new Date(until).toISOString()}` });
     return { model, ...await judged(registry, model, task, until) };
   } finally {
-    await rm(out, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true });
   }
 }
 
