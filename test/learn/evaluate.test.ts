@@ -9,8 +9,8 @@ import { headlines, textTable, type EvaluationReport } from '../../src/learn/eva
 import { seededRandom } from '../../src/util/random.js';
 
 const DAY_S = 86_400;
-const SHOPPERS = 80;
-const ITEMS = 30;
+const SHOPPERS = 40;
+const ITEMS = 14;
 const PATTERN = [0, 1, 2, 3, 4, 5];
 
 /** Shoppers who walk round the catalog: what comes next is the next item, nearly always. */
@@ -61,10 +61,8 @@ await t.test('leave-one-out, strict and refit', async (t) => {
   const report = await evaluate({ ...quiet, dataset: folder, refit: true });
   checkReport(t, report, ['HR@10', 'NDCG@10']);
   t.equal(report.protocol, 'leave-one-out');
-  t.ok(report.metrics['HR@10']! > report.baselines['popularity']!['HR@10']!, 'it learnt what comes next');
+  t.ok(report.metrics['NDCG@10']! > report.baselines['popularity']!['NDCG@10']!, 'it learnt what comes next');
   t.ok(Object.keys(report.methods).some((name) => name.startsWith('refit')));
-  const again = await evaluate({ ...quiet, dataset: folder });
-  t.same([again.metrics, again.baselines, again.sources], [report.metrics, report.baselines, report.sources], 'the same seed, the same figures');
   first = report;
 });
 
@@ -92,15 +90,16 @@ await t.test('where there is nothing to learn a message says so', async (t) => {
 await t.test('the command writes JSON and a page, and says what is wrong', (t) => {
   const program = join(import.meta.dirname, '..', '..', 'src', 'learn', 'evaluate', 'evaluate.js');
   const run = (...args: string[]): ReturnType<typeof spawnSync> => spawnSync(process.execPath, [program, ...args], { encoding: 'utf8' });
-  const folder = t.testdir({ data: { 'events.csv': sequences.replace('u3,1,', 'u3,one,') } });
+  const folder = t.testdir({ data: { 'events.csv': `${sequences}u3,one,i1,5\n`, 'item_attributes.csv': attributes } });
   const json = join(folder, 'report.json');
   const html = join(folder, 'report.html');
   const good = run('--dataset', join(folder, 'data'), '--json', json, '--html', html, '--seed', '3');
   t.equal(good.status, 0, String(good.stderr));
-  t.match(String(good.stderr), /events\.csv:21 skipped: position is no whole number/u);
+  t.match(String(good.stderr), /events\.csv:\d+ skipped: position is no whole number/u);
   t.match(String(good.stdout), /^served +\.\d{4} ±/mu);
   const report = JSON.parse(readFileSync(json, 'utf8')) as EvaluationReport;
   t.match(report, { protocol: 'leave-one-out', data: { skippedLines: 1 }, metrics: { 'HR@10': Number, 'NDCG@10': Number }, trainSeconds: Number, peakRssBytes: Number });
+  t.same([report.metrics, report.baselines, report.sources], [first!.metrics, first!.baselines, first!.sources], 'the same seed, the same figures');
   t.match(readFileSync(html, 'utf8'), /<svg/u);
 
   const bad: [RegExp, string[]][] = [
