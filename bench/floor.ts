@@ -2,8 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Fastify from 'fastify';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { USER_FEATURES } from '../src/profile/vector.js';
-import { ITEM_FEATURES } from '../src/ranking/features.js';
+import { readManifest } from '../src/ranking/manifest.js';
 import { connectRedis, untilReady } from '../src/redis/client.js';
 import { makeKeys } from '../src/redis/keys.js';
 import { CANDIDATES } from './sizes.js';
@@ -21,9 +20,10 @@ async function main([redisUrl = '', modelDir = '', prefix = '']: string[]): Prom
   const session = await InferenceSession.create(await readFile(join(modelDir, 'model.onnx')), {
     intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: 'sequential', graphOptimizationLevel: 'all', logSeverityLevel: 3,
   });
+  const { userFeatures: { length: users }, itemFeatures: { length: columns } } = await readManifest(modelDir);
   const feeds = {
-    user: new Tensor('float32', new Float32Array(USER_FEATURES.length).fill(0.5), [1, USER_FEATURES.length]),
-    items: new Tensor('float32', new Float32Array(CANDIDATES * ITEM_FEATURES.length).fill(0.5), [CANDIDATES, ITEM_FEATURES.length]),
+    user: new Tensor('float32', new Float32Array(users).fill(0.5), [1, users]),
+    items: new Tensor('float32', new Float32Array(CANDIDATES * columns).fill(0.5), [CANDIDATES, columns]),
   };
   const app = Fastify();
   app.post('/floor', async (request) => {
