@@ -15,13 +15,13 @@ import { trainOnDemo } from './train-on-demo.js';
 const USAGE = `npm run train -- [options]
   --data DIR      a store's archive (hourly NDJSON), or a folder of CSV tables; the demo's shoppers when not given
   --from DIR      a model folder to go on from
-  --out DIR       where to write the model (default: models/default)
+  --out DIR       where to write the model (default: models/default of the demo's shoppers, .data/trained of other data)
   --seed N        (default: 7)
   --shoppers N, --days N   of the demo (default: 1500, 45)`;
 
 const { values } = parseArgs({
   options: {
-    data: { type: 'string' }, from: { type: 'string' }, out: { type: 'string', default: 'models/default' },
+    data: { type: 'string' }, from: { type: 'string' }, out: { type: 'string' },
     seed: { type: 'string', default: '7' }, shoppers: { type: 'string', default: '1500' }, days: { type: 'string', default: '45' },
     help: { type: 'boolean', default: false },
   },
@@ -34,7 +34,8 @@ function whole(name: 'seed' | 'shoppers' | 'days'): number {
 }
 
 async function train(): Promise<void> {
-  const { data, out, from } = values;
+  const { data, from } = values;
+  const out = values.out ?? (data === undefined ? 'models/default' : '.data/trained');
   const { onProgress, stop } = showProgress();
   const common = { out, seed: whole('seed'), from, clock: Date.now, onProgress };
   try {
