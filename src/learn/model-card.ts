@@ -15,7 +15,7 @@ export function modelCard({ manifest, test, command }: CardOptions): string {
   return `# ${manifest.name}@${manifest.version}
 
 A small ranker: two hidden layers (128, 64) over ${manifest.userFeatures.length} shopper features and ${manifest.itemFeatures.length} features of shopper and item,
-trained with a listwise softmax loss (a click is worth 1, putting into the cart 2, buying 4). No feature is an item's
+trained with a listwise softmax loss for each of clicking, putting into the cart and buying (worth 1, 2 and 4 in all). No feature is an item's
 identity, so it ranks catalogs it has never seen. Written by \`${command}\`, which
 gives the same \`model.onnx\` again, bit for bit on the same platform. Licence: ${manifest.licence}.
 

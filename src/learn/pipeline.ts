@@ -53,10 +53,10 @@ export async function trainModel(task: Task, options: TrainModelOptions): Promis
   });
   const encoders = await fitEncoders(task, { out, seed, clock, onProgress });
   const view = ({ known }: Pick<Split, 'known'>, encoder: Encoder | undefined): Promise<StoreView> => viewStore(task, known, statistics, encoder);
-  const fit = await collect('lists', task.fits.map((split) => ({ split, view: () => view(split, encoders?.fit) })), TRAINING_LIMITS.questions, options);
+  const fit = await collect('lists', task, task.fits.map((split) => ({ split, view: () => view(split, encoders?.fit) })), TRAINING_LIMITS.questions, options);
   // An encoder that has seen the validation's answers would say nothing of how it does on new ones.
   const judged = encoders !== undefined && isWithin(task.test.known, task.validation.known) ? encoders.serving : encoders?.fit;
-  const validation = await collect('validation', [{ split: task.validation, view: () => view(task.validation, judged) }], TRAINING_LIMITS.validationQuestions, options);
+  const validation = await collect('validation', task, [{ split: task.validation, view: () => view(task.validation, judged) }], TRAINING_LIMITS.validationQuestions, options);
   await encoders?.fit.retire();
   const { content } = await makeModel({
     train: { candidates: fit.lists, shown: new ListStore(1, seededRandom(seed)) }, validation: validation.lists, out, seed, start, onProgress,
@@ -75,9 +75,11 @@ interface Collected { readonly lists: ListStore; readonly counts: QuestionCounts
 interface Asked { readonly split: Split; readonly view: () => Promise<StoreView> }
 
 /** What the engine would have ranked for the questions of some splits. */
-async function collect(stage: string, asked: readonly Asked[], questionsMax: number, { seed, onProgress = () => {} }: TrainModelOptions): Promise<Collected> {
+async function collect(
+  stage: string, { items }: Task, asked: readonly Asked[], questionsMax: number, { seed, onProgress = () => {} }: TrainModelOptions,
+): Promise<Collected> {
   const random = seededRandom(seed);
-  const lists = new ListStore(TRAINING_LIMITS.candidatesMax, random, LIST_LIMITS.floatsMax);
+  const lists = new ListStore(Math.min(TRAINING_LIMITS.candidatesMax, items.length), random, LIST_LIMITS.floatsMax);
   const all = { questions: 0, wanted: 0, found: 0 };
   const drawn = asked.map(({ split, view }) => ({ view, questions: sample(split.questions, Math.ceil(questionsMax / asked.length), seed) }));
   const total = drawn.reduce((sum, { questions }) => sum + questions.length, 0);
