@@ -16,6 +16,9 @@ import { prefixOf, runEpochs } from './run-epochs.js';
 import { bestColumn, rankByColumn } from './single-column.js';
 import { startFrom } from './warm-start.js';
 
+/** Steps that a pass through a small store takes. */
+const PASS_STEPS = 16;
+
 /**
  * Trains a network to rank lists and keeps the epoch that ranks the validation lists best, or what is best of single
  * features where that is better still. A deed that nobody did has no head. The same lists and seed give the same weights.
@@ -32,7 +35,7 @@ export async function fitRanker(options: FitRankerOptions): Promise<Ranker> {
   const weights = new Weights(seededRandom(seed));
   const headValues = heads.map(({ value }) => value);
   if (options.start !== undefined) startFrom(weights, options.start, columns, shape, headValues);
-  const parts = stores.map((store) => new Part(store, new Batch(Math.min(settings.batch, store.size), store.rowsMax, columns, heads.map(({ least }) => least)), seed));
+  const parts = stores.map((store) => new Part(store, new Batch(batchOf(store, settings), store.rowsMax, columns, heads.map(({ least }) => least)), seed));
   const graph = await compile(parts, weights, headValues, shape, settings, seed);
   const judge = new RankerJudge(validation, { columns, shape, weights, headValues }, values);
   try {
@@ -47,6 +50,10 @@ export async function fitRanker(options: FitRankerOptions): Promise<Ranker> {
     await graph.release();
   }
 }
+
+/** A small store takes smaller batches: many cheap steps teach more than few dear ones. */
+const batchOf = ({ size }: ListStore, { batch, batchMin }: RankerSettings): number =>
+  Math.min(size, batch, Math.max(batchMin, Math.ceil(size / PASS_STEPS)));
 
 /** One graph for all parts: their losses are added up. */
 function compile(

@@ -2,8 +2,9 @@
 export interface RankerSettings {
   readonly hidden: readonly [number, number];
   readonly dropout: number;
-  /** Lists per step. */
+  /** Lists per step, where there are many, and where there are few. */
   readonly batch: number;
+  readonly batchMin: number;
   readonly rate: number;
   /** The rate shrinks by this factor every epoch. */
   readonly rateDecay: number;
@@ -16,5 +17,5 @@ export interface RankerSettings {
 }
 
 export const RANKER_SETTINGS: RankerSettings = {
-  hidden: [128, 64], dropout: 0.1, batch: 64, rate: 5e-4, rateDecay: 0.8, weightDecay: 0.1, epochsMax: 12, stepsMin: 150, patience: 3,
+  hidden: [128, 64], dropout: 0.1, batch: 64, batchMin: 8, rate: 5e-4, rateDecay: 0.8, weightDecay: 0.1, epochsMax: 12, stepsMin: 150, patience: 3,
 };
