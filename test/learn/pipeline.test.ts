@@ -61,10 +61,9 @@ await t.test('the same task and seed give the same model, and the engine takes i
 
 });
 
-await t.test('one shopper is too little, and that is said or made do with', async (t) => {
-  const folder = t.testdir();
-  await trainModel(ringTask(1), { out: join(folder, 'one'), seed: 5, clock }).then(
-    async ({ folder: out }) => { await (await loadModel(out, ENGINE_FEATURES)).retire(); },
-    (error: unknown) => { t.match(error, { code: 'invalid_request' }); },
-  );
+await t.test('one shopper is little to learn from, but something', async (t) => {
+  const { folder } = await trainModel(ringTask(1), { out: join(t.testdir(), 'one'), seed: 5, clock });
+  const model = await loadModel(folder, ENGINE_FEATURES);
+  t.same(model.manifest.data['fit'], { questions: 1, lists: 1, candidateRecall: 1 });
+  await model.retire();
 });
