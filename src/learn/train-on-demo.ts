@@ -8,6 +8,7 @@ import { ITEM_FEATURES } from '../ranking/features.js';
 import type { Clock } from '../util/clock.js';
 import type { OnProgress } from './progress.js';
 import { modelCard } from './model-card.js';
+import { RANKER_SETTINGS, type RankerSettings } from './ranker/settings.js';
 import { readExported } from './ranker/warm-start.js';
 import { saveModel, type ModelFolder } from './save-model.js';
 import { trainOnLog, type LogSpans, type Measured } from './train-on-log.js';
@@ -19,6 +20,9 @@ const UNTIL_MS = Date.UTC(2026, 0, 1);
 const READS: ReadonlySet<string> = new Set(ITEM_FEATURES.filter((name) => !name.startsWith('similar')));
 /** Parts of the span by time: first only folded, then trained on, then validation, the rest test. */
 const SPANS = { train: 0.25, validation: 0.75, test: 0.85 } as const;
+
+/** What the simulated shoppers click is half chance: smaller steps learnt less of it by heart. */
+const DEMO_SETTINGS: RankerSettings = { ...RANKER_SETTINGS, rate: 5e-4, rateDecay: 0.8, epochsMax: 12 };
 
 export interface DemoTrainingOptions {
   readonly out: string;
