@@ -52,7 +52,7 @@ export async function trainOnDemo(options: DemoTrainingOptions): Promise<{ manif
     }
   };
   const { content, test, ndcg10, epochs } = await trainOnLog({
-    items, records: records(), spans, reads: READS, out, seed, onProgress, start: from === undefined ? undefined : await readExported(from),
+    items, records: records(), spans, reads: READS, out, seed, onProgress, settings: DEMO_SETTINGS, start: from === undefined ? undefined : await readExported(from),
     about: (lists) => ({
       name: 'demo-mlp', trainedAt: new Date(clock()).toISOString(), licence: 'Apache-2.0',
       data: {
