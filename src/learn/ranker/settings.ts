@@ -17,5 +17,5 @@ export interface RankerSettings {
 }
 
 export const RANKER_SETTINGS: RankerSettings = {
-  hidden: [128, 64], dropout: 0.1, batch: 64, batchMin: 8, rate: 1e-3, rateDecay: 0.8, weightDecay: 0.1, epochsMax: 12, stepsMin: 150, patience: 3,
+  hidden: [128, 64], dropout: 0.1, batch: 64, batchMin: 8, rate: 1e-3, rateDecay: 0.9, weightDecay: 0.1, epochsMax: 24, stepsMin: 150, patience: 3,
 };
