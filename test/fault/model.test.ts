@@ -40,7 +40,7 @@ for (const [name, make] of Object.entries(broken)) {
     t.match(engine.output(), /model refused/u, 'and the log says why');
     await cp(good, folder, { recursive: true });
     const mendedAt = Date.now();
-    await pause(5500);
+    await pause(8000);
     await traffic.stop();
     t.same(traffic.ranked.filter((one) => one.status !== 200 || one.count === 0), []);
     t.same(traffic.broken, []);
