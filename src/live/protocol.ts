@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox';
 import { EVENT_LIMITS } from '../domain/event.js';
-import type { Offer } from '../domain/offer.js';
+import type { OfferMessage } from '../domain/offer-message.js';
 import { RECOMMENDATION_LIMITS, RecommendationSchema } from '../domain/recommendation.js';
 import { SCENES } from '../domain/scene.js';
 import { AppError, type ErrorCode } from '../errors.js';
@@ -55,7 +55,7 @@ export type ServerFrame =
     readonly accepted: number; readonly duplicates: number;
     readonly rejected: readonly { readonly index: number; readonly code: ErrorCode; readonly message: string }[];
   }
-  | { readonly type: 'offer'; readonly offer: Offer }
+  | { readonly type: 'offer'; readonly offer: OfferMessage }
   /** `retryAfterMs` comes with the last frame before a close that says come back. */
   | {
     readonly type: 'error'; readonly replyTo?: string | undefined;

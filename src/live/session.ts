@@ -1,6 +1,6 @@
 import type { Scope } from '../config.js';
 import { EVENT_LIMITS } from '../domain/event.js';
-import type { Offer } from '../domain/offer.js';
+import type { OfferMessage } from '../domain/offer-message.js';
 import type { RecommendationInput } from '../domain/recommendation.js';
 import type { Scene } from '../domain/scene.js';
 import { shopperKey } from '../domain/shopper.js';
@@ -17,7 +17,7 @@ export interface LiveServices {
   /** @returns the reply as a JSON object's text */
   readonly recommend: (input: RecommendationInput) => Promise<Buffer>;
   /** Offers that were sent to the shopper and still stand. */
-  readonly pendingOffers: (shopper: string) => Promise<readonly Offer[]>;
+  readonly pendingOffers: (shopper: string) => Promise<readonly OfferMessage[]>;
   /** What a key may do, undefined for an unknown key; on an open engine everything. */
   readonly scopesOf: (token: string | undefined) => ReadonlySet<Scope> | undefined;
   readonly onFault: (error: unknown) => void;

@@ -1,8 +1,8 @@
-import type { Offer } from '../domain/offer.js';
+import type { OfferMessage } from '../domain/offer-message.js';
 import type { Clock } from '../util/clock.js';
 import { hash48 } from '../util/hash.js';
 import { currentProfile, type ProfileReader } from './current-profile.js';
-import { cartOffer, type OfferedItem } from './offer.js';
+import { cartOffer, type OfferedItem } from './messages.js';
 
 const CART_LIMITS = {
   /** Cart changes of one stretch share a job: this part of the pause … */
@@ -35,7 +35,7 @@ export interface CartAbandonmentDeps {
   readonly profiles: ProfileReader;
   readonly items: { getItem(id: string): Promise<OfferedItem | undefined> };
   readonly offers: {
-    send(shopper: string, offer: Offer, cooldownMs: number): Promise<'sent' | 'sent_before' | 'cooldown'>;
+    send(shopper: string, offer: OfferMessage, cooldownMs: number): Promise<'sent' | 'sent_before' | 'cooldown'>;
     noteCartChange(shopper: string, at: number, forgetBefore: number): Promise<void>;
     lastCartChange(shopper: string): Promise<number | undefined>;
   };

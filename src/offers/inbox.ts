@@ -1,4 +1,4 @@
-import type { Offer } from '../domain/offer.js';
+import type { OfferMessage } from '../domain/offer-message.js';
 import type { Clock } from '../util/clock.js';
 import { hash48 } from '../util/hash.js';
 import { currentProfile, type ProfileReader } from './current-profile.js';
@@ -12,8 +12,8 @@ const ANSWERED = 2 | 4;
  * was reloaded has it; pages show each id once.
  */
 export async function pendingOffers(
-  { offers, profiles, clock }: { offers: { inbox(shopper: string, now: number): Promise<Offer[]> }; profiles: ProfileReader; clock: Clock }, shopper: string,
-): Promise<Offer[]> {
+  { offers, profiles, clock }: { offers: { inbox(shopper: string, now: number): Promise<OfferMessage[]> }; profiles: ProfileReader; clock: Clock }, shopper: string,
+): Promise<OfferMessage[]> {
   const kept = await offers.inbox(shopper, clock());
   if (kept.length === 0) return kept;
   const current = await currentProfile(profiles, shopper);

@@ -1,10 +1,10 @@
 import { toMinor } from '../domain/money.js';
-import type { Offer } from '../domain/offer.js';
+import type { OfferMessage } from '../domain/offer-message.js';
 import type { Line, Profile } from '../profile/profile.js';
 import type { Clock } from '../util/clock.js';
 import { hash48 } from '../util/hash.js';
 import { currentProfile, type ProfileReader } from './current-profile.js';
-import { priceDropOffer, type OfferedItem } from './offer.js';
+import { priceDropOffer, type OfferedItem } from './messages.js';
 
 /** Part of the price by which it must fall to be worth a word. */
 const DROP_MIN = 0.01;
@@ -25,7 +25,7 @@ export interface PriceDropDeps {
     pages(itemId: string): AsyncIterable<readonly string[]>;
     unwatch(watches: readonly { shopper: string; itemId: string }[]): Promise<void>;
   };
-  readonly offers: { send(shopper: string, offer: Offer, cooldownMs: number): Promise<'sent' | 'sent_before' | 'cooldown'> };
+  readonly offers: { send(shopper: string, offer: OfferMessage, cooldownMs: number): Promise<'sent' | 'sent_before' | 'cooldown'> };
   readonly clock: Clock;
   readonly cooldownMs: number;
 }

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { Offer } from '../domain/offer.js';
+import type { OfferMessage } from '../domain/offer-message.js';
 import type { Keys } from './keys.js';
 import { readScript } from './profile-store.js';
 
@@ -34,7 +34,7 @@ export class OfferStore {
    * Sends an offer once, however often it is tried: safe to repeat after a failure.
    * @param cooldownMs least time between two offers of this kind; 0 for none
    */
-  async send(shopper: string, offer: Offer, cooldownMs: number): Promise<SendResult> {
+  async send(shopper: string, offer: OfferMessage, cooldownMs: number): Promise<SendResult> {
     const keys = this.#keys;
     const onceMs = Math.max(cooldownMs, OFFER_STORE_LIMITS.inboxMs);
     const result = await this.#scripts.sendOffer(
@@ -45,9 +45,9 @@ export class OfferStore {
   }
 
   /** @returns what was sent and has not expired at `now` (ms), oldest first */
-  async inbox(shopper: string, now: number): Promise<Offer[]> {
+  async inbox(shopper: string, now: number): Promise<OfferMessage[]> {
     const kept = await this.#redis.lrange(this.#keys.inbox(shopper), 0, -1);
-    return kept.map((json) => JSON.parse(json) as Offer).filter((offer) => Date.parse(offer.expiresAt) > now).reverse();
+    return kept.map((json) => JSON.parse(json) as OfferMessage).filter((offer) => Date.parse(offer.expiresAt) > now).reverse();
   }
 
   /** Forgets an erased shopper. */

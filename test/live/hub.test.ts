@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
-import type { Offer } from '../../src/domain/offer.js';
+import type { OfferMessage } from '../../src/domain/offer-message.js';
 import { LiveClient } from '../helpers/live-client.js';
 import { startLive } from '../helpers/live.js';
 import { startRedis } from '../helpers/redis.js';
@@ -12,7 +12,7 @@ t.teardown(async () => {
   await redis.stop();
 });
 
-const offer = (id: string): Offer => ({
+const offer = (id: string): OfferMessage => ({
   id, kind: 'coupon', cause: 'cart_abandoned', title: `Offer ${id}`, discount: { type: 'percent', value: 10 },
   createdAt: new Date().toISOString(), expiresAt: new Date(Date.now() + 60_000).toISOString(),
 });

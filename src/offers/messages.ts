@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Offer } from '../domain/offer.js';
+import type { OfferMessage } from '../domain/offer-message.js';
 import { toMajor } from '../domain/money.js';
 
 const OFFER_LIMITS = {
@@ -23,7 +23,7 @@ export interface OfferedItem {
  * A coupon for a cart that was left behind.
  * @param cause.changedAt when the cart changed last, ms: one pause, one offer
  */
-export function cartOffer(shopper: string, cause: { changedAt: number; item: OfferedItem | undefined }, now: number): Offer {
+export function cartOffer(shopper: string, cause: { changedAt: number; item: OfferedItem | undefined }, now: number): OfferMessage {
   const { item } = cause;
   const percent = OFFER_LIMITS.cartPercent;
   return {
@@ -37,7 +37,7 @@ export function cartOffer(shopper: string, cause: { changedAt: number; item: Off
 }
 
 /** Tells of a lower price of something in the cart or on the wishlist. Prices in minor units. */
-export function priceDropOffer(shopper: string, item: OfferedItem, price: { wasMinor: number; nowMinor: number }, now: number): Offer {
+export function priceDropOffer(shopper: string, item: OfferedItem, price: { wasMinor: number; nowMinor: number }, now: number): OfferMessage {
   const { currency } = item;
   const amount = (minor: number): number => toMajor(minor, currency);
   return {
