@@ -108,7 +108,7 @@ export async function startApi(config: Config, log: Logger): Promise<Api> {
   recommendationRoutes(app, paths.service);
   itemRoutes(app, catalogStore, catalog);
   userRoutes(app, paths.shoppers, catalog, clock);
-  healthRoutes(app, { missing: () => missing(state, redis), facts: () => ({ items: catalog.size, model: paths.model.status.model ?? 'fallback' }) }, metrics.registry);
+  healthRoutes(app, { missing: () => missing(state, redis), facts: () => facts(catalog, paths.model) }, metrics.registry);
   await openSocket(app, config, log, { redis, keys, metrics, clock }, paths);
   await pageRoutes(app, config.demo ? [demoPage] : []);
   lagMetrics(metrics.registry, redis, keys);
@@ -207,6 +207,10 @@ async function openSocket(
   });
   metrics.gauge('rivulet_sockets', 'Sockets open in this process', () => sockets);
   metrics.gauge('rivulet_socket_shoppers', 'Shoppers with a socket in this process', () => hub.shoppers);
+}
+
+function facts(catalog: Catalog, { status: { model = 'fallback', circuit, encoderCircuit } }: ModelHolder): Record<string, unknown> {
+  return { items: catalog.size, model, circuit, encoderCircuit };
 }
 
 async function missing(state: DrainState, redis: Redis): Promise<string[]> {

@@ -27,6 +27,16 @@ export interface ModelHolderOptions {
   readonly onShadow?: (live: Scored, shadow: Scored) => void;
 }
 
+interface HolderStatus {
+  readonly model: string | undefined;
+  readonly shadow: string | undefined;
+  readonly circuit: CircuitState;
+  /** Undefined without an encoder. */
+  readonly encoderCircuit: CircuitState | undefined;
+  readonly queued: number;
+  readonly refused: string | undefined;
+}
+
 export type SwapResult = { readonly model: string } | { readonly refused: AppError };
 
 /**
@@ -74,9 +84,10 @@ export class ModelHolder {
   }
 
   /** For health reports and metrics; `refused` is why the latest offered model was not taken. */
-  get status(): { model: string | undefined; shadow: string | undefined; circuit: CircuitState; queued: number; refused: string | undefined } {
+  get status(): HolderStatus {
     return {
-      model: this.#live?.model.label, shadow: this.#shadow?.model.label, circuit: this.#live?.circuit ?? 'closed',
+      model: this.#live?.model.label, shadow: this.#shadow?.model.label,
+      circuit: this.#live?.circuit ?? 'closed', encoderCircuit: this.#live?.encoderCircuit,
       queued: this.#running, refused: this.#refused?.message,
     };
   }

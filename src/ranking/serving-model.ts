@@ -82,6 +82,11 @@ export class ServingModel {
     return this.#retrieval !== undefined;
   }
 
+  /** Undefined without an encoder. */
+  get encoderCircuit(): CircuitState | undefined {
+    return this.encodes ? this.#encoderCircuit.state : undefined;
+  }
+
   /** The catalog's change as of which the encoder knows it. */
   get encoderBoundAt(): number | undefined {
     return this.#retrieval?.boundAt;
@@ -120,17 +125,22 @@ export class ServingModel {
   async encode(profile: Profile, now: number): Promise<Encoded | undefined> {
     const retrieval = this.#retrieval;
     if (retrieval === undefined) return undefined;
-    if (!this.#encoderCircuit.admit()) throw unavailable('its encoder is resting after a fault');
     const { clock } = this.#options;
-    let startedAt = clock();
+    const circuit = this.#encoderCircuit;
+    let startedAt: number | undefined;
+    const onStart = (): void => {
+      // The second time, one before it may have stalled meanwhile.
+      const mayRun = startedAt === undefined ? circuit.admit() : circuit.state !== 'open';
+      startedAt = mayRun ? clock() : undefined;
+      if (!mayRun) throw unavailable('its encoder is resting after a fault');
+    };
     try {
-      const query = await retrieval.encode(profile, now, () => { startedAt = clock(); });
-      this.#encoderCircuit.succeeded(clock() - startedAt);
+      const query = await retrieval.encode(profile, now, onStart);
+      if (startedAt !== undefined) this.#judge(circuit, clock() - startedAt, 'its encoder: a run took');
       return query === undefined ? undefined : { query, index: retrieval.index };
     } catch (error) {
-      if (error instanceof AppError && error.code === 'overloaded') throw error;
-      this.#encoderCircuit.failed();
-      this.#options.onEvent?.({ kind: 'circuit_opened', model: this.model.label, reason: `its encoder: ${reasonOf(error)}` });
+      // Without a run there is nothing to report: it rests, or too many runs are under way.
+      if (startedAt !== undefined) this.#judge(circuit, undefined, `its encoder: ${reasonOf(error)}`);
       throw error instanceof AppError ? error : unavailable(reasonOf(error), error);
     }
   }
@@ -164,20 +174,23 @@ export class ServingModel {
     await this.model.retire();
   }
 
-  /** Reports a run, or with no time a failure, to the circuit, tells of what changed, and prepares a trial. */
+  /** Reports a run of the ranker, or with no time a failure, and prepares or ends its trial. */
   #report(elapsedMs: number | undefined, reason: string): void {
+    this.#judge(this.#circuit, elapsedMs, reason);
+    if (this.#circuit.state !== 'open') this.#endTrial();
+    else if (!this.#isRetired && !this.isShadow) this.#prepareTrial();
+  }
+
+  /** Reports a run, or with no time a failure, to a circuit, and tells of what changed. */
+  #judge(circuit: Circuit, elapsedMs: number | undefined, reason: string): void {
     const { onEvent } = this.#options;
-    const before = this.#circuit.state;
-    if (elapsedMs === undefined) this.#circuit.failed();
-    else this.#circuit.succeeded(elapsedMs);
-    if (this.#circuit.state === 'open') {
+    const before = circuit.state;
+    if (elapsedMs === undefined) circuit.failed();
+    else circuit.succeeded(elapsedMs);
+    if (circuit.state === 'open') {
       const detail = elapsedMs === undefined ? '' : ` ${Math.round(elapsedMs)} ms`;
       onEvent?.({ kind: 'circuit_opened', model: this.model.label, reason: `${reason}${detail}` });
-      if (!this.#isRetired && !this.isShadow) this.#prepareTrial();
-    } else if (before === 'probing') {
-      this.#endTrial();
-      onEvent?.({ kind: 'circuit_closed', model: this.model.label });
-    }
+    } else if (before !== 'closed') onEvent?.({ kind: 'circuit_closed', model: this.model.label });
   }
 
   #prepareTrial(): void {

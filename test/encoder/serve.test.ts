@@ -4,6 +4,7 @@ import t, { type Test } from 'tap';
 import { emptyStatisticsData, Statistics } from '../../src/candidates/statistics.js';
 import { Catalog } from '../../src/catalog/catalog.js';
 import type { Item } from '../../src/domain/item.js';
+import { ENCODER_LIMITS } from '../../src/encoder/encoder.js';
 import { GraphBuilder } from '../../src/learn/onnx.js';
 import { Recommender, type ListRequest, type RankedList } from '../../src/paths/recommend.js';
 import { emptyProfile, TOUCH } from '../../src/profile/profile.js';
@@ -119,7 +120,21 @@ await t.test('without its encoder a model goes on, says so, and tries again afte
   t.match(events.at(-1), { kind: 'circuit_opened', reason: /its encoder: .*not finite/ });
   t.same((await recommender.rank(request(['item-0']))).degraded, ['no_encoder'], 'it rests');
   await pause(80);
+  t.same((await recommender.rank(request([]))).degraded, [], 'a shopper without a history needs no run');
+  t.equal(model.status.encoderCircuit, 'open', 'and so proves nothing');
   t.same((await recommender.rank(request(['item-0']))).degraded, []);
+  t.match(events.at(-1), { kind: 'circuit_closed' });
+  t.equal(model.status.encoderCircuit, 'closed');
+});
+
+await t.test('more runs of the encoder than it has room for say nothing of whether it is well', async (t) => {
+  const { model } = makeEngine(t, { coolDownMs: 50, slowMs: 60_000, stallMs: 60_000 });
+  await model.swap(await folderWith(t));
+  const { profile } = request(['item-3']);
+  const results = await Promise.allSettled(Array.from({ length: ENCODER_LIMITS.runsMax + 5 }, () => model.encode(profile, NOW)));
+  t.equal(results.filter(({ status }) => status === 'fulfilled').length, ENCODER_LIMITS.runsMax);
+  t.match(results.at(-1), { status: 'rejected', reason: { code: 'overloaded' } });
+  t.equal(model.status.encoderCircuit, 'closed');
 });
 
 await t.test('a model whose encoder is broken is refused, and the one before stays', async (t) => {

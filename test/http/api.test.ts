@@ -203,7 +203,7 @@ await t.test('a profile nobody can read costs its shopper the features, not the 
 
 await t.test('operations: health, metrics, documentation', async (t) => {
   t.match(await call('GET', '/health/live'), { status: 200, body: { status: 'ok' } });
-  t.match(await call('GET', '/health/ready'), { status: 200, body: { status: 'ready' } });
+  t.match(await call('GET', '/health/ready'), { status: 200, body: { status: 'ready', circuit: 'closed' } });
   const metrics = await call('GET', '/metrics');
   t.match(metrics.text, /rivulet_events_accepted_total \d+/u);
   t.match(metrics.text, /rivulet_events_unknown_item_total [1-9]/u);
