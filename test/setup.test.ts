@@ -1,9 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
+import { dirname, join } from 'node:path';
 import { Redis } from 'ioredis';
 import t from 'tap';
 import { startRedis } from './helpers/redis.js';
@@ -87,10 +85,11 @@ interface SetUp {
   findProgram(names: readonly string[], path?: string): string | undefined;
   takeLock(file: string): { lock?: { release(): void }; owner?: { pid: number }; previous?: { pid: number } };
   startPrivateRedis(options: { program: string; folder: string; onLost: () => void }): Promise<{ url: string; stop(): Promise<void> }>;
-  readTap(options: { onFile: (file: { name: string; failed: number; details: string[] }) => void }): { line(text: string): void; total(): TapTotal };
-  summaryLine(total: TapTotal): string;
+  readTap(name: string): { line(text: string): void; end(exitCode: number): TapFile };
+  summaryLine(counts: TapFile): string;
+  runFiles(files: readonly string[], options: { env: object; onFile: (file: TapFile) => void }): Promise<void>;
 }
-interface TapTotal { passed: number; failed: number; skipped: { name: string; reason: string; file: string }[] }
+interface TapFile { name: string; passed: number; failed: number; skipped: { name: string; reason: string; file: string }[]; details: string[] }
 
 /** The set-up is plain JavaScript outside the compilation; its modules are loaded from the source tree. */
 async function setUp<Name extends keyof SetUp>(file: string, name: Name): Promise<SetUp[Name]> {
@@ -142,52 +141,65 @@ await t.test('the private Redis comes back after a kill with its data, and refus
 await t.test('the test report', async (t) => {
   const readTap = await setUp('tap-summary.mjs', 'readTap');
   const summaryLine = await setUp('tap-summary.mjs', 'summaryLine');
-  const report = async (text: string) => {
-    const files: { name: string; failed: number; details: string[] }[] = [];
-    const tap = readTap({ onFile: (file) => files.push(file) });
-    for await (const line of createInterface({ input: Readable.from(text) })) tap.line(line);
-    return { files, line: summaryLine(tap.total()), total: tap.total() };
+  const report = (text: string, exitCode = 0) => {
+    const tap = readTap('a.test.js');
+    for (const line of text.split('\n')) tap.line(line);
+    const file = tap.end(exitCode);
+    return { ...file, line: summaryLine(file) };
   };
 
   await t.test('counts the tests of a file, and tells the skipped ones by name', async (t) => {
-    const { line, total, files } = await report(`TAP version 14
-1..1
-# Subtest: dist/test/a.test.js
-    # Subtest: one
-        ok 1 - should be equal
-        ok 2 - deep # SKIP why not
-    {"msg":"ok 1 - a log line"}
-        1..2
-    ok 1 - one # time=10.9ms
-    ok 2 - all of it # SKIP no browser
-    # Subtest: bad
-        not ok 1 - same things
-          ---
-          diff: here
-          ...
-        1..1
-    not ok 3 - bad # time=32.18ms
+    const { line, skipped, details } = report(`TAP version 14
+# Subtest: one
+    ok 1 - should be equal
+    ok 2 - deep # SKIP why not
+{"msg":"ok 1 - a log line"}
+    1..2
+ok 1 - one # time=10.9ms
+ok 2 - all of it # SKIP no browser
+# Subtest: bad
+    not ok 1 - same things
       ---
-      at: there
+      diff: here
       ...
-    1..3
-not ok 1 - dist/test/a.test.js # time=61.9ms
+    1..1
+not ok 3 - bad # time=32.18ms
   ---
-  exitCode: 1
+  at: there
   ...
-`);
+1..3
+`, 1);
     t.equal(line, '1 passed, 1 failed, 2 skipped');
-    t.same(total.skipped.map(({ name, reason }) => [name, reason]), [['deep', 'why not'], ['all of it', 'no browser']]);
-    t.match(files[0]?.details.join('\n'), /# Subtest: bad[^]*diff: here[^]*at: there/);
-    t.notMatch(files[0]?.details.join('\n'), /should be equal/);
+    t.same(skipped.map(({ name, reason }) => [name, reason]), [['deep', 'why not'], ['all of it', 'no browser']]);
+    t.match(details.join('\n'), /# Subtest: bad[^]*diff: here[^]*at: there/);
+    t.notMatch(details.join('\n'), /should be equal/);
   });
 
-  await t.test('a file that crashed, hung or has no tests is a failure', async (t) => {
-    t.equal((await report('not ok 1 - dist/test/a.test.js # time=5ms\n')).line, '0 passed, 1 failed');
-    t.equal((await report('    ok 1 - one\nnot ok 1 - dist/test/a.test.js # time=5ms\n')).line, '1 passed, 1 failed');
-    t.equal((await report('ok 1 - dist/test/a.test.js # SKIP no tests found\n')).line, '0 passed, 1 failed');
-    t.equal((await report('ok 1 - dist/test/a.test.js # SKIP no browser\n')).line, '0 passed, 0 failed, 1 skipped');
+  await t.test('a file that crashed, hung, ended early or has no tests is a failure', async (t) => {
+    t.equal(report('', 1).line, '0 passed, 1 failed');
+    t.equal(report('ok 1 - one\n1..1', 1).line, '1 passed, 1 failed');
+    t.equal(report('ok 1 - one\n').line, '1 passed, 1 failed');
+    t.equal(report('').line, '0 passed, 1 failed');
+    t.equal(report('1..0 # no browser').line, '0 passed, 0 failed, 1 skipped');
+    t.equal(report('ok 1 - one\n1..1').line, '1 passed, 0 failed');
   });
+});
+
+await t.test('test files run each by itself, the ones that need the machine alone last', async (t) => {
+  const runFiles = await setUp('test-files.mjs', 'runFiles');
+  const folder = temporaryFolder(t);
+  const fileOf = (name: string, script: string): string => {
+    const path = join(folder, 'test', name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, script);
+    return path;
+  };
+  const good = `console.log(process.env.GREETING === 'hello' ? 'ok 1 - it\\n1..1' : 'not ok 1 - it\\n1..1');`;
+  const files = [fileOf('fault/alone.mjs', good), fileOf('good.mjs', good), fileOf('crash.mjs', 'console.log("ok 1 - it"); process.kill(process.pid, "SIGKILL");')];
+  const ended: TapFile[] = [];
+  await runFiles(files, { env: { GREETING: 'hello' }, onFile: (file) => ended.push(file) });
+  t.equal(ended.at(-1)?.name, files[0]);
+  t.same(new Map(ended.map(({ name, passed, failed }) => [name, [passed, failed]])), new Map([[files[0], [1, 0]], [files[1], [1, 0]], [files[2], [1, 1]]]));
 });
 
 await t.test('what a container is built from exists', async (t) => {

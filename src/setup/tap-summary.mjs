@@ -1,40 +1,42 @@
-// Reads the TAP that tap's runner prints: files at the left margin, the tests of a file indented by four spaces,
+// Reads the TAP that a test file prints: its tests at the left margin, what is inside a test indented by four spaces,
 // each one's details before its result.
 
 const RESULT = /^( *)(not ok|ok) \d+(?: - (.*))?$/;
+const PLAN = /^1\.\.(\d+)(?: # (.*))?$/;
 const TIME = / # time=([\d.]+m?s)$/;
 const DIRECTIVE = / # (?:SKIP|TODO)\b *(.*)$/i;
 
 /**
- * Returns `{line(text), total()}`. A test is a result directly inside a file; one skipped at any depth is told by
- * name. A file that failed though none of its tests did (it crashed or hung), or that has no tests, is one failure.
- * `onFile` gets each finished file: `{name, passed, failed, skipped: [{name, reason}], duration, details: lines}`.
+ * Returns `{line(text), end(exitCode)}`; `end` tells `{name, passed, failed, skipped: [{name, reason, file}],
+ * details: lines}`. A test is a result at the left margin; one skipped at any depth is told by name. A file that failed
+ * though none of its tests did (it crashed, hung, ended early, or has no tests) is one failure.
  */
-export function readTap({ onFile }) {
-  const total = { passed: 0, failed: 0, skipped: [] };
-  let file = emptyFile();
+export function readTap(name) {
+  const file = { name, passed: 0, failed: 0, skipped: [], details: [] };
+  let results = 0;
+  let planned;
   let lines = []; // since the last test's result
   let inDiagnosis = false;
 
   const line = (text) => {
-    // What follows a failed test's result, indented by two more, says what was wrong with it.
-    inDiagnosis = inDiagnosis && text.startsWith('      ');
+    // What follows a failed test's result, indented by two, says what was wrong with it.
+    inDiagnosis = inDiagnosis && text.startsWith('  ');
     if (inDiagnosis) {
       file.details.push(text);
       return;
     }
     lines.push(text);
+    const plan = PLAN.exec(text);
+    if (plan !== null) finishFile(Number(plan[1]), plan[2]);
     const result = RESULT.exec(text.replace(TIME, ''));
     if (result === null) return;
-    const depth = result[1].length / 4;
-    const ok = result[2] === 'ok';
-    const [name, reason] = splitDirective(result[3] ?? '');
-    if (depth === 0) {
-      finishFile({ name, ok, reason, duration: TIME.exec(text)?.[1] });
-    } else if (reason !== undefined) {
-      file.skipped.push({ name, reason });
-    } else if (depth === 1) {
-      finishTest(ok);
+    const isTest = result[1] === '';
+    if (isTest) results++;
+    const [test, reason] = splitDirective(result[3] ?? '');
+    if (reason !== undefined) {
+      file.skipped.push({ name: test, reason, file: name });
+    } else if (isTest) {
+      finishTest(result[2] === 'ok');
     }
   };
 
@@ -49,26 +51,21 @@ export function readTap({ onFile }) {
     lines = [];
   };
 
-  const finishFile = ({ name, ok, reason, duration }) => {
-    const isEmpty = reason === 'no tests found';
-    if (reason !== undefined && !isEmpty) file.skipped.push({ name, reason });
-    if ((isEmpty || (!ok && reason === undefined)) && file.failed === 0) {
-      file.failed = 1;
-      file.details.push(...lines);
-    }
-    total.passed += file.passed;
-    total.failed += file.failed;
-    total.skipped.push(...file.skipped.map((skip) => ({ ...skip, file: name })));
-    onFile({ ...file, name, duration });
-    file = emptyFile();
-    lines = [];
+  const finishFile = (count, reason) => {
+    planned = count;
+    if (count === 0 && reason !== undefined) file.skipped.push({ name, reason: reason.replace(/^SKIP */i, ''), file: name });
   };
 
-  return { line, total: () => total };
-}
+  const end = (exitCode) => {
+    const isEmpty = results === 0 && file.skipped.length === 0;
+    if (file.failed === 0 && (exitCode !== 0 || planned !== results || isEmpty)) {
+      file.failed = 1;
+      file.details.push(...lines, `# ended with exit code ${exitCode} after ${results} of ${planned ?? 'its'} tests`);
+    }
+    return file;
+  };
 
-function emptyFile() {
-  return { passed: 0, failed: 0, skipped: [], details: [] };
+  return { line, end };
 }
 
 /** `name # SKIP reason` → [name, reason]; the reason is undefined where there is no directive. */
@@ -86,4 +83,10 @@ export function summaryLine({ passed, failed, skipped }) {
 export function skippedLine({ name, file, reason }) {
   const what = name === file ? file : `${name} (${file})`;
   return reason === '' ? `skipped: ${what}` : `skipped: ${what}: ${reason}`;
+}
+
+/** The files that took longest, for whoever wants the run to be shorter. */
+export function slowestLine(files, count = 8) {
+  const slowest = files.toSorted((a, b) => b.seconds - a.seconds).slice(0, count);
+  return `slowest: ${slowest.map(({ name, seconds }) => `${name.replace(/^dist\/test\/|\.test\.js$/g, '')} ${seconds.toFixed(0)} s`).join(', ')}`;
 }

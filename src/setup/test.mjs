@@ -1,17 +1,12 @@
 // Type-check, lint, and every test on the compiled files. Each test file starts what it needs.
-import { spawn } from 'node:child_process';
-import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { listFiles } from './build.mjs';
 import { ensureChromium } from './chromium.mjs';
-import { TAP } from './dependencies.mjs';
 import { prepare } from './prepare.mjs';
 import { ensureRedisProgram } from './redis-program.mjs';
-import { foreground, ROOT, run, say, SetupError } from './shell.mjs';
-import { readTap, skippedLine, summaryLine } from './tap-summary.mjs';
-
-const JOBS_MAX = 8;
+import { ROOT, run, say, SetupError } from './shell.mjs';
+import { skippedLine, slowestLine, summaryLine } from './tap-summary.mjs';
+import { runFiles } from './test-files.mjs';
 
 /** Runs everything and returns the exit code; `choice` picks test files by parts of their paths. */
 export async function test(choice) {
@@ -20,10 +15,11 @@ export async function test(choice) {
     await prepare({ tests: true });
     const programs = { REDIS_SERVER: ensureRedisProgram(), CHROMIUM_PATH: ensureChromium() };
     if (!(await lint())) total.failed++;
-    const result = await runTests(chooseTests(choice), programs);
-    total.passed += result.passed;
-    total.failed += result.failed;
-    total.skipped.push(...result.skipped);
+    for (const file of await runTests(chooseTests(choice), programs)) {
+      total.passed += file.passed;
+      total.failed += file.failed;
+      total.skipped.push(...file.skipped);
+    }
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     say(error.message);
@@ -50,30 +46,21 @@ function chooseTests(choice) {
   return chosen;
 }
 
-async function runTests(files, env) {
-  say(`running ${files.length} test ${files.length === 1 ? 'file' : 'files'} …`);
-  const jobs = Math.min(JOBS_MAX, Math.max(2, cpus().length));
-  const child = spawn(process.execPath, [TAP, '--reporter=tap', `--jobs=${jobs}`, ...files], {
-    cwd: ROOT,
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, ...env },
+async function runTests(names, env) {
+  say(`running ${names.length} test ${names.length === 1 ? 'file' : 'files'} …`);
+  const files = [];
+  await runFiles(names, {
+    env,
+    onFile: (file) => {
+      files.push(file);
+      printFile(file);
+    },
   });
-  const ended = foreground(child);
-  const tap = readTap({ onFile: printFile });
-  for await (const text of createInterface({ input: child.stdout })) tap.line(text);
-  const code = await ended;
-  const total = tap.total();
-  if (code !== 0 && total.failed === 0) {
-    say(`the test runner ended with exit code ${code}`);
-    total.failed++;
-  }
-  return total;
+  if (files.length > 1) console.log(slowestLine(files));
+  return files;
 }
 
-function printFile({ name, passed, failed, skipped, duration, details }) {
-  const counts = summaryLine({ passed, failed, skipped });
-  console.log(
-    `${failed === 0 ? 'ok    ' : 'FAILED'} ${name}: ${counts}${duration === undefined ? '' : ` (${duration})`}`,
-  );
+function printFile({ failed, name, seconds, details, ...counts }) {
+  console.log(`${failed === 0 ? 'ok    ' : 'FAILED'} ${name}: ${summaryLine({ failed, ...counts })} (${seconds.toFixed(1)} s)`);
   if (failed > 0) console.log(details.join('\n'));
 }

@@ -1,0 +1,48 @@
+// Runs test files, each by a Node of its own that prints TAP. tap's own runner would put module hooks into every
+// process, also into the engines that the tests start, and all of them would take twice as long to load.
+import { spawn } from 'node:child_process';
+import { cpus } from 'node:os';
+import { createInterface } from 'node:readline';
+import { foreground, ROOT } from './shell.mjs';
+import { readTap } from './tap-summary.mjs';
+
+const JOBS_MAX = 8;
+/** Seconds a file may take before its tests are told that they hang, and those it then gets to say so. */
+const FILE_S_MAX = 240;
+const LAST_WORDS_S = 20;
+/** Measuring and fault-injecting files run alone, after all others. */
+const ALONE = /(^|\/)test\/(fault|bench|e2e)\//;
+/** Exit codes of SIGINT and SIGTERM: somebody wants the whole run to end. */
+const STOPPED = [130, 143];
+
+/** Runs the files with `env` beside the environment and calls `onFile` with what `readTap` says of each, as they end. */
+export async function runFiles(files, { env, onFile }) {
+  const lane = async (queue) => {
+    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+      const result = await runFile(file, env);
+      if (STOPPED.includes(result.code)) queue.length = 0;
+      onFile(result);
+    }
+    
+  };
+  const together = files.filter((file) => !ALONE.test(file));
+  const lanes = Math.min(JOBS_MAX, Math.max(2, cpus().length));
+  await Promise.all(Array.from({ length: lanes }, () => lane(together)));
+  await lane(files.filter((file) => ALONE.test(file)));
+}
+
+async function runFile(name, env) {
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, ['--enable-source-maps', name], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env, TAP_TIMEOUT: String(FILE_S_MAX) },
+  });
+  const deadline = setTimeout(() => child.kill('SIGKILL'), (FILE_S_MAX + LAST_WORDS_S) * 1000);
+  const ended = foreground(child);
+  const tap = readTap(name);
+  for await (const text of createInterface({ input: child.stdout })) tap.line(text);
+  const code = await ended;
+  clearTimeout(deadline);
+  return { ...tap.end(code), code, seconds: (performance.now() - startedAt) / 1000 };
+}
