@@ -1,0 +1,34 @@
+import { Type, type Static } from 'typebox';
+import { EVENT_LIMITS } from './event.js';
+import { AmountMinorSchema, OFFER_LIMITS, OfferIdSchema } from './offer.js';
+
+export const CART_LIMITS = {
+  linesMax: 500,
+  /** Offers tried on a cart at once. */
+  offersMax: 20,
+  /** Of the whole cart, minor units: times 10,000 basis points it is still exact in a double. */
+  totalMinorMax: OFFER_LIMITS.amountMinorMax,
+} as const;
+
+const Id = Type.String({ minLength: 1, maxLength: EVENT_LIMITS.idBytesMax });
+
+/** What a shopper is about to buy. Amounts are integer minor units of one currency. */
+export const CartSchema = Type.Object({
+  currency: Type.Optional(Type.String({ pattern: '^[A-Z]{3}$' })),
+  lines: Type.Array(Type.Object({
+    itemId: Id,
+    unitMinor: AmountMinorSchema,
+    quantity: Type.Integer({ minimum: 1, maximum: EVENT_LIMITS.quantityMax }),
+  }, { additionalProperties: false }), { minItems: 1, maxItems: CART_LIMITS.linesMax }),
+  shippingMinor: Type.Optional(AmountMinorSchema),
+}, { additionalProperties: false });
+export type Cart = Static<typeof CartSchema>;
+
+export const ValidationSchema = Type.Object({
+  userId: Type.Optional(Id),
+  anonymousId: Type.Optional(Id),
+  cart: CartSchema,
+  /** Offers to try; absent: what the shopper holds in the wallet. */
+  offerIds: Type.Optional(Type.Array(OfferIdSchema, { minItems: 1, maxItems: CART_LIMITS.offersMax, uniqueItems: true })),
+}, { additionalProperties: false });
+export type ValidationInput = Static<typeof ValidationSchema>;
