@@ -1,0 +1,77 @@
+import { reserveOf, type Offer, type OfferTerms } from '../../domain/offer.js';
+import type { Scene } from '../../domain/scene.js';
+import { hash32, hash48 } from '../../util/hash.js';
+
+/** An expression over the portrait, compiled. */
+export interface PortraitRule {
+  /** @throws nothing: a rule that cannot be evaluated does not match */
+  matches(document: Readonly<Record<string, unknown>>): boolean;
+}
+
+/** An offer with all that a decision reads of it worked out once. */
+export interface PreparedOffer {
+  readonly offer: Offer;
+  /** hash48 of its id: its name in profiles. */
+  readonly key: number;
+  /** The most that a claim costs, minor units. */
+  readonly reserveMinor: number;
+  /** Minor units to be spent first, 0 for none. */
+  readonly spendMinor: number;
+  readonly scenes: ReadonlySet<Scene> | undefined;
+  /** hash48 of the item that its terms name. */
+  readonly item: number | undefined;
+  /** That one, and what it applies to. */
+  readonly items: ReadonlySet<number>;
+  /** hash32 of the category paths it applies to. */
+  readonly categories: readonly number[];
+  /** Whether it applies to some items only. */
+  readonly isRestricted: boolean;
+  readonly rule: PortraitRule | undefined;
+}
+
+/** @param compile of expressions; called for the offer's, where it has one */
+export function prepareOffer(offer: Offer, compile: (source: string) => PortraitRule): PreparedOffer {
+  const { terms, appliesTo, eligibility, scenes } = offer;
+  const item = 'itemId' in terms ? hash48(terms.itemId) : undefined;
+  return {
+    offer,
+    key: hash48(offer.id),
+    reserveMinor: reserveOf(terms),
+    spendMinor: 'spendMinor' in terms ? terms.spendMinor ?? 0 : 0,
+    scenes: scenes === undefined ? undefined : new Set(scenes),
+    item,
+    items: new Set([...item === undefined ? [] : [item], ...(appliesTo?.itemIds ?? []).map(hash48)]),
+    categories: (appliesTo?.categories ?? []).map(hash32),
+    isRestricted: appliesTo !== undefined || terms.kind === 'flash_sale' || terms.kind === 'group_buy',
+    rule: eligibility?.expression === undefined ? undefined : compile(eligibility.expression),
+  };
+}
+
+/** Prepares each version of an offer once. */
+export class OfferPreparer {
+  readonly #prepared = new WeakMap<Offer, PreparedOffer>();
+
+  constructor(private readonly compile: (source: string) => PortraitRule) {}
+
+  /** @throws AppError `invalid_expression`, which saving the offer has ruled out */
+  prepare(offer: Offer): PreparedOffer {
+    let prepared = this.#prepared.get(offer);
+    if (prepared === undefined) {
+      prepared = prepareOffer(offer, this.compile);
+      this.#prepared.set(offer, prepared);
+    }
+    return prepared;
+  }
+}
+
+/**
+ * What the offer takes off a purchase, or costs with it, minor units: what a conversion is expected to cost.
+ * @param orderMinor the purchase it would be used on, as far as can be told; 0 when nothing is known
+ */
+export function expectedCost(terms: OfferTerms, orderMinor: number): number {
+  const { kind } = terms;
+  if (kind === 'fixed' && orderMinor > 0) return Math.min(terms.saveMinor, orderMinor);
+  if (kind !== 'percentage') return reserveOf(terms);
+  const order = Math.max(orderMinor, terms.spendMinor ?? 0);
+  return order === 0 ? terms.capMinor : Math.min(terms.capMinor, Math.round((order * terms.basisPoints) / 10_000));
+}
