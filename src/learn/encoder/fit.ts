@@ -210,7 +210,7 @@ class Run {
   #checkpoint(): EncoderCheckpoint {
     const { step, arrays } = this.#training.checkpoint();
     const state = new Map(arrays);
-    for (const [name, table] of this.#tables()) for (const [part, values] of table.checkpoint()) state.set(`${name}/${part}`, values);
+    for (const [name, table] of this.#tables()) for (const [part, values] of table.checkpoint(`${name}/`)) state.set(part, values);
     for (const [prefix, values] of this.#kept()) for (const [name, array] of values) state.set(prefix + name, array.slice());
     return { epochs: [...this.#epochs], state: { step, arrays: state } };
   }
@@ -218,12 +218,7 @@ class Run {
   #restore({ epochs, state }: EncoderCheckpoint): void {
     const { arrays } = state;
     this.#training.restore(state);
-    for (const [name, table] of this.#tables()) {
-      table.restore(new Map(['values', 'mean', 'square'].flatMap((part) => {
-        const values = arrays.get(`${name}/${part}`);
-        return values === undefined ? [] : [[part, values] as const];
-      })));
-    }
+    for (const [name, table] of this.#tables()) table.restore(arrays, `${name}/`);
     for (const [prefix, values] of this.#kept()) for (const [name, array] of values) restoreArray(array, arrays, prefix + name);
     this.#epochs.push(...epochs);
   }

@@ -47,13 +47,13 @@ export class Table {
     this.#touched.length = 0;
   }
 
-  /** Values and moments, as copies. */
-  checkpoint(): ReadonlyMap<string, Float32Array> {
-    return new Map(this.#state().map(([name, values]) => [name, values.slice()]));
+  /** Values and moments, as copies. @param prefix of their names: several tables may be in one checkpoint */
+  checkpoint(prefix = ''): ReadonlyMap<string, Float32Array> {
+    return new Map(this.#state().map(([name, values]) => [prefix + name, values.slice()]));
   }
 
-  restore(arrays: ReadonlyMap<string, Float32Array>): void {
-    for (const [name, values] of this.#state()) restoreArray(values, arrays, name);
+  restore(arrays: ReadonlyMap<string, Float32Array>, prefix = ''): void {
+    for (const [name, values] of this.#state()) restoreArray(values, arrays, prefix + name);
   }
 
   #state(): [string, Float32Array][] {
