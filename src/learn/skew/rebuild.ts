@@ -31,18 +31,21 @@ export type Rebuilt =
 export async function* rebuildImpressions(dir: string, { folderOf, as, since = 0 }: RebuildOptions): AsyncGenerator<Rebuilt> {
   const world = new World(dir, folderOf, as);
   const shoppers = new Shoppers(dir);
-  for await (const { value: impression } of impressionEntries(dir, since)) {
-    await shoppers.readUntil(impression.at + CLOCKS_APART_MS);
-    const profile = impression.events === undefined ? undefined : shoppers.profiles.at(impression.shopper, impression.events);
-    const missing = impression.world === undefined || impression.events === undefined ? 'log' : profile === undefined ? 'profile' : await world.bring(impression.world);
-    if (missing !== undefined) {
-      yield { impression, missing };
-      continue;
+  try {
+    for await (const { value: impression } of impressionEntries(dir, since)) {
+      await shoppers.readUntil(impression.at + CLOCKS_APART_MS);
+      const profile = impression.events === undefined ? undefined : shoppers.profiles.at(impression.shopper, impression.events);
+      const missing = impression.world === undefined || impression.events === undefined ? 'log' : profile === undefined ? 'profile' : await world.bring(impression.world);
+      if (missing !== undefined) {
+        yield { impression, missing };
+        continue;
+      }
+      const vectors = await world.rebuild(impression, profile!);
+      yield typeof vectors === 'string' ? { impression, missing: vectors } : { impression, vectors };
     }
-    const vectors = await world.rebuild(impression, profile!);
-    yield typeof vectors === 'string' ? { impression, missing: vectors } : { impression, vectors };
+  } finally {
+    await world.close();
   }
-  await world.close();
 }
 
 /** Events and records in the order they came, fed to the profiles. */
