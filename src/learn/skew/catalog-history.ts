@@ -10,7 +10,6 @@ export class CatalogHistory {
   readonly catalog = new Catalog();
   readonly #lines: AsyncGenerator<CatalogLine>;
   #next: CatalogLine | undefined;
-  #started = false;
   /** Ids of a snapshot that is being read, until it is complete. */
   #snapshot: Set<string> | undefined;
   #synced = false;
@@ -40,8 +39,7 @@ export class CatalogHistory {
   }
 
   async #peek(): Promise<CatalogLine | undefined> {
-    if (!this.#started || this.#next === undefined) {
-      this.#started = true;
+    if (this.#next === undefined) {
       const { value, done } = await this.#lines.next();
       this.#next = done === true ? undefined : value;
     }
