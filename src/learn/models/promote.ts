@@ -24,11 +24,7 @@ export async function tryModel(registry: ModelRegistry, label: string, archiveDi
   await checkModel(folder, { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES });
   const serving = options.against === undefined ? await registry.servingFolder() : await registry.find(options.against);
   const { lists } = await latestDay(archiveDir, seededRandom(SEED), options.since);
-  if (await haveSameEncoder(serving, folder)) {
-    const comparison = await compareModels(serving, folder, lists, seededRandom(SEED));
-    return { comparison, verdict: judgeByRule(comparison) };
-  }
-  const { logged, own } = await asSeenBy(folder, lists, registry, archiveDir);
+  const { logged, own } = await haveSameEncoder(serving, folder) ? { logged: lists, own: lists } : await asSeenBy(folder, lists, registry, archiveDir);
   const comparison = await compareModels(serving, folder, logged, seededRandom(SEED), own);
   return { comparison, verdict: judgeByRule(comparison) };
 }
