@@ -24,7 +24,6 @@ export interface TrainModelOptions {
   readonly seed: number;
   /** Folder of a model to go on from. */
   readonly from?: string | undefined;
-  readonly licence?: string;
   readonly clock: Clock;
   readonly onProgress?: OnProgress;
 }
@@ -44,7 +43,7 @@ export interface TrainedModel {
  * the question's time or later.
  */
 export async function trainModel(task: Task, options: TrainModelOptions): Promise<TrainedModel> {
-  const { out, seed, from, licence = 'unstated', clock, onProgress = () => {} } = options;
+  const { out, seed, from, clock, onProgress = () => {} } = options;
   const startedAt = clock();
   const start = from === undefined ? undefined : await readExported(from);
   await prepareFolder(out);
@@ -62,7 +61,7 @@ export async function trainModel(task: Task, options: TrainModelOptions): Promis
     train: { candidates: fit.lists, shown: new ListStore(1, seededRandom(seed)) }, validation: validation.lists, out, seed, start, onProgress,
     encoder: encoders?.saved,
     about: {
-      name: nameOf(task.name), licence, statistics, trainedAt: new Date(clock()).toISOString(),
+      name: nameOf(task.name), licence: 'unstated', statistics, trainedAt: new Date(clock()).toISOString(),
       data: describe(task, { fit, validation }, encoders?.epochs),
     },
   });
