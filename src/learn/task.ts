@@ -9,7 +9,7 @@ export interface Interactions {
   readonly offsets: Uint32Array;
   /** Item index of each event. */
   readonly item: Uint32Array;
-  /** ms; strictly increasing within a shopper: a reader nudges ties by a second so that their order survives. */
+  /** ms; strictly increasing within a shopper: a reader sets ties a little apart so that their order survives. */
   readonly at: Float64Array;
   /** Index into EVENT_TYPES. */
   readonly type: Uint8Array;

@@ -17,6 +17,8 @@ const LOG_LIMITS = {
   /** Items shown in one list. */
   shownMax: 50,
 } as const;
+/** A shopper with fewer events is a newcomer; between two whole numbers, as the feature is a logarithm in single precision. */
+const NEWCOMER_EVENTS = 4.5;
 
 /** Times at which a log is cut, ms: what comes before `train` is only folded. */
 export interface LogSpans { readonly train: number; readonly validation: number; readonly test: number; readonly until: number }
@@ -50,7 +52,7 @@ export async function trainOnLog({ items, records, spans, reads, about, ...optio
     onProgress({ stage: 'replay', done: list.at - spans.train, total: spans.until - spans.train, note: `${parts.train.candidates.offered} lists` });
   }
   // What was shown is measured, not learnt from: the candidates' lists hold the same deeds, and a ranker that also learnt to
-  // order the few shown ranked them worse (NDCG@10 .268 for .272 on the demo's test days).
+  // order the few shown ranked the candidates of the demo's test days a little worse.
   const made = await makeModel({
     ...options, train: { candidates: parts.train.candidates, shown: store(1, 0) }, validation: parts.validation.candidates,
     about: about({ train: parts.train.candidates.size, validation: parts.validation.candidates.size, test: parts.test.candidates.size }),
@@ -85,6 +87,3 @@ async function measure(folder: string, { candidates, shown }: TestLists, seed: n
   await model.retire();
   return measured;
 }
-
-/** A shopper with fewer events is a newcomer. */
-const NEWCOMER_EVENTS = 4.5;

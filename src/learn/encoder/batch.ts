@@ -7,6 +7,7 @@ import type { Feeds, TrainingGraph } from '../graph/training-graph.js';
 import type { Interactions } from '../task.js';
 import { bucketOf, gapOf, type AttentionBias } from './attention-bias.js';
 import type { ItemVectors } from './item-vectors.js';
+import type { WantedAt } from './moments.js';
 import type { NegativeSampler } from './negatives.js';
 import { encode } from './network.js';
 import type { Stretch } from './sequences.js';
@@ -36,8 +37,7 @@ export function batchLoss(tape: Tape, { rows, length, width, negatives }: BatchS
 /** What a batch is made from. */
 export interface BatchSource {
   readonly log: Interactions;
-  /** The event wanted at each event, or −1. */
-  readonly wantedAt: (event: number, random: Random) => number;
+  readonly wantedAt: WantedAt;
   readonly vectors: ItemVectors;
   readonly bias: AttentionBias;
   readonly sampler: NegativeSampler;

@@ -1,7 +1,7 @@
 import type { Random } from '../../util/random.js';
 import type { Interactions } from '../task.js';
 
-/** Events no further apart were one moment, a basket say: a reader keeps the order of ties by a second each. */
+/** Events no further apart were one moment, a basket say: the readers of tables set ties a second apart. */
 const MOMENT_MS = 1000;
 
 /** The event that is wanted as of an event, or −1 when none is known. */
