@@ -9,9 +9,6 @@ import type { Value, Way } from './tape.js';
 export const add = (a: Value, b: Value): Value =>
   a.tape.record(plus(a, b), [a, (dy) => sumTo(dy, a.shape)], [b, (dy) => sumTo(dy, b.shape)]);
 
-export const subtract = (a: Value, b: Value): Value =>
-  a.tape.record(elementwise('Sub', a, b), [a, (dy) => sumTo(dy, a.shape)], [b, (dy) => sumTo(negate(dy), b.shape)]);
-
 export const multiply = (a: Value, b: Value): Value =>
   a.tape.record(times(a, b), [a, (dy) => sumTo(times(dy, b), a.shape)], [b, (dy) => sumTo(times(dy, a), b.shape)]);
 
@@ -57,14 +54,6 @@ export function sigmoid(x: Value): Value {
   return x.tape.record(y, [x, (dy) => times(dy, times(y, oneMinus(y)))]);
 }
 
-export function tanh(x: Value): Value {
-  const y = x.tape.emit('Tanh', [x], x.shape);
-  return x.tape.record(y, [x, (dy) => times(dy, oneMinus(times(y, y)))]);
-}
-
-/** `x · σ(x)` (Elfwing et al., 2018), a smooth ReLU. */
-export const silu = (x: Value): Value => multiply(x, sigmoid(x));
-
 /** Softmax over the last dimension. To leave elements out, add a mask of large negative numbers first. */
 export function softmax(x: Value): Value {
   const y = x.tape.emit('Softmax', [x], x.shape, { axis: -1 });
@@ -107,13 +96,6 @@ export const mean = (x: Value, axes: readonly number[] = x.shape.map((_, i) => i
 export const reshape = (x: Value, shape: Shape): Value => (sameShape(x.shape, shape) ? x
   : x.tape.record(rawReshape(x, shape), [x, (dy) => rawReshape(dy, x.shape)]));
 
-/** @param order which dimension of `x` comes at each place */
-export function transpose(x: Value, order: readonly number[]): Value {
-  const inverse = order.map((_, axis) => order.indexOf(axis));
-  const permute = (y: Value, perm: readonly number[]): Value => y.tape.emit('Transpose', [y], perm.map((axis) => y.shape[axis]!), { perm });
-  return x.tape.record(permute(x, order), [x, (dy) => permute(dy, inverse)]);
-}
-
 export function concat(parts: readonly [Value, ...Value[]], axis: number): Value {
   const [{ tape, shape }] = parts;
   const lengths = parts.map((part) => sizeOf([part.shape[axis]!]));
@@ -155,12 +137,11 @@ const FLOAT = 1;
 
 // The rest is not differentiable: forward halves, and the pieces that gradients are made of.
 
-export const elementwise = (type: string, a: Value, b: Value): Value => a.tape.emit(type, [a, b], broadcastShape(a.shape, b.shape));
+const elementwise = (type: string, a: Value, b: Value): Value => a.tape.emit(type, [a, b], broadcastShape(a.shape, b.shape));
 export const plus = (a: Value, b: Value): Value => elementwise('Add', a, b);
 export const minus = (a: Value, b: Value): Value => elementwise('Sub', a, b);
 export const times = (a: Value, b: Value): Value => elementwise('Mul', a, b);
 export const oneMinus = (x: Value): Value => minus(x.tape.constant(1), x);
-const negate = (x: Value): Value => x.tape.emit('Neg', [x], x.shape);
 
 export function product(a: Value, b: Value, transposeA: boolean, transposeB: boolean): Value {
   const [rows, inner] = transposeA ? [a.shape.at(-1)!, a.shape.at(-2)!] : [a.shape.at(-2)!, a.shape.at(-1)!];

@@ -2,7 +2,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import t, { type Test } from 'tap';
 import { listwiseSoftmax, sampledSoftmax, sigmoidCrossEntropy } from '../../../src/learn/graph/losses.js';
 import {
-  add, concat, dropout, gather, layerNorm, linear, matmul, mean, multiply, relu, reshape, scale, sigmoid, silu, slice, softmax, subtract, sum, tanh, transpose,
+  add, concat, dropout, gather, layerNorm, linear, matmul, mean, multiply, relu, reshape, scale, sigmoid, slice, softmax, sum,
 } from '../../../src/learn/graph/ops.js';
 import { sizeOf } from '../../../src/learn/graph/shape.js';
 import { Table } from '../../../src/learn/graph/table.js';
@@ -73,8 +73,6 @@ const OPERATORS: Readonly<Record<string, Check>> = {
   'add, right stretched': { shapes: [[2, 3, 4], [4]], of: (_, [a, b]) => add(a!, b!), result: [2, 3, 4] },
   'add, left stretched': { shapes: [[3, 1], [2, 3, 4]], of: (_, [a, b]) => add(a!, b!), result: [2, 3, 4] },
   'add, a value to itself': { shapes: [[3]], of: (_, [a]) => add(a!, a!), result: [3] },
-  'subtract': { shapes: [[3, 4], [3, 1]], of: (_, [a, b]) => subtract(a!, b!), result: [3, 4] },
-  'subtract, left stretched': { shapes: [[4], [3, 4]], of: (_, [a, b]) => subtract(a!, b!), result: [3, 4] },
   'multiply': { shapes: [[3, 4], [3, 4]], of: (_, [a, b]) => multiply(a!, b!), result: [3, 4] },
   'multiply, both stretched': { shapes: [[3, 1], [1, 4]], of: (_, [a, b]) => multiply(a!, b!), result: [3, 4] },
   'scale': { shapes: [[3]], of: (_, [a]) => scale(a!, -2.5), result: [3] },
@@ -91,8 +89,6 @@ const OPERATORS: Readonly<Record<string, Check>> = {
   'linear': { shapes: [[2, 3, 4]], of: (_, [a]) => linear(a!, 'layer', 2), result: [2, 3, 2] },
   'relu': { shapes: [[3, 7]], of: (_, [a]) => relu(a!), result: [3, 7], isKinked: true },
   'sigmoid': { shapes: [[3, 4]], of: (_, [a]) => sigmoid(a!), result: [3, 4] },
-  'tanh': { shapes: [[3, 4]], of: (_, [a]) => tanh(a!), result: [3, 4] },
-  'silu': { shapes: [[3, 4]], of: (_, [a]) => silu(a!), result: [3, 4] },
   'softmax': { shapes: [[2, 3, 4]], of: (_, [a]) => softmax(a!), result: [2, 3, 4] },
   'softmax, masked': {
     shapes: [[2, 4]], of: (tape, [a]) => softmax(add(a!, tape.input('mask', [2, 4]))), result: [2, 4], feeds: { mask: Float32Array.of(0, -1e9, 0, 0, 0, 0, 0, -1e9) },
@@ -103,7 +99,6 @@ const OPERATORS: Readonly<Record<string, Check>> = {
   'mean': { shapes: [[2, 3]], of: (_, [a]) => scale(mean(multiply(a!, a!)), 10), result: [] },
   'mean of a dimension': { shapes: [[2, 3]], of: (_, [a]) => mean(a!, [1]), result: [2] },
   'reshape': { shapes: [[2, 6]], of: (_, [a]) => reshape(a!, [3, 4]), result: [3, 4] },
-  'transpose': { shapes: [[2, 3, 4]], of: (_, [a]) => transpose(a!, [2, 0, 1]), result: [4, 2, 3] },
   'concat': { shapes: [[2, 3], [2, 1], [2, 2]], of: (_, [a, b, c]) => concat([a!, b!, c!], 1), result: [2, 6] },
   'slice': { shapes: [[2, 5, 3]], of: (_, [a]) => slice(a!, 1, 1, 4), result: [2, 3, 3] },
   'gather': {
