@@ -10,12 +10,12 @@ import type { OnProgress } from './progress.js';
 import { fitRanker } from './ranker/fit-ranker.js';
 import { RANKER_SETTINGS, type RankerSettings } from './ranker/settings.js';
 import { DEED_VALUES, type DeedValues, type ListStore } from './ranker/lists.js';
-import type { ExportedRanker, TrainingLists } from './ranker/ranker.js';
+import type { ExportedRanker } from './ranker/ranker.js';
 import { saveModel, type ModelFolder } from './save-model.js';
 import type { SavedEncoder } from './task-encoders.js';
 
 export interface MakeModelOptions {
-  readonly train: TrainingLists;
+  readonly train: ListStore;
   readonly validation: ListStore;
   readonly out: string;
   readonly seed: number;
@@ -67,6 +67,6 @@ export async function makeModel(options: MakeModelOptions): Promise<MadeModel> {
   };
   await prepareFolder(out);
   await saveModel(out, content);
-  await measureDistribution(out, train.candidates.size > 0 ? train.candidates : train.shown);
+  await measureDistribution(out, train);
   return { content, epochs, ndcg10 };
 }

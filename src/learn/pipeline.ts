@@ -58,7 +58,7 @@ export async function trainModel(task: Task, options: TrainModelOptions): Promis
   const validation = await collect('validation', task, [{ split: task.validation, view: () => view(task.validation, judged) }], TRAINING_LIMITS.validationQuestions, options);
   await encoders?.fit.retire();
   const { content } = await makeModel({
-    train: { candidates: fit.lists, shown: new ListStore(1, seededRandom(seed)) }, validation: validation.lists, out, seed, start, onProgress,
+    train: fit.lists, validation: validation.lists, out, seed, start, onProgress,
     encoder: encoders?.saved,
     about: {
       name: nameOf(task.name), licence: 'unstated', statistics, trainedAt: new Date(clock()).toISOString(),

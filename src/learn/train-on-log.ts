@@ -54,7 +54,7 @@ export async function trainOnLog({ items, records, spans, reads, about, ...optio
   // What was shown is measured, not learnt from: the candidates' lists hold the same deeds, and a ranker that also learnt to
   // order the few shown ranked the candidates of the demo's test days a little worse.
   const made = await makeModel({
-    ...options, train: { candidates: parts.train.candidates, shown: store(1, 0) }, validation: parts.validation.candidates,
+    ...options, train: parts.train.candidates, validation: parts.validation.candidates,
     about: about({ train: parts.train.candidates.size, validation: parts.validation.candidates.size, test: parts.test.candidates.size }),
   });
   return { ...made, test: await measure(out, parts.test, seed) };

@@ -102,14 +102,14 @@ await t.test('gradients of the whole ranking loss equal finite differences, head
 });
 
 await t.test('learns what no linear score can, and exports what it learnt', async (t) => {
-  const ranker = await fit({ train: { candidates: toys(1500, 2), shown: none() } });
+  const ranker = await fit({ train: toys(1500, 2) });
   const onnx = exportRanker(ranker);
   const quality = await qualityOf(onnx, toys(200, 4));
   t.ok(quality > 0.9, `NDCG ${quality}; by chance it is .54`);
   t.ok(Math.abs(quality - ranker.ndcg10) < 0.002, 'the exported graph ranks as the judge said');
   t.same(ranker.columns.item, [0, 1, 2, 3], 'columns that never vary are left out');
   t.same(ranker.headValues, [1, 1, 2], 'buying was met, so all heads are there');
-  const again = await fit({ train: { candidates: toys(1500, 2), shown: none() } });
+  const again = await fit({ train: toys(1500, 2) });
   t.same(exportRanker(again), onnx, 'the same lists and seed give the same bytes');
 });
 
@@ -148,7 +148,7 @@ await t.test('what was shown first was clicked for its place: the model does not
   const qualities: number[] = [];
   for (const withPlaces of [true, false]) {
     const shown = log(withPlaces);
-    qualities.push(await qualityOf(exportRanker(await fit({ train: { candidates: none(), shown }, validation: shown, settings: { ...settings, rate: 0.02, epochsMax: 10, patience: 9 } })), truth));
+    qualities.push(await qualityOf(exportRanker(await fit({ train: shown, validation: shown, settings: { ...settings, rate: 0.02, epochsMax: 10, patience: 9 } })), truth));
   }
   t.ok(qualities[0]! > 0.75, `with places NDCG ${qualities[0]}`);
   t.ok(qualities[0]! - qualities[1]! > 0.05, `without ${qualities[1]}`);
@@ -177,11 +177,11 @@ await t.test('a store of lists', async (t) => {
 await t.test('nothing to learn from is said plainly', async (t) => {
   const random = seededRandom(6);
   const flat = storeOf([{ ...toyList(random), deeds: new Uint8Array(8) }]);
-  await t.rejects(fit({ train: { candidates: flat, shown: none() } }), { code: 'invalid_request', message: /all of 1 lists/u });
-  await t.rejects(fit({ train: { candidates: none(), shown: none() } }), { code: 'invalid_request', message: /nobody was asked/u });
+  await t.rejects(fit({ train: flat }), { code: 'invalid_request', message: /all of 1 lists/u });
+  await t.rejects(fit({ train: none() }), { code: 'invalid_request', message: /nobody was asked/u });
   const alike = storeOf([{ ...toyList(random), items: new Float32Array(8 * C).fill(1) }]);
-  await t.rejects(fit({ train: { candidates: alike, shown: none() } }), { code: 'invalid_request', message: /alike/u });
-  const one = await fit({ train: { candidates: storeOf([toyList(random)]), shown: none() } });
+  await t.rejects(fit({ train: alike }), { code: 'invalid_request', message: /alike/u });
+  const one = await fit({ train: storeOf([toyList(random)]) });
   t.ok(one.ndcg10 > 0, 'one list is little, but something');
 });
 
@@ -197,13 +197,13 @@ await t.test('where one feature ranks better than what was learnt, it ranks', as
     return { user: new Float32Array(U), items, count: 8, deeds, places: new Uint8Array(8) };
   }));
   const validation = lists(true);
-  const ranker = await fit({ train: { candidates: lists(false), shown: none() }, validation });
+  const ranker = await fit({ train: lists(false), validation });
   t.equal(ranker.ndcg10, 1);
   t.equal(await qualityOf(exportRanker(ranker), validation), 1);
 });
 
 await t.test('goes on from a model, and from a checkpoint', async (t) => {
-  const train = { candidates: toys(600, 2), shown: none() };
+  const train = toys(600, 2);
   const first = await fit({ train });
   const folder = t.testdir();
   const about = { name: 'toy', data: {}, licence: 'none', trainedAt: '2026-01-01T00:00:00Z' };

@@ -31,20 +31,20 @@ export const refitRanker: Train = async ({ archiveDir, until, out, from, seed })
   const { lists } = await latestDay(archiveDir, random, 0);
   const known = lists.filter((list) => list.at < until).toSorted((a, b) => a.at - b.at);
   const store = (): ListStore => new ListStore(ROWS_MAX, random, LIST_LIMITS.floatsMax / 2);
-  const [shown, validation] = [store(), store()];
+  const [train, validation] = [store(), store()];
   const cut = Math.floor(known.length * (1 - VALIDATION));
-  for (const [i, list] of known.entries()) (i < cut ? shown : validation).add(toRankList(list));
-  if (shown.size === 0 || validation.size === 0) {
-    throw new AppError('invalid_request', `Of ${known.length} lists shown before the latest day with a deed none is left to learn from: in the others every item was taken.`);
+  for (const [i, list] of known.entries()) (i < cut ? train : validation).add(toRankList(list));
+  if (train.size === 0 || validation.size === 0) {
+    throw new AppError('invalid_request', `Lists shown before the latest day of which something was taken: ${known.length}. Too few of them have something that was not, so that there is nothing to learn a ranking from.`);
   }
   const { statistics } = await readManifest(from);
   await makeModel({
-    train: { shown, candidates: store() }, validation, out, seed, start: await readExported(from), onProgress: () => { /* Nobody looks. */ },
+    train, validation, out, seed, start: await readExported(from), onProgress: () => { /* Nobody looks. */ },
     encoder: await keepEncoder(from, out),
     about: {
       ...statistics === undefined ? {} : { statistics }, name: 'store', licence: 'unstated', trainedAt: new Date().toISOString(),
       data: {
-        source: 'impressions logged by the engine', lists: shown.size + validation.size,
+        source: 'impressions logged by the engine', lists: train.size + validation.size,
         from: new Date(known[0]!.at).toISOString(), until: new Date(until).toISOString(),
       },
     },

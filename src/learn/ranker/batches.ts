@@ -42,11 +42,9 @@ export class Batch {
     for (let i = 0; i < Math.min(indexes.length, this.lists); i++) this.#write(i, store.at(indexes[i]!));
   }
 
-  /** @param prefix of the names: two batches may be fed to one graph */
-  feeds(prefix: string): Feeds {
+  feeds(): Feeds {
     const { user, items, present, offset, places } = this;
-    const arrays = { user, items, present, offset, places, ...Object.fromEntries(this.worth.map((worth, head) => [`worth_${head}`, worth])) };
-    return Object.fromEntries(Object.entries(arrays).map(([name, array]) => [prefix + name, array]));
+    return { user, items, present, offset, places, ...Object.fromEntries(this.worth.map((worth, head) => [`worth_${head}`, worth])) };
   }
 
   #write(place: number, list: StoredList): void {

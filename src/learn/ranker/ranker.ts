@@ -4,16 +4,9 @@ import type { DeedValues, ListStore } from './lists.js';
 import type { NetworkShape } from './network.js';
 import type { RankerSettings } from './settings.js';
 
-/** Lists to learn from. Either store may be empty. */
-export interface TrainingLists {
-  /** What the engine would have ranked, shown or not. */
-  readonly candidates: ListStore;
-  /** What was shown, with the places. */
-  readonly shown: ListStore;
-}
-
 export interface FitRankerOptions {
-  readonly train: TrainingLists;
+  /** Lists to learn from: what the engine would have ranked, or what was shown, with the places. */
+  readonly train: ListStore;
   /** Lists that decide when to stop; of other questions than those trained on. */
   readonly validation: ListStore;
   readonly values?: DeedValues;

@@ -1,10 +1,11 @@
 import { rm } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
 import { readCheckpoint, writeCheckpoint } from '../graph/checkpoint-file.js';
-import type { Checkpoint, Feeds, TrainingGraph } from '../graph/training-graph.js';
-import type { FitRankerOptions } from './ranker.js';
+import type { Checkpoint, TrainingGraph } from '../graph/training-graph.js';
+import type { ExportedRanker, FitRankerOptions } from './ranker.js';
 import type { RankerSettings } from './settings.js';
 import type { RankerJudge } from './judge.js';
-import type { Part } from './part.js';
+import type { Passes } from './passes.js';
 
 /** Where a run is after an epoch, beside its weights: what its checkpoint says. */
 interface Standing {
@@ -16,29 +17,27 @@ interface Standing {
 
 /** Names of the best epoch's arrays in a checkpoint begin with this. */
 const BEST = 'best/';
-/** Names of the inputs of a part begin with this. */
-export const prefixOf = (part: number): string => `part${part}_`;
 
 /**
  * Steps through epochs until the validation lists are ranked no better; the graph is left with the weights of the best.
  * With a path, each epoch leaves a checkpoint there, and a run that was stopped goes on from it.
  */
 export async function runEpochs(
-  graph: TrainingGraph, parts: readonly Part[], judge: RankerJudge, options: FitRankerOptions, settings: RankerSettings,
+  graph: TrainingGraph, passes: Passes, judge: RankerJudge, options: FitRankerOptions, settings: RankerSettings,
 ): Promise<{ epochs: number; ndcg10: number }> {
   const { start, onProgress, checkpointPath } = options;
-  const perEpoch = Math.max(parts[0]!.stepsPerPass, settings.stepsMin);
+  const perEpoch = Math.max(passes.stepsPerPass, settings.stepsMin);
   const steps = settings.epochsMax * perEpoch;
-  const of = fingerprint(parts, options, settings);
+  const of = fingerprint(options, settings);
   const resumed = checkpointPath === undefined ? undefined : await resume(graph, checkpointPath, of);
-  for (const part of parts) part.skip((resumed?.epoch ?? 0) * perEpoch);
+  passes.skip((resumed?.epoch ?? 0) * perEpoch);
   // What was given to go on from is kept when training makes it no better.
   let best = resumed?.best ?? { ndcg10: start === undefined ? -1 : (await judge.quality()).ndcg10, epoch: 0, state: graph.checkpoint() };
   let epoch = resumed?.epoch ?? 0;
   for (; epoch < settings.epochsMax && epoch - best.epoch <= settings.patience; epoch++) {
     for (let step = 0; step < perEpoch; step++) {
-      for (const part of parts) part.fillNext();
-      await graph.step(feedsOf(parts), settings.rateDecay ** epoch);
+      passes.fillNext();
+      await graph.step(passes.batch.feeds(), settings.rateDecay ** epoch);
       onProgress({ step: epoch * perEpoch + step + 1, steps, epoch, ndcg10: best.ndcg10 < 0 ? undefined : best.ndcg10 });
     }
     const { ndcg10 } = await judge.quality();
@@ -49,9 +48,6 @@ export async function runEpochs(
   if (checkpointPath !== undefined) await rm(checkpointPath, { force: true });
   return { epochs: epoch, ndcg10: best.ndcg10 };
 }
-
-const feedsOf = (parts: readonly Part[]): Feeds =>
-  Object.fromEntries(parts.flatMap(({ batch }, i) => Object.entries(batch.feeds(prefixOf(i)))));
 
 function keep(path: string, { step, arrays }: Checkpoint, best: Checkpoint, standing: Standing): Promise<void> {
   const named = [...best.arrays].map(([name, values]) => [BEST + name, values] as const);
@@ -69,6 +65,9 @@ async function resume(graph: TrainingGraph, path: string, of: string): Promise<{
 }
 
 /** Of all that a run depends on. */
-function fingerprint(parts: readonly Part[], { seed, validation, start, values }: FitRankerOptions, settings: RankerSettings): string {
-  return JSON.stringify([seed, settings, values, parts.map(({ store }) => store.checksum()), validation.checksum(), start === undefined]);
+function fingerprint({ seed, train, validation, start, values }: FitRankerOptions, settings: RankerSettings): string {
+  return JSON.stringify([seed, settings, values, train.checksum(), validation.checksum(), start === undefined ? 'anew' : checksum(start)]);
 }
+
+const checksum = ({ userFeatures, itemFeatures, tensors }: ExportedRanker): number =>
+  [...tensors.values()].reduce((sum, { buffer }) => crc32(new Uint8Array(buffer), sum), crc32(JSON.stringify([userFeatures, itemFeatures])));

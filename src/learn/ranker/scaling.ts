@@ -17,14 +17,12 @@ export interface Scaling {
 }
 
 /** Mean and deviation of the shoppers' and of the items' columns over all lists. */
-export function measureScaling(stores: readonly ListStore[]): { user: Scaling; item: Scaling } {
+export function measureScaling(lists: ListStore): { user: Scaling; item: Scaling } {
   const user = new Moments(USER_FEATURES.length);
   const item = new Moments(ITEM_FEATURES.length);
-  for (const lists of stores) {
-    for (const list of lists) {
-      user.add(list.user);
-      item.add(list.items);
-    }
+  for (const list of lists) {
+    user.add(list.user);
+    item.add(list.items);
   }
   return { user: user.scaling(), item: item.scaling() };
 }

@@ -2,8 +2,8 @@ import { seededRandom, shuffle } from '../../util/random.js';
 import type { Batch } from './batches.js';
 import type { ListStore } from './lists.js';
 
-/** One store of lists, batch after batch in an order of its own, over and over. */
-export class Part {
+/** Passes through a store of lists, batch after batch, each pass in an order of its own. */
+export class Passes {
   readonly stepsPerPass: number;
   readonly #order: number[];
   #step = 0;
