@@ -183,7 +183,7 @@ async function openSocket(
   const isOpen = config.apiKeys.size === 0;
   const scopesOf = keyBook(config.apiKeys);
   const everything = new Set(SCOPES);
-  const offers = new OfferStore(redis, keys);
+  const offers = new OfferStore(redis, keys, { caps: config.contactCaps, clock });
   const onFault = (error: unknown): void => { log.error({ err: error }, 'socket'); };
   const hub = new LiveHub({ redis, channelOf: keys.push, limits: LIVE_LIMITS, onFault });
   let sockets = 0;

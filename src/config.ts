@@ -13,7 +13,7 @@ export const SETTINGS = {
   PORT: { fallback: '8080', about: 'port; 0 picks a free one' },
   REDIS_URL: { fallback: '', about: 'redis:// or rediss:// address; `npm start` brings its own when empty' },
   KEY_PREFIX: { fallback: 'rivulet:', about: 'prefix of every key' },
-  API_KEYS: { fallback: '', about: 'comma-separated key:scope+scope (scopes: events, recommend, catalog, users, admin); empty: open, loopback only' },
+  API_KEYS: { fallback: '', about: 'comma-separated key:scope+scope (scopes: events, recommend, catalog, users, offers, admin); empty: open, loopback only' },
   CORS_ORIGINS: { fallback: '', about: 'comma-separated origins of storefronts; also the allowlist of the socket' },
   DATA_DIR: { fallback: '.data', about: 'folder of the event archive' },
   MODEL_DIR: { fallback: 'models/default', about: 'folder of the ranking model that serves until another is promoted' },
@@ -30,6 +30,16 @@ export const SETTINGS = {
   STREAM_ENTRIES_MAX: { fallback: '1000000', about: 'unarchived events per partition before new ones are refused' },
   CART_ABANDONED_AFTER_S: { fallback: '1800', about: 'pause after the last cart change before an offer, s; 15 in the demo store' },
   OFFER_COOLDOWN_S: { fallback: '86400', about: 'at least this long between two offers of a kind to a shopper, s' },
+  CONTACTS_PER_DAY_MAX: { fallback: '5', about: 'offers and messages to a shopper in 24 hours, over all channels; 0: no cap' },
+  CONTACTS_PER_WEEK_MAX: { fallback: '20', about: 'the same in 7 days' },
+  QUIET_HOURS: { fallback: '', about: 'local hours in which nothing is pushed, e.g. 22-8; empty: none' },
+  STORE_TIMEZONE: { fallback: 'UTC', about: 'IANA time zone of shoppers who have not said theirs' },
+  CONSENT_REQUIRED: { fallback: '0', about: '1: nothing is pushed without a stated consent to marketing; 0: unless it was refused' },
+  DECISION_DEADLINE_MS: { fallback: '50', about: 'a decision beside a list that takes longer is left out of the reply, ms' },
+  DECISION_HOLDOUT: { fallback: '0', about: 'share of shoppers who are decided no offers at all, to measure the effect of offers (0 to 0.5)' },
+  RESPONSE_MODEL_DIR: { fallback: 'models/response', about: 'folder of the model that answers how likely an offer is taken; without one a stated prior does' },
+  CLAIM_WAIT_REPLICAS: { fallback: '0', about: 'replicas that must have a claim before it is handed out; 0: a promoted replica may forget some' },
+  CLAIM_WAIT_MS: { fallback: '100', about: 'time they get; then the claim is pending, ms' },
   STATISTICS_EVERY_S: { fallback: '86400', about: 'neighbours and popularity, which follow the events, are counted anew from the archive, s' },
   TRENDING_EVERY_MS: { fallback: '2000', about: 'publication of trending lists, ms' },
   TRAIN_EVERY_S: { fallback: '86400', about: 'training of a new model on the archive, s; 0: never' },
@@ -43,7 +53,7 @@ export const SETTINGS = {
 type Name = keyof typeof SETTINGS;
 /** Defaults of the demo store: who tries it out should not wait half an hour for an offer. */
 const DEMO_FALLBACKS: Readonly<Partial<Record<Name, string>>> = { CART_ABANDONED_AFTER_S: '15' };
-export const SCOPES = ['events', 'recommend', 'catalog', 'users', 'admin'] as const;
+export const SCOPES = ['events', 'recommend', 'catalog', 'users', 'offers', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 export const ROLES = ['api', 'worker', 'both'] as const;
 
@@ -71,6 +81,15 @@ export interface Config {
   readonly streamEntriesMax: number;
   readonly cartAbandonedAfterMs: number;
   readonly offerCooldownMs: number;
+  readonly contactCaps: { readonly perDayMax: number; readonly perWeekMax: number };
+  /** Local hours; the same twice: none. */
+  readonly quietHours: { readonly from: number; readonly until: number; readonly timezone: string };
+  readonly consentRequired: boolean;
+  readonly decisionDeadlineMs: number;
+  readonly decisionHoldout: number;
+  readonly responseModelDir: string;
+  readonly claimWaitReplicas: number;
+  readonly claimWaitMs: number;
   readonly statisticsEveryMs: number;
   readonly trendingEveryMs: number;
   /** 0: never. */
@@ -101,6 +120,11 @@ export function readConfig(env: Environment = process.env): Config {
     if (!Number.isInteger(value) || value < min || value > max) throw bad(name, `a whole number from ${min} to ${max}`, text(name));
     return value;
   };
+  const share = (name: Name, max: number): number => {
+    const value = Number(text(name));
+    if (!(value >= 0 && value <= max)) throw bad(name, `a share from 0 to ${max}`, text(name));
+    return value;
+  };
   const role = ROLES.find((known) => known === text('ROLE'));
   if (role === undefined) throw bad('ROLE', ROLES.join(', '), text('ROLE'));
   const config: Config = {
@@ -124,6 +148,14 @@ export function readConfig(env: Environment = process.env): Config {
     streamEntriesMax: whole('STREAM_ENTRIES_MAX', 1000, 1e9),
     cartAbandonedAfterMs: whole('CART_ABANDONED_AFTER_S', 1, 86_400 * 30) * 1000,
     offerCooldownMs: whole('OFFER_COOLDOWN_S', 0, 86_400 * 365) * 1000,
+    contactCaps: { perDayMax: whole('CONTACTS_PER_DAY_MAX', 0, 1000), perWeekMax: whole('CONTACTS_PER_WEEK_MAX', 0, 1000) },
+    quietHours: { ...readHours(text('QUIET_HOURS')), timezone: readTimezone(text('STORE_TIMEZONE')) },
+    consentRequired: whole('CONSENT_REQUIRED', 0, 1) === 1,
+    decisionDeadlineMs: whole('DECISION_DEADLINE_MS', 1, 60_000),
+    decisionHoldout: share('DECISION_HOLDOUT', 0.5),
+    responseModelDir: text('RESPONSE_MODEL_DIR'),
+    claimWaitReplicas: whole('CLAIM_WAIT_REPLICAS', 0, 16),
+    claimWaitMs: whole('CLAIM_WAIT_MS', 1, 60_000),
     statisticsEveryMs: whole('STATISTICS_EVERY_S', 5, 86_400) * 1000,
     trendingEveryMs: whole('TRENDING_EVERY_MS', 100, 3_600_000),
     trainEveryMs: whole('TRAIN_EVERY_S', 0, 86_400 * 365) * 1000,
@@ -141,6 +173,21 @@ export function readConfig(env: Environment = process.env): Config {
 }
 
 export const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');
+
+function readHours(text: string): { from: number; until: number } {
+  if (text === '') return { from: 0, until: 0 };
+  const [from = NaN, until = NaN] = (/^(\d\d?)-(\d\d?)$/u.exec(text) ?? []).slice(1).map(Number);
+  if (!(from < 24 && until < 24)) throw bad('QUIET_HOURS', 'two hours from 0 to 23, e.g. 22-8, or nothing', text);
+  return { from, until };
+}
+
+function readTimezone(text: string): string {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone;
+  } catch {
+    throw bad('STORE_TIMEZONE', 'an IANA time zone, e.g. Europe/Berlin', text);
+  }
+}
 
 function readKeys(text: string): Map<string, ReadonlySet<Scope>> {
   const keys = new Map<string, ReadonlySet<Scope>>();

@@ -91,7 +91,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   });
   const offers = offerJobs({
     redis, connect, keys, profiles: new ProfileStore(redis, keys, config), catalog: new CatalogStore(redis, keys), registry, clock, log,
-    cartAbandonedAfterMs: config.cartAbandonedAfterMs, offerCooldownMs: config.offerCooldownMs,
+    cartAbandonedAfterMs: config.cartAbandonedAfterMs, offerCooldownMs: config.offerCooldownMs, contactCaps: config.contactCaps,
   });
 
   const behindEvents = (handler: StreamHandler, gatherMs: number) =>

@@ -14,6 +14,7 @@ const VIEWS = ['profile/portrait', 'profile/describe', 'profile/vector'];
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   util: [],
   errors: [],
+  command: ['errors'],
   config: ['errors', 'util'],
   domain: ['util'],
   metrics: ['domain'],
@@ -26,7 +27,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   live: [...PURE, 'config', 'type offers'],
   archive: PURE,
   // What the stores keep: encoded profiles and statistics, and impressions with their features' names.
-  redis: [...PURE, 'profile/codec', 'profile/vector', 'ranking/features', 'candidates/statistics-codec', 'type candidates'],
+  redis: [...PURE, 'profile/codec', 'profile/vector', 'ranking/features', 'candidates/statistics-codec', 'offers/contact-policy', 'offers/decide/offer-features', 'type candidates', 'type offers'],
   paths: [...PURE, ...STAGES, 'redis'],
   follow: [...PURE, ...STAGES, 'redis', 'archive', 'type paths'],
   jobs: [...PURE, ...STAGES, 'redis', 'archive', 'type paths', 'type learn'],
@@ -34,8 +35,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   // Beside the running engine: the shop it is shown with, the training of its model, the reader of real
   // logs, the writer of the generated documentation.
   demo: PURE,
-  learn: [...PURE, 'profile', 'catalog', 'candidates', 'encoder', 'ranking', 'archive', 'demo', 'config', 'jobs/trending', 'redis/trending-store', 'redis/impression-log', 'paths/recommend', 'type redis/drift-store', 'type jobs/catalog-archive'],
-  replay: PURE,
+  learn: [...PURE, 'command', 'profile', 'catalog', 'candidates', 'encoder', 'ranking', 'archive', 'demo', 'config', 'jobs/trending', 'redis/trending-store', 'redis/impression-log', 'paths/recommend', 'type redis/drift-store', 'type jobs/catalog-archive'],
+  replay: [...PURE, 'command'],
   docs: [...PURE, 'config', 'profile/vector', 'ranking/features'],
 };
 /** The composition roots of the two roles, and the process around them, import everything. */

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { CART_ABANDONMENT, CartAbandonment, type CartAbandonmentJob, type CartOutcome } from '../offers/cart-abandonment.js';
+import type { ContactCaps } from '../offers/contact-policy.js';
 import { PRICE_DROP, PriceDrop, type PriceDropJob } from '../offers/price-drop.js';
 import type { CatalogStore } from '../redis/catalog-store.js';
 import type { Keys } from '../redis/keys.js';
@@ -25,6 +26,7 @@ export interface OfferJobsOptions {
   readonly log: Logger;
   readonly cartAbandonedAfterMs: number;
   readonly offerCooldownMs: number;
+  readonly contactCaps: ContactCaps;
   /** Told what each job came to. */
   readonly onCart?: (job: CartAbandonmentJob, outcome: CartOutcome) => void;
   readonly onPriceDrop?: (job: PriceDropJob, sent: number) => void;
@@ -41,7 +43,7 @@ export interface OfferJobs {
 /** All that makes offers in a worker. */
 export function offerJobs(options: OfferJobsOptions): OfferJobs {
   const { redis, connect, keys, profiles, catalog, registry, clock, log, offerCooldownMs: cooldownMs } = options;
-  const offers = new OfferStore(redis, keys);
+  const offers = new OfferStore(redis, keys, { caps: options.contactCaps, clock });
   const watchers = new WatcherStore(redis, keys);
   const addJob = (...job: Parameters<JobRegistry['add']>): Promise<void> => registry.add(...job);
   const carts = new CartAbandonment({ profiles, items: catalog, offers, addJob, clock, afterMs: options.cartAbandonedAfterMs, cooldownMs });

@@ -1,6 +1,7 @@
 import type { OfferMessage } from '../domain/offer-message.js';
 import type { Clock } from '../util/clock.js';
 import { hash48 } from '../util/hash.js';
+import type { SendResult } from './contact-policy.js';
 import { currentProfile, type ProfileReader } from './current-profile.js';
 import { cartOffer, type OfferedItem } from './messages.js';
 
@@ -35,7 +36,7 @@ export interface CartAbandonmentDeps {
   readonly profiles: ProfileReader;
   readonly items: { getItem(id: string): Promise<OfferedItem | undefined> };
   readonly offers: {
-    send(shopper: string, offer: OfferMessage, cooldownMs: number): Promise<'sent' | 'sent_before' | 'cooldown'>;
+    send(shopper: string, offer: OfferMessage, cooldownMs: number): Promise<SendResult>;
     noteCartChange(shopper: string, at: number, forgetBefore: number): Promise<void>;
     lastCartChange(shopper: string): Promise<number | undefined>;
   };
@@ -47,7 +48,7 @@ export interface CartAbandonmentDeps {
   readonly cooldownMs: number;
 }
 
-export type CartOutcome = 'sent' | 'sent_before' | 'cooldown' | 'changed' | 'empty' | 'bought' | 'gone';
+export type CartOutcome = SendResult | 'changed' | 'empty' | 'bought' | 'gone';
 
 /**
  * An offer to who left a cart behind: a delayed job per stretch of cart changes, of which only the one after the last

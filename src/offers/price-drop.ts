@@ -3,6 +3,7 @@ import type { OfferMessage } from '../domain/offer-message.js';
 import type { Line, Profile } from '../profile/profile.js';
 import type { Clock } from '../util/clock.js';
 import { hash48 } from '../util/hash.js';
+import type { SendResult } from './contact-policy.js';
 import { currentProfile, type ProfileReader } from './current-profile.js';
 import { priceDropOffer, type OfferedItem } from './messages.js';
 
@@ -25,7 +26,7 @@ export interface PriceDropDeps {
     pages(itemId: string): AsyncIterable<readonly string[]>;
     unwatch(watches: readonly { shopper: string; itemId: string }[]): Promise<void>;
   };
-  readonly offers: { send(shopper: string, offer: OfferMessage, cooldownMs: number): Promise<'sent' | 'sent_before' | 'cooldown'> };
+  readonly offers: { send(shopper: string, offer: OfferMessage, cooldownMs: number): Promise<SendResult> };
   readonly clock: Clock;
   readonly cooldownMs: number;
 }

@@ -38,6 +38,10 @@ export function makeKeys(prefix: string) {
     eventsOf: (shopper: string) => `${ofShopper(shopper)}:events`,
     /** What was shown, with the vectors it was ranked by: see `ImpressionLog`. */
     impressions: (index: number) => `${partition(index)}:impressions`,
+    /** What was decided about offers, with the vectors it was decided by: see `DecisionLog`. */
+    decisions: (index: number) => `${partition(index)}:decisions`,
+    /** When a shopper was last addressed, over all channels: member id of the contact, score ms. */
+    contacts: (shopper: string) => `${ofShopper(shopper)}:contacts:${shopper}`,
     /** A one-time mark of a shopper (an offer sent, a job done): set with NX and a time to live. */
     once: (shopper: string, what: string) => `${ofShopper(shopper)}:once:${what}:${shopper}`,
     items: `${prefix}{catalog}:items`,
@@ -67,6 +71,18 @@ export function makeKeys(prefix: string) {
     shadow: (model: string) => `${prefix}{statistics}:shadow:${model}`,
     /** How far live traffic is from where the serving model was trained: a hash, stability index by column. */
     drift: `${prefix}{statistics}:drift`,
+    /** Of an offer, in a slot of its own: see `claim-record.lua`; `audit`: who changed its definition, when and what. */
+    offer: (id: string) => {
+      const slot = `${prefix}{offer:${id}}`;
+      return { state: `${slot}:state`, ledger: `${slot}:ledger`, due: `${slot}:due`, audit: `${slot}:audit` } as const;
+    },
+    /** Ids of all offers there ever were, and of those with anything left to do: sorted sets, all scores 0. */
+    offers: `${prefix}{offers}:all`,
+    openOffers: `${prefix}{offers}:open`,
+    /** Pub/sub: the id of an offer whose definition changed. */
+    offerNotices: `${prefix}offer-notices`,
+    /** Claims of a shopper: member claim id, score when it was made, ms. */
+    wallet: (shopper: string) => `${ofShopper(shopper)}:wallet:${shopper}`,
     /** Pub/sub of small notices to every process. */
     notices: `${prefix}notices`,
     /** Sharded pub/sub of frames for one shopper's sockets. */

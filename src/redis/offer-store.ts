@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { OfferMessage } from '../domain/offer-message.js';
+import type { ContactCaps, SendResult } from '../offers/contact-policy.js';
+import type { Clock } from '../util/clock.js';
 import type { Keys } from './keys.js';
 import { readScript } from './profile-store.js';
 
@@ -10,11 +12,16 @@ const OFFER_STORE_LIMITS = {
   inboxMs: 30 * 86_400_000,
 } as const;
 
-const SEND_RESULTS = { 1: 'sent', 2: 'sent_before', 3: 'cooldown' } as const;
-export type SendResult = (typeof SEND_RESULTS)[keyof typeof SEND_RESULTS];
+const SEND_RESULTS = { 1: 'sent', 2: 'sent_before', 3: 'cooldown', 4: 'capped' } as const satisfies Record<number, SendResult>;
 
 interface OfferScripts {
   sendOffer(...args: (string | number)[]): Promise<keyof typeof SEND_RESULTS>;
+}
+
+export interface ContactOptions {
+  /** Over all offers and channels. */
+  readonly caps: ContactCaps;
+  readonly clock: Clock;
 }
 
 /** Offers on their way to shoppers: pushed to whoever is connected, and kept for the next subscription. */
@@ -22,9 +29,11 @@ export class OfferStore {
   readonly #redis: Redis;
   readonly #scripts: OfferScripts;
   readonly #keys: Keys;
+  readonly #contact: ContactOptions;
 
-  constructor(redis: Redis, keys: Keys) {
-    redis.defineCommand('sendOffer', { numberOfKeys: 4, lua: readScript('send-offer') });
+  constructor(redis: Redis, keys: Keys, contact: ContactOptions) {
+    this.#contact = contact;
+    redis.defineCommand('sendOffer', { numberOfKeys: 5, lua: readScript('send-offer') });
     this.#redis = redis;
     this.#scripts = redis as unknown as OfferScripts;
     this.#keys = keys;
@@ -36,10 +45,12 @@ export class OfferStore {
    */
   async send(shopper: string, offer: OfferMessage, cooldownMs: number): Promise<SendResult> {
     const keys = this.#keys;
+    const { caps, clock } = this.#contact;
     const onceMs = Math.max(cooldownMs, OFFER_STORE_LIMITS.inboxMs);
     const result = await this.#scripts.sendOffer(
       keys.once(shopper, `offer:${offer.id}`), keys.once(shopper, `cooldown:${offer.kind}`), keys.inbox(shopper), keys.push(shopper),
-      offer.id, onceMs, cooldownMs, JSON.stringify(offer), JSON.stringify({ type: 'offer', offer }), OFFER_STORE_LIMITS.inboxMax, OFFER_STORE_LIMITS.inboxMs,
+      keys.contacts(shopper), offer.id, onceMs, cooldownMs, JSON.stringify(offer), JSON.stringify({ type: 'offer', offer }), OFFER_STORE_LIMITS.inboxMax, OFFER_STORE_LIMITS.inboxMs,
+      clock(), caps.perDayMax, caps.perWeekMax,
     );
     return SEND_RESULTS[result];
   }
@@ -52,7 +63,7 @@ export class OfferStore {
 
   /** Forgets an erased shopper. */
   async forget(shopper: string): Promise<void> {
-    await Promise.all([this.#redis.del(this.#keys.inbox(shopper)), this.#redis.zrem(this.#keys.cartChangesOf(shopper), shopper)]);
+    await Promise.all([this.#redis.del(this.#keys.inbox(shopper), this.#keys.contacts(shopper)), this.#redis.zrem(this.#keys.cartChangesOf(shopper), shopper)]);
   }
 
   /** Notes when a cart changed last (ms); an earlier change that comes late leaves it as it is. */

@@ -21,6 +21,7 @@ import { storeError } from '../../src/redis/errors.js';
 import { ImpressionLog } from '../../src/redis/impression-log.js';
 import { makeKeys, type Keys } from '../../src/redis/keys.js';
 import { OfferStore } from '../../src/redis/offer-store.js';
+import { NO_CAPS } from '../../src/offers/contact-policy.js';
 import { ProfileStore } from '../../src/redis/profile-store.js';
 
 export const KEYS = makeKeys('test:');
@@ -56,7 +57,7 @@ export async function startLive(redisUrl: string, options: LiveServerOptions = {
   const catalog = new Catalog();
   for (const item of options.items ?? []) catalog.put(item);
   const store = new ProfileStore(redis, KEYS, { profileTtlS: 86_400, streamEntriesMax: 100_000 });
-  const offers = new OfferStore(redis, KEYS);
+  const offers = new OfferStore(redis, KEYS, { caps: NO_CAPS, clock: Date.now });
   const ingestor = new EventIngestor({ store, catalog, clock: Date.now, newToken: () => randomBytes(8), onFolded: () => { /* not counted */ } });
   const service = serviceOf({ redis, catalog, store, ingestor });
   const faults: unknown[] = [];

@@ -4,6 +4,7 @@ import { offerJobs } from '../../src/jobs/offers.js';
 import { JobRegistry, type Processor, type Processors } from '../../src/jobs/registry.js';
 import { StreamConsumer } from '../../src/jobs/stream-consumer.js';
 import { parseEvent, type EventEntry } from '../../src/jobs/streams.js';
+import { NO_CAPS } from '../../src/offers/contact-policy.js';
 import type { CartOutcome } from '../../src/offers/cart-abandonment.js';
 import { CatalogStore } from '../../src/redis/catalog-store.js';
 import { connectRedis, untilReady } from '../../src/redis/client.js';
@@ -42,7 +43,7 @@ export async function startOfferWorker(url: string, { afterMs = 500, cooldownMs 
   const outcomes: OfferWorker['outcomes'] = [];
   const dropped: OfferWorker['dropped'] = [];
   const jobs = offerJobs({
-    redis, connect, keys: KEYS, profiles, catalog, registry, clock: Date.now, log, cartAbandonedAfterMs: afterMs, offerCooldownMs: cooldownMs,
+    redis, connect, keys: KEYS, profiles, catalog, registry, clock: Date.now, log, cartAbandonedAfterMs: afterMs, offerCooldownMs: cooldownMs, contactCaps: NO_CAPS,
     onCart: ({ shopper }, outcome) => { outcomes.push({ shopper, outcome }); },
     onPriceDrop: ({ itemId }, sent) => { dropped.push({ itemId, sent }); },
   });
