@@ -115,18 +115,7 @@ export interface Offer extends OfferInput {
 
 /** @returns the most that one claim can cost, minor units: what it reserves of the budget */
 export function reserveOf(terms: OfferTerms): number {
-  switch (terms.kind) {
-    case 'threshold':
-    case 'fixed':
-      return terms.saveMinor;
-    case 'percentage':
-    case 'free_shipping':
-      return terms.capMinor;
-    case 'gift':
-    case 'flash_sale':
-    case 'group_buy':
-      return terms.costMinor;
-    case 'share_reward':
-      return terms.sharerMinor + terms.friendMinor;
-  }
+  if ('saveMinor' in terms) return terms.saveMinor;
+  if ('capMinor' in terms) return terms.capMinor;
+  return terms.kind === 'share_reward' ? terms.sharerMinor + terms.friendMinor : terms.costMinor;
 }

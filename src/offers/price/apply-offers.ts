@@ -126,15 +126,8 @@ function takeOff(offerId: string, off: readonly number[], rest: Rest): AppliedOf
 
 /** @param base what is left of the lines it covers; base × 10,000 is exact by the limit of a cart */
 function amountOff(terms: Extract<OfferTerms, { kind: 'percentage' | 'threshold' | 'fixed' | 'share_reward' }>, base: number): number {
-  switch (terms.kind) {
-    case 'percentage':
-      return Math.min(terms.capMinor, Math.floor((base * terms.basisPoints) / 10_000));
-    case 'share_reward':
-      return Math.min(base, terms.friendMinor);
-    case 'threshold':
-    case 'fixed':
-      return Math.min(base, terms.saveMinor);
-  }
+  if (terms.kind === 'percentage') return Math.min(terms.capMinor, Math.floor((base * terms.basisPoints) / 10_000));
+  return Math.min(base, terms.kind === 'share_reward' ? terms.friendMinor : terms.saveMinor);
 }
 
 /** @returns what must be spent on what it covers, minor units */
