@@ -8,7 +8,7 @@ import t from 'tap';
  * meant. The order is the reading order: data at the top, wiring at the bottom.
  */
 const PURE = ['domain', 'util', 'errors'];
-const STAGES = ['profile', 'catalog', 'candidates', 'ranking', 'offers', 'live'];
+const STAGES = ['profile', 'segments', 'catalog', 'candidates', 'ranking', 'offers', 'live'];
 /** How a profile is shown: pure views of it, no insides. */
 const VIEWS = ['profile/portrait', 'profile/describe', 'profile/vector'];
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
@@ -23,6 +23,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   candidates: [...PURE, 'catalog', 'profile'],
   encoder: [...PURE, 'catalog', 'profile', 'ranking/manifest', 'ranking/session'],
   ranking: [...PURE, 'catalog', 'profile', 'candidates/pool', 'candidates/statistics', 'candidates/statistics-settings', 'encoder', 'type candidates'],
+  segments: [...PURE, 'profile'],
   offers: [...PURE, 'profile', 'type catalog'],
   live: [...PURE, 'config', 'type offers'],
   archive: PURE,
@@ -40,7 +41,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   docs: [...PURE, 'config', 'profile/vector', 'ranking/features'],
 };
 /** The composition roots of the two roles, and the process around them, import everything. */
-const ROOTS = ['app', 'worker', 'main'];
+const ROOTS = ['app', 'worker', 'main', 'wire'];
 
 const SRC = join(import.meta.dirname, '..', '..', 'src');
 

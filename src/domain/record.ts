@@ -7,7 +7,10 @@ export type ShopperRecord =
   /** The shopper is to be forgotten: everything before this. */
   | { readonly type: 'erase'; readonly id: string; readonly shopper: string; readonly at: number };
 
-export type StreamRecord = ShopperEvent | ShopperRecord;
+/** Something that a portrait shows beside the profile has changed (attributes, points, risk): it is to be looked at again. Not archived. */
+export interface PortraitRecord { readonly type: 'portrait'; readonly id: string; readonly shopper: string; readonly at: number }
+
+export type StreamRecord = ShopperEvent | ShopperRecord | PortraitRecord;
 
 /** Small notices that every process hears (Redis pub/sub, best effort; each is also kept where it can be read). */
 export type Notice =

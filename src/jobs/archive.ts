@@ -32,6 +32,7 @@ export class EventArchiver implements StreamHandler {
     const records: string[] = [];
     let hasErasure = false;
     for (const { id, record, json } of entries.toSorted(byEntry)) {
+      if (record.type === 'portrait') continue;
       if (isShopperRecord(record)) {
         records.push(`{"entry":"${id}","record":${json}}`);
         hasErasure ||= record.type === 'erase';

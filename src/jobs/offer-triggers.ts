@@ -66,7 +66,7 @@ export class OfferTriggers implements StreamHandler {
     for (const { record } of entries) {
       if (record.type === 'erase') forget(changes, record.shopper);
       else if (record.type === 'alias') changes.merged.push({ from: record.from, to: record.shopper, at: record.at });
-      else note(changes, record, oldest);
+      else if (record.type !== 'portrait') note(changes, record, oldest);
     }
     return changes;
   }

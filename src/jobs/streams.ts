@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { ShopperRecord, StreamRecord } from '../domain/record.js';
+import type { PortraitRecord, ShopperRecord, StreamRecord } from '../domain/record.js';
 
 const FLOAT_BYTES = 4;
 
@@ -36,7 +36,9 @@ export interface StreamHandler<E = EventEntry> {
   readonly attemptsMax?: number;
 }
 
-export const isShopperRecord = (record: StreamRecord): record is ShopperRecord => record.type === 'alias' || record.type === 'erase';
+/** @returns whether it is something else than an event */
+export const isShopperRecord = (record: StreamRecord): record is ShopperRecord | PortraitRecord =>
+  record.type === 'alias' || record.type === 'erase' || record.type === 'portrait';
 
 /** Fields of an entry: name, value, name, value… */
 export type Fields = readonly Buffer[];

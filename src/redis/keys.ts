@@ -33,7 +33,9 @@ export function makeKeys(prefix: string) {
   return {
     prefix,
     profile: (shopper: string) => `${ofShopper(shopper)}:profile:${shopper}`,
-    /** ShopperEvents and shopper records (alias, erase) in order; field `e`, JSON. */
+    /** What the store says of a shopper, JSON. */
+    attributes: (shopper: string) => `${ofShopper(shopper)}:attributes:${shopper}`,
+    /** ShopperEvents, shopper records (alias, erase) and portrait records in order; field `e`, JSON. */
     events: (index: number) => `${partition(index)}:events`,
     eventsOf: (shopper: string) => `${ofShopper(shopper)}:events`,
     /** What was shown, with the vectors it was ranked by: see `ImpressionLog`. */
