@@ -46,6 +46,7 @@ import { checkLayout } from './redis/meta.js';
 import { OfferStore } from './redis/offer-store.js';
 import { ProfileStore } from './redis/profile-store.js';
 import { ShadowStore } from './redis/shadow-store.js';
+import { wireOffers } from './wire/offers.js';
 
 const START_LIMITS = {
   /** Time Redis gets to come up, ms. */
@@ -109,6 +110,7 @@ export async function startApi(config: Config, log: Logger): Promise<Api> {
   itemRoutes(app, catalogStore, catalog);
   userRoutes(app, paths.shoppers, catalog, clock);
   healthRoutes(app, { missing: () => missing(state, redis), facts: () => facts(catalog, paths.model) }, metrics.registry);
+  const offers = await wireOffers(app, { config, log, redis, keys, clock });
   await openSocket(app, config, log, { redis, keys, metrics, clock }, paths);
   await pageRoutes(app, config.demo ? [demoPage] : []);
   lagMetrics(metrics.registry, redis, keys);
@@ -119,7 +121,7 @@ export async function startApi(config: Config, log: Logger): Promise<Api> {
   return {
     url,
     close: () => close(app, state, config, [
-      () => watcher.stop(), () => paths.impressions.flush(), () => paths.shadows.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(),
+      () => watcher.stop(), () => offers.stop(), () => paths.impressions.flush(), () => paths.shadows.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(),
       () => paths.model.close(), () => { redis.disconnect(); },
     ]),
   };

@@ -1,3 +1,25 @@
+import { Type, type Static } from 'typebox';
+
+/** Limits of what a claim is asked for with. */
+export const CLAIM_LIMITS = { idCharsMax: 256, deviceCharsMax: 256 } as const;
+
+/** No control characters: scripts part fields by them. */
+const plain = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: '^[^\\u0000-\\u001f]+$' });
+/** `<offer>.<25 letters>` */
+export const ClaimIdSchema = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}\\.[a-z0-9]{25}$' });
+
+/** Who claims an offer, and what of it. */
+export const ClaimInputSchema = Type.Object({
+  userId: Type.Optional(plain(CLAIM_LIMITS.idCharsMax)),
+  anonymousId: Type.Optional(plain(CLAIM_LIMITS.idCharsMax)),
+  deviceId: Type.Optional(plain(CLAIM_LIMITS.deviceCharsMax)),
+  /** Group buy: the group to join; absent: opens one. */
+  groupId: Type.Optional(ClaimIdSchema),
+  /** Share reward: by whose share the friend came; absent: shares. */
+  shareCode: Type.Optional(ClaimIdSchema),
+}, { additionalProperties: false });
+export type ClaimInput = Static<typeof ClaimInputSchema>;
+
 /**
  * Life of a claim: `held` (a member of a group that is not full, a share that nobody has bought by yet) → `claimed` → `redeemed` → `refunded`; or
  * `released` (given back, or its group failed) or `expired` (by the sweep) out of `held` and `claimed`.
@@ -20,6 +42,10 @@ export interface Claim {
   readonly reservedMinor: number;
   /** … and then what it came to. */
   readonly spentMinor?: number;
-  /** The group it belongs to. */
+  /** The group it belongs to: the claim that opened it. */
   readonly groupId?: string;
+  /** Of a sharer: what a friend's claim names; the claim itself. */
+  readonly shareCode?: string;
+  /** Of a friend: the share they came by. */
+  readonly sharedBy?: string;
 }

@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import { OFFER_STATUSES, OfferIdSchema, OfferInputSchema } from '../domain/offer.js';
+import { OFFER_DESK_LIMITS, type OfferDesk, type OfferMove } from '../paths/offer-desk.js';
+
+const strict = { additionalProperties: false } as const;
+const Params = Type.Object({ id: OfferIdSchema });
+const MoveParams = Type.Object({ id: OfferIdSchema, move: Type.Enum(['activate', 'pause', 'archive']) });
+const Limit = Type.Optional(Type.String({ pattern: '^[0-9]{1,3}$', description: `1 to ${OFFER_DESK_LIMITS.listMax}, default 50` }));
+const Page = Type.Object({ cursor: Type.Optional(OfferIdSchema), limit: Limit, status: Type.Optional(Type.Enum([...OFFER_STATUSES])) }, strict);
+const AuditPage = Type.Object({ cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,16}-[0-9]{1,16}$' })), limit: Limit }, strict);
+/** Versions are whole numbers, in quotes or not. */
+const Precondition = Type.Object({ 'if-match': Type.Optional(Type.String({ pattern: '^"?[0-9]{1,12}"?$' })) });
+
+/** What operators do to offers. */
+export function offerRoutes(server: FastifyInstance, desk: OfferDesk): void {
+  const app = server.withTypeProvider<TypeBoxTypeProvider>();
+  const config = { scope: 'offers' } as const;
+  const tags = ['offers'];
+  app.post('/v1/offers', {
+    config, schema: { summary: 'Draft an offer', tags, body: OfferInputSchema },
+  }, async (request, reply) => reply.status(201).send({ offer: await desk.create(request.body, operatorOf(request)) }));
+  app.get('/v1/offers', {
+    config, schema: { summary: 'List offers, in order of their ids', tags, querystring: Page },
+  }, (request) => {
+    const { cursor = '', limit, status } = request.query;
+    return desk.list(cursor, sizeOf(limit), status);
+  });
+  app.get('/v1/offers/:id', {
+    config, schema: { summary: 'Read an offer', tags, params: Params },
+  }, async (request) => {
+    const { id } = request.params;
+    return { offer: await desk.get(id) };
+  });
+  app.put('/v1/offers/:id', {
+    config, schema: { summary: 'Change an offer: its whole definition; If-Match: the version that was read', tags, params: Params, body: OfferInputSchema, headers: Precondition },
+  }, async (request) => {
+    const { id } = request.params;
+    const match = request.headers['if-match']?.replaceAll('"', '');
+    return { offer: await desk.change(id, request.body, operatorOf(request), match === undefined ? undefined : Number(match)) };
+  });
+  app.post('/v1/offers/:id/:move', {
+    config, schema: { summary: 'Activate, pause or archive an offer', tags, params: MoveParams },
+  }, async (request) => {
+    const { id, move } = request.params;
+    return { offer: await desk.move(id, move as OfferMove, operatorOf(request)) };
+  });
+  app.get('/v1/offers/:id/audit', {
+    config, schema: { summary: 'Who changed an offer, when, from what to what; newest first', tags, params: Params, querystring: AuditPage },
+  }, (request) => {
+    const { id } = request.params;
+    const { cursor, limit } = request.query;
+    return desk.audit(id, cursor, sizeOf(limit));
+  });
+}
+
+const sizeOf = (limit: string | undefined): number => Math.min(OFFER_DESK_LIMITS.listMax, Math.max(1, Number(limit ?? 50)));
+
+/** Who it was: the name in `X-Operator` where one is given, and which key, by its digest. */
+function operatorOf({ headers }: FastifyRequest): string {
+  const key = headers['x-api-key'] ?? headers.authorization;
+  const name = headers['x-operator'];
+  const digest = typeof key === 'string' ? `key ${createHash('sha256').update(key.replace(/^Bearer /u, '')).digest('hex').slice(0, 12)}` : 'no key';
+  return typeof name === 'string' ? `${name.slice(0, 64)} (${digest})` : digest;
+}

@@ -1,0 +1,44 @@
+import type { Redis } from 'ioredis';
+import type { Keys } from './keys.js';
+
+export const WALLET_LIMITS = {
+  /** Claims of a wallet; the oldest go. The claims themselves stay in their offers. */
+  claimsMax: 500,
+  /** Life of a wallet after the last claim, ms: longer than any claim is kept. */
+  lifeMs: 500 * 86_400_000,
+} as const;
+
+export interface WalletEntry {
+  readonly claimId: string;
+  /** When it was claimed, ms. */
+  readonly at: number;
+}
+
+/** Which claims a shopper has, in the shopper's slot: an index. What a claim is, its offer says. */
+export class WalletStore {
+  constructor(private readonly redis: Redis, private readonly keys: Keys) {}
+
+  /** Notes claims; noting one again changes nothing. */
+  async add(shopper: string, entries: readonly WalletEntry[]): Promise<void> {
+    const key = this.keys.wallet(shopper);
+    await Promise.all([
+      this.redis.zadd(key, ...entries.flatMap(({ claimId, at }) => [at, claimId])),
+      this.redis.zremrangebyrank(key, 0, -1 - WALLET_LIMITS.claimsMax),
+      this.redis.pexpire(key, WALLET_LIMITS.lifeMs),
+    ]);
+  }
+
+  /** Newest first. */
+  async read(shopper: string): Promise<WalletEntry[]> {
+    const rows = await this.redis.zrange(this.keys.wallet(shopper), '0', '-1', 'REV', 'WITHSCORES');
+    return rows.flatMap((claimId, i) => (i % 2 === 0 ? [{ claimId, at: Number(rows[i + 1]) }] : []));
+  }
+
+  async remove(shopper: string, claimIds: readonly string[]): Promise<void> {
+    if (claimIds.length > 0) await this.redis.zrem(this.keys.wallet(shopper), ...claimIds);
+  }
+
+  async erase(shopper: string): Promise<void> {
+    await this.redis.del(this.keys.wallet(shopper));
+  }
+}
