@@ -110,7 +110,7 @@ export async function startApi(config: Config, log: Logger): Promise<Api> {
   itemRoutes(app, catalogStore, catalog);
   userRoutes(app, paths.shoppers, catalog, clock);
   healthRoutes(app, { missing: () => missing(state, redis), facts: () => facts(catalog, paths.model) }, metrics.registry);
-  const offers = await wireOffers(app, { config, log, redis, keys, clock });
+  const offers = await wireOffers(app, { config, log, redis, keys, catalog, clock });
   await openSocket(app, config, log, { redis, keys, metrics, clock }, paths);
   await pageRoutes(app, config.demo ? [demoPage] : []);
   lagMetrics(metrics.registry, redis, keys);

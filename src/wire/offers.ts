@@ -1,12 +1,16 @@
 import type { FastifyInstance } from 'fastify';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import type { Catalog } from '../catalog/catalog.js';
 import type { Config } from '../config.js';
 import { codeSource } from '../domain/claim-code.js';
+import type { Offer } from '../domain/offer.js';
 import { OfferBook } from '../follow/offer-book.js';
+import { cartRoutes } from '../http/carts.js';
 import { claimRoutes } from '../http/claims.js';
 import { offerRoutes } from '../http/offers.js';
 import { isHeldOut } from '../offers/holdout.js';
+import { CartChecker } from '../paths/check-cart.js';
 import { Claims } from '../paths/claims.js';
 import { OfferDesk } from '../paths/offer-desk.js';
 import { ClaimStore } from '../redis/claim-store.js';
@@ -20,6 +24,7 @@ export interface OfferParts {
   readonly log: Logger;
   readonly redis: Redis;
   readonly keys: Keys;
+  readonly catalog: Catalog;
   readonly clock: Clock;
 }
 
@@ -30,17 +35,19 @@ export interface WiredOffers {
 }
 
 /** Offers and claims of an api process, with their routes. */
-export async function wireOffers(app: FastifyInstance, { config, log, redis, keys, clock }: OfferParts): Promise<WiredOffers> {
+export async function wireOffers(app: FastifyInstance, { config, log, redis, keys, catalog, clock }: OfferParts): Promise<WiredOffers> {
   const store = new OfferBookStore(redis, keys);
   const book = new OfferBook({ url: config.redisUrl, keys, store, log });
   await book.ready;
+  const offers = { get: (id: string) => book.get(id), read: (id: string) => store.read(id) };
+  const isEligible = (offer: Offer, shopper: string): boolean => offer.eligibility === undefined && !isHeldOut(offer, shopper);
   const claims = new Claims({
     store: new ClaimStore(redis, keys, codeSource()), wallets: new WalletStore(redis, keys), clock,
-    offers: { get: (id) => book.get(id), read: (id) => store.read(id) },
-    isEligible: (offer, shopper) => offer.eligibility === undefined && !isHeldOut(offer, shopper),
+    offers, isEligible,
     onWalletFault: (error) => { log.debug({ err: error }, 'wallet not written yet'); },
   });
   offerRoutes(app, new OfferDesk({ store, clock, checkEligibility: () => { /* No eligibility can be stated wrongly yet. */ } }));
   claimRoutes(app, claims);
+  cartRoutes(app, new CartChecker({ catalog, claims, offers, isEligible, clock }));
   return { book, claims, stop: () => book.stop() };
 }
