@@ -2,12 +2,10 @@ import type { Offer } from '../domain/offer.js';
 
 /** What has been handed out of an offer so far: as of the last look, at most about a second ago. */
 export interface OfferUsage {
-  /** Claims that count against the budget. */
-  readonly claims: number;
-  /** Reserved and spent, minor units. */
+  /** Claims held, claimed or redeemed. */
+  readonly count: number;
+  /** What they have reserved or come to, minor units. */
   readonly moneyMinor: number;
-  /** Units of a flash sale that are left; undefined where no stock is counted. */
-  readonly stockLeft?: number | undefined;
 }
 
 /** An offer in its window that is active, with what is left of it. The same offer at the same version is the same object. */

@@ -1,8 +1,9 @@
 import type { Redis } from 'ioredis';
 import { USER_FEATURES } from '../profile/vector.js';
-import { ByteWriter } from '../util/byte-writer.js';
-import { PARTITIONS, type Keys } from './keys.js';
+import type { ByteWriter } from '../util/byte-writer.js';
 import { ITEM_FEATURES } from '../ranking/features.js';
+import type { Keys } from './keys.js';
+import { VectorLog } from './vector-log.js';
 
 export const IMPRESSION_LIMITS = {
   /** Impressions written together, at most, or after this time, ms. */
@@ -64,64 +65,29 @@ export interface ShownItem {
 
 /** Floats of one shown item: score, propensity, features. */
 export const SHOWN_FLOATS = 2 + ITEM_FEATURES.length;
-/** Floats kept for one write: 64 lists of twenty items take two thirds of it. */
-const STAGED_FLOATS = 64 * 1024;
-
 /**
- * Writes impressions behind the replies, many in one stream entry, to one partition after another. The numbers go along as
- * raw float32, exactly as they were used and ten times cheaper than as text. Fields of an entry: `i`, a line of JSON per
- * impression; `n`, their float counts, comma-separated; `v`, the floats: of each impression the shopper's features, then
- * for each shown item its score, propensity and features.
- * Losing some under pressure costs training data, never a reply.
+ * Writes impressions behind the replies: see `VectorLog`. Of each impression the floats are the shopper's features, then for each shown
+ * item its score, propensity and features.
  */
 export class ImpressionLog {
-  readonly #staged = new Float32Array(STAGED_FLOATS);
-  #floats = 0;
-  readonly #lines = new ByteWriter();
-  #counts: number[] = [];
-  #partition = 0;
-  #writes = 0;
-  #timer: NodeJS.Timeout | undefined;
-  dropped = 0;
+  readonly #log: VectorLog;
 
-  constructor(private readonly redis: Redis, private readonly keys: Keys) {}
+  constructor(redis: Redis, keys: Keys) {
+    this.#log = new VectorLog(redis, keys.impressions, IMPRESSION_LIMITS);
+  }
+
+  get dropped(): number {
+    return this.#log.dropped;
+  }
 
   add(impression: Impression): void {
     const floats = USER_FEATURES.length + impression.shown.length * SHOWN_FLOATS;
-    if (this.#floats + floats > STAGED_FLOATS) void this.flush();
-    stage(this.#staged, this.#floats, impression);
-    this.#floats += floats;
-    if (this.#counts.push(floats) > 1) this.#lines.text('\n');
-    writeLine(this.#lines, impression);
-    if (this.#counts.length >= IMPRESSION_LIMITS.flushAt) void this.flush();
-    else this.#timer ??= setTimeout(() => void this.flush(), IMPRESSION_LIMITS.flushMs);
+    this.#log.add(floats, (out, at) => { stage(out, at, impression); }, (out) => { writeLine(out, impression); });
   }
 
   /** Writes what waits. Never rejects: impressions that Redis does not take are counted as dropped. */
-  async flush(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const waiting = this.#counts.length;
-    if (waiting === 0) return;
-    const lines = this.#lines.take();
-    const vectors = Buffer.from(this.#staged.slice(0, this.#floats).buffer);
-    const counts = this.#counts.join(',');
-    this.#counts = [];
-    this.#floats = 0;
-    if (this.#writes >= IMPRESSION_LIMITS.writesMax) {
-      this.dropped += waiting;
-      return;
-    }
-    this.#writes += 1;
-    this.#partition = (this.#partition + 1) % PARTITIONS;
-    const stream = this.keys.impressions(this.#partition);
-    try {
-      await this.redis.xadd(stream, 'MAXLEN', '~', IMPRESSION_LIMITS.streamMax, '*', 'i', lines, 'n', counts, 'v', vectors);
-    } catch {
-      this.dropped += waiting;
-    } finally {
-      this.#writes -= 1;
-    }
+  flush(): Promise<void> {
+    return this.#log.flush();
   }
 }
 

@@ -1,11 +1,15 @@
 import { reserveOf, type Offer, type OfferTerms } from '../../domain/offer.js';
 import type { Scene } from '../../domain/scene.js';
+import type { PortraitDocument, PortraitFieldName } from '../../profile/portrait-schema.js';
 import { hash32, hash48 } from '../../util/hash.js';
+import { showOffer, type ShownOffer } from './shown-offer.js';
 
 /** An expression over the portrait, compiled. */
 export interface PortraitRule {
-  /** @throws nothing: a rule that cannot be evaluated does not match */
-  matches(document: Readonly<Record<string, unknown>>): boolean;
+  /** What of the portrait it reads. */
+  readonly fields: ReadonlySet<PortraitFieldName>;
+  /** Never throws: a rule that cannot be evaluated does not match. */
+  matches(document: PortraitDocument): boolean;
 }
 
 /** An offer with all that a decision reads of it worked out once. */
@@ -27,6 +31,8 @@ export interface PreparedOffer {
   /** Whether it applies to some items only. */
   readonly isRestricted: boolean;
   readonly rule: PortraitRule | undefined;
+  /** As shoppers see it. */
+  readonly shown: ShownOffer;
 }
 
 /** @param compile of expressions; called for the offer's, where it has one */
@@ -44,6 +50,7 @@ export function prepareOffer(offer: Offer, compile: (source: string) => Portrait
     categories: (appliesTo?.categories ?? []).map(hash32),
     isRestricted: appliesTo !== undefined || terms.kind === 'flash_sale' || terms.kind === 'group_buy',
     rule: eligibility?.expression === undefined ? undefined : compile(eligibility.expression),
+    shown: showOffer(offer),
   };
 }
 
