@@ -14,7 +14,7 @@ import { fold } from '../profile/fold.js';
 import { emptyProfile, type Profile } from '../profile/profile.js';
 import { ITEM_FEATURES } from '../ranking/features.js';
 import type { Random } from '../util/random.js';
-import type { Question, Task } from './task.js';
+import { forKnown, historyOf, type Question, type Task } from './task.js';
 
 /** Where the lists of a task's questions are shown: a task does not say, and a home page assumes nothing. */
 export const QUESTION_SCENE: Scene = 'home';
@@ -39,10 +39,7 @@ export async function viewStore(task: Task, known: Uint32Array, settings: Statis
   const catalog = new Catalog();
   for (const item of task.items) catalog.put(item);
   const builder = new StatisticsBuilder(settings);
-  for (let shopper = 0; shopper < known.length; shopper++) {
-    const first = task.interactions.offsets[shopper]!;
-    for (let i = first; i < first + known[shopper]!; i++) builder.add(eventOf(task, shopper, i));
-  }
+  forKnown(task.interactions, known, (event, shopper) => { builder.add(eventOf(task, shopper, event)); });
   return {
     task, catalog, statistics: new Statistics(builder.build(), catalog),
     retrieval: encoder === undefined ? undefined : await Retrieval.bind(encoder, catalog),
@@ -69,13 +66,9 @@ export function profileAt({ task, catalog }: StoreView, { shopper, history }: Qu
 }
 
 /** Rows that may not be recommended in answer to a question. */
-export function excludedRows({ task, catalog }: StoreView, { shopper, history }: Question): Set<number> {
-  const rows = new Set<number>();
-  if (!task.excludeHistory) return rows;
-  const { offsets, item, itemIds } = task.interactions;
-  const first = offsets[shopper]!;
-  for (let i = first; i < first + history; i++) rows.add(catalog.rowOf(itemIds[item[i]!]!));
-  return rows;
+export function excludedRows({ task: { excludeHistory, interactions }, catalog }: StoreView, question: Question): Set<number> {
+  if (!excludeHistory) return new Set();
+  return new Set(Array.from(historyOf(interactions, question), (item) => catalog.rowOf(interactions.itemIds[item]!)));
 }
 
 /** Runs the engine's candidate sources for questions; the pool is reused from one to the next. */

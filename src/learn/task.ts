@@ -15,6 +15,21 @@ export interface Interactions {
   readonly type: Uint8Array;
 }
 
+/** Calls `each` with the number of every event known, `known[s]` of each shopper's from the first. */
+export function forKnown({ offsets }: Interactions, known: Uint32Array, each: (event: number, shopper: number) => void): void {
+  for (let shopper = 0; shopper < known.length; shopper++) {
+    const from = offsets[shopper]!;
+    for (let event = from; event < from + known[shopper]!; event++) each(event, shopper);
+  }
+}
+
+/** How often each item was met in what is known. */
+export function countItems(log: Interactions, known: Uint32Array): Uint32Array {
+  const counts = new Uint32Array(log.itemIds.length);
+  forKnown(log, known, (event) => { counts[log.item[event]!]! += 1; });
+  return counts;
+}
+
 /** What a shopper took next, given what was known. */
 export interface Question {
   readonly shopper: number;
@@ -25,6 +40,11 @@ export interface Question {
   readonly wanted: readonly number[];
   /** Those wanted and never bought before (next-basket). */
   readonly fresh?: readonly number[];
+}
+
+/** Item indexes of the events known at a question, oldest first. */
+export function historyOf({ offsets, item }: Interactions, { shopper, history }: Pick<Question, 'shopper' | 'history'>): Uint32Array {
+  return item.subarray(offsets[shopper]!, offsets[shopper]! + history);
 }
 
 /** Statistics and encoder may see the first `known[s]` events of each shopper; questions are asked of them. */

@@ -4,7 +4,7 @@ import { restoreArray } from '../graph/adam.js';
 import type { Table } from '../graph/table.js';
 import { Tape } from '../graph/tape.js';
 import { TrainingGraph, type Checkpoint } from '../graph/training-graph.js';
-import type { Interactions, Question } from '../task.js';
+import { countItems, type Interactions, type Question } from '../task.js';
 import type { ItemAttributes } from './attributes.js';
 import { Batch, batchLoss } from './batch.js';
 import { measure, type Measured } from './measure.js';
@@ -231,15 +231,6 @@ class Run {
     const { vectors: { own, attributes }, bias: { ages, gaps } } = this.#model;
     return Object.entries({ own, attributes, ages, gaps });
   }
-}
-
-function countItems({ offsets, item, shoppers, itemIds }: Interactions, known: Uint32Array): Uint32Array {
-  const counts = new Uint32Array(itemIds.length);
-  for (let shopper = 0; shopper < shoppers; shopper++) {
-    const from = offsets[shopper]!;
-    for (let event = from; event < from + known[shopper]!; event++) counts[item[event]!]! += 1;
-  }
-  return counts;
 }
 
 /** At most `max` of them, evenly spread. */

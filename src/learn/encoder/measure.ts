@@ -1,7 +1,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { matmul, reshape } from '../graph/ops.js';
 import { Tape } from '../graph/tape.js';
-import type { Interactions, Question } from '../task.js';
+import { historyOf, type Interactions, type Question } from '../task.js';
 import { bucketOf, gapOf, HIDDEN } from './attention-bias.js';
 import type { EncoderModel } from './model.js';
 import { encode } from './network.js';
@@ -89,9 +89,6 @@ function makeFeed(
     return tensors;
   };
 }
-
-const historyOf = ({ offsets, item }: Interactions, { shopper, history }: Question): Uint32Array =>
-  item.subarray(offsets[shopper]!, offsets[shopper]! + history);
 
 /** The latest distinct items of a question's history, latest first. */
 function latestDistinct({ offsets, item, at }: Interactions, { shopper, history }: Question, max: number): { item: number; at: number }[] {

@@ -1,6 +1,5 @@
 import { seededRandom } from '../../util/random.js';
-import type { Question, Split, Task } from '../task.js';
-import { knownCounts } from './baselines/popularity.js';
+import { countItems, type Question, type Split, type Task } from '../task.js';
 import { metricNames, writeValues } from './metrics.js';
 import type { Answer } from './rank-all.js';
 
@@ -29,14 +28,14 @@ export interface Judgement {
 export class Judge {
   readonly #task: Task;
   readonly #names: readonly string[];
-  readonly #counts: Float64Array;
+  readonly #counts: Uint32Array;
   readonly #percentiles: Float64Array;
   readonly #seed: number;
 
   constructor(task: Task, split: Split, seed: number) {
     this.#task = task;
     this.#names = metricNames(task.protocol);
-    this.#counts = knownCounts(task, split);
+    this.#counts = countItems(task.interactions, split.known);
     this.#percentiles = percentiles(this.#counts);
     this.#seed = seed;
   }
@@ -134,7 +133,7 @@ function sumByShopper(questions: readonly Question[], values: Float32Array, widt
 }
 
 /** Share of items that are less popular, ties by half: 0 … 1. */
-function percentiles(counts: Float64Array): Float64Array {
+function percentiles(counts: Uint32Array): Float64Array {
   const sorted = counts.toSorted();
   const below = new Map<number, number>();
   const upTo = new Map<number, number>();
@@ -142,11 +141,11 @@ function percentiles(counts: Float64Array): Float64Array {
     if (!below.has(count)) below.set(count, i);
     upTo.set(count, i + 1);
   });
-  return counts.map((count) => (below.get(count)! + upTo.get(count)!) / 2 / counts.length);
+  return Float64Array.from(counts, (count) => (below.get(count)! + upTo.get(count)!) / 2 / counts.length);
 }
 
 /** Share of all events that fall on items more popular than each, so that the most popular has 0; Infinity: never met. */
-function popularityShares(counts: Float64Array): Float64Array {
+function popularityShares(counts: Uint32Array): Float64Array {
   const order = [...counts.keys()].sort((a, b) => counts[b]! - counts[a]!);
   const total = Math.max(1, counts.reduce((sum, count) => sum + count, 0));
   const shares = new Float64Array(counts.length).fill(Infinity);

@@ -1,5 +1,5 @@
 import { hash32 } from '../../util/hash.js';
-import type { Question, Task } from '../task.js';
+import { historyOf, type Question, type Task } from '../task.js';
 import { UNRANKED, type Placing } from './metrics.js';
 
 /** Items of a list that coverage and popularity bias look at. */
@@ -32,7 +32,7 @@ export class AllItemsRanker {
   answer(scorer: Scorer, question: Question, excludeHistory: boolean): Answer {
     const scores = this.#scores;
     scorer(question, scores);
-    if (excludeHistory) for (const item of historyOf(this.#task, question)) scores[item] = -Infinity;
+    if (excludeHistory) for (const item of historyOf(this.#task.interactions, question)) scores[item] = -Infinity;
     return { placings: question.wanted.map((item) => this.#place(scores[item]!)), top: this.#top(LIST) };
   }
 
@@ -74,9 +74,4 @@ export class AllItemsRanker {
     const lead = this.#scores[a]! - this.#scores[b]!;
     return lead > 0 || (lead === 0 && this.#lot[a]! > this.#lot[b]!);
   }
-}
-
-/** Items of the events known at a question, oldest first. */
-export function historyOf({ interactions: { offsets, item } }: Task, { shopper, history }: Question): Uint32Array {
-  return item.subarray(offsets[shopper]!, offsets[shopper]! + history);
 }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { NeighborScoring, Neighbors, StatisticsBuilder } from '../../candidates/build-statistics.js';
 import type { StatisticsSettings } from '../../candidates/statistics-settings.js';
-import type { Question, Task } from '../task.js';
+import { historyOf, type Question, type Task } from '../task.js';
 
 const CUTOFF = 20;
 /** How much the share of wanted items among the first hundred counts beside their order: a ranking comes after. */
@@ -61,13 +61,12 @@ export class NeighborAnswers {
     return this.#rows;
   }
 
-  #answer({ shopper, history }: Question, settings: StatisticsSettings, rows: Rows): void {
-    const { offsets, item } = this.#task.interactions;
-    const from = offsets[shopper]!;
+  #answer(question: Question, settings: StatisticsSettings, rows: Rows): void {
+    const history = historyOf(this.#task.interactions, question);
     const recent: number[] = [];
     this.#touched = [];
-    for (let i = from + history - 1; i >= from && recent.length < settings.recentItems; i--) {
-      const source = item[i]!;
+    for (let i = history.length - 1; i >= 0 && recent.length < settings.recentItems; i--) {
+      const source = history[i]!;
       if (recent.includes(source)) continue;
       recent.push(source);
       this.#propose(source, recent.length ** -settings.recencyExponent, settings.again, rows);
@@ -89,10 +88,8 @@ export class NeighborAnswers {
     this.#scores[item]! += score;
   }
 
-  #dropHistory({ shopper, history }: Question): void {
-    const { offsets, item } = this.#task.interactions;
-    const from = offsets[shopper]!;
-    for (let i = from; i < from + history; i++) this.#scores[item[i]!] = 0;
+  #dropHistory(question: Question): void {
+    for (const item of historyOf(this.#task.interactions, question)) this.#scores[item] = 0;
   }
 
   #judge(wanted: readonly number[]): number {

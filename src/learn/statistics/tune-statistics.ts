@@ -2,7 +2,7 @@ import { INTEREST, StatisticsBuilder } from '../../candidates/build-statistics.j
 import { DEFAULT_STATISTICS, type StatisticsSettings } from '../../candidates/statistics-settings.js';
 import { EVENT_TYPES } from '../../domain/event.js';
 import { seededRandom, shuffle } from '../../util/random.js';
-import type { Interactions, Question, Split, Task } from '../task.js';
+import { forKnown, type Interactions, type Question, type Split, type Task } from '../task.js';
 import { NeighborAnswers } from './neighbor-answers.js';
 
 const DAY_MS = 86_400_000;
@@ -76,13 +76,11 @@ function tunePopularity({ interactions }: Task, { known, questions }: Split): nu
 }
 
 /** Decayed counts of each item as of the last event known. */
-function popularityOf({ offsets, item, at, itemIds }: Interactions, known: Uint32Array, days: number): Float64Array {
+function popularityOf(log: Interactions, known: Uint32Array, days: number): Float64Array {
+  const { offsets, item, at, itemIds } = log;
   const counts = new Float64Array(itemIds.length);
   const now = known.reduce((latest, count, shopper) => (count === 0 ? latest : Math.max(latest, at[offsets[shopper]! + count - 1]!)), 0);
-  for (let shopper = 0; shopper < known.length; shopper++) {
-    const from = offsets[shopper]!;
-    for (let i = from; i < from + known[shopper]!; i++) counts[item[i]!]! += 2 ** ((at[i]! - now) / (days * DAY_MS));
-  }
+  forKnown(log, known, (event) => { counts[item[event]!]! += 2 ** ((at[event]! - now) / (days * DAY_MS)); });
   return counts;
 }
 
@@ -100,15 +98,12 @@ function* alternatives(step: Candidates, settings: StatisticsSettings): Generato
 }
 
 /** Counts the known events of each shopper; shoppers and items stand for themselves by their numbers. */
-export function countInteractions({ offsets, item, at, type }: Interactions, known: Uint32Array, settings: StatisticsSettings): StatisticsBuilder {
+export function countInteractions(log: Interactions, known: Uint32Array, settings: StatisticsSettings): StatisticsBuilder {
   const builder = new StatisticsBuilder(settings);
-  for (let shopper = 0; shopper < known.length; shopper++) {
-    const from = offsets[shopper]!;
-    for (let i = from; i < from + known[shopper]!; i++) {
-      const interest = INTEREST[EVENT_TYPES[type[i]!]!];
-      if (interest !== undefined) builder.count(shopper, item[i]!, interest, at[i]!);
-    }
-  }
+  forKnown(log, known, (event, shopper) => {
+    const interest = INTEREST[EVENT_TYPES[log.type[event]!]!];
+    if (interest !== undefined) builder.count(shopper, log.item[event]!, interest, log.at[event]!);
+  });
   return builder;
 }
 

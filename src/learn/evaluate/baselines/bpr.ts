@@ -1,6 +1,6 @@
 import { gaussian, seededRandom } from '../../../util/random.js';
-import type { Split, Task } from '../../task.js';
-import { historyOf, type Scorer } from '../rank-all.js';
+import { historyOf, type Split, type Task } from '../../task.js';
+import type { Scorer } from '../rank-all.js';
 
 const BPR = {
   /** A multiple of four. */
@@ -19,7 +19,7 @@ export function bpr(task: Task, split: Split, seed: number): Scorer {
   const model = fit(task, split, seed);
   const user = new Float64Array(BPR.dimensions);
   return (question, scores) => {
-    userVector(user, model, historyOf(task, question), split.known[question.shopper]! > 0 ? question.shopper : undefined);
+    userVector(user, model, historyOf(task.interactions, question), split.known[question.shopper]! > 0 ? question.shopper : undefined);
     score(scores, user, model);
   };
 }

@@ -1,6 +1,5 @@
-import type { Split, Task } from '../../task.js';
-import { historyOf, type Scorer } from '../rank-all.js';
-import { knownCounts } from './popularity.js';
+import { countItems, historyOf, type Split, type Task } from '../../task.js';
+import type { Scorer } from '../rank-all.js';
 
 /** Events of a shopper this far apart belong together, and so many of the latest distinct items are asked. */
 const WINDOW = 3;
@@ -12,10 +11,10 @@ const RECENT = 5;
  */
 export function coOccurrence(task: Task, split: Split): Scorer {
   const followers = countFollowers(task, split);
-  const met = knownCounts(task, split);
+  const met = countItems(task.interactions, split.known);
   return (question, scores) => {
     scores.fill(0);
-    latest(historyOf(task, question)).forEach((seen, back) => {
+    latest(historyOf(task.interactions, question)).forEach((seen, back) => {
       const weight = 1 / (back + 1);
       scores[seen]! += weight;
       for (const [follower, count] of followers[seen]!) scores[follower]! += weight * count / met[seen]!;
