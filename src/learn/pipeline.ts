@@ -1,15 +1,16 @@
 import type { Encoder } from '../encoder/encoder.js';
 import type { Clock } from '../util/clock.js';
-import { seededRandom, shuffle } from '../util/random.js';
+import { seededRandom } from '../util/random.js';
 import { makeModel, prepareFolder, type MadeModel } from './make-model.js';
 import type { OnProgress } from './progress.js';
 import { QuestionLister, type QuestionCounts } from './question-lists.js';
 import { LIST_LIMITS, ListStore } from './ranker/lists.js';
 import { readExported } from './ranker/warm-start.js';
+import { sampleQuestions } from './sample-questions.js';
 import { Retriever, viewStore, type StoreView } from './store-view.js';
 import { tuneStatistics } from './statistics/tune-statistics.js';
 import { fitEncoders, isWithin } from './task-encoders.js';
-import type { Question, Split, Task } from './task.js';
+import type { Split, Task } from './task.js';
 
 export const TRAINING_LIMITS = {
   /** Candidates of a list: what the engine ranks by default. */
@@ -80,7 +81,7 @@ async function collect(
   const random = seededRandom(seed);
   const lists = new ListStore(Math.min(TRAINING_LIMITS.candidatesMax, items.length), random, LIST_LIMITS.floatsMax);
   const all = { questions: 0, wanted: 0, found: 0 };
-  const drawn = asked.map(({ split, view }) => ({ view, questions: sample(split.questions, Math.ceil(questionsMax / asked.length), seed) }));
+  const drawn = asked.map(({ split, view }) => ({ view, questions: sampleQuestions(split.questions, Math.ceil(questionsMax / asked.length), seed) }));
   const total = drawn.reduce((sum, { questions }) => sum + questions.length, 0);
   let done = 0;
   for (const { view, questions } of drawn) {
@@ -91,14 +92,6 @@ async function collect(
     all.found += counts.found;
   }
   return { lists, counts: all };
-}
-
-/** Questions by lot where there are too many, in their order. */
-function sample(questions: readonly Question[], max: number, seed: number): readonly Question[] {
-  if (questions.length <= max) return questions;
-  const order = Array.from(questions.keys());
-  shuffle(order, seededRandom(seed));
-  return order.slice(0, max).sort((a, b) => a - b).map((i) => questions[i]!);
 }
 
 function describe({ name, protocol, interactions, items }: Task, parts: Readonly<Record<string, Collected>>, encoderEpochs: number | undefined): Record<string, unknown> {

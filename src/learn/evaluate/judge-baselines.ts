@@ -1,8 +1,8 @@
+import { sampleQuestions } from '../sample-questions.js';
 import type { Split, Task } from '../task.js';
 import { baselinesFor } from './baselines/baselines.js';
 import type { Judge, Judgement } from './judge.js';
 import { AllItemsRanker } from './rank-all.js';
-import { sampleQuestions } from './sample-questions.js';
 import type { View } from './views.js';
 
 /** Items scored per baseline and view: about a minute. Beyond it, fewer questions are asked, drawn by lot. */

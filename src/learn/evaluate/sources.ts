@@ -2,11 +2,11 @@ import { recentRows, tallyNeighbors, type CandidateRequest } from '../../candida
 import { LIKENESS_LIMITS } from '../../candidates/likeness.js';
 import { POOL_MAX, SOURCES, type CandidatePool, type Source } from '../../candidates/pool.js';
 import { seededRandom } from '../../util/random.js';
+import { sampleQuestions } from '../sample-questions.js';
 import { excludedRows, Retriever, type StoreView } from '../store-view.js';
 import type { Question } from '../task.js';
 import type { Judge, Values } from './judge.js';
 import { HEADLINES, UNRANKED, type Placing } from './metrics.js';
-import { sampleQuestions } from './sample-questions.js';
 
 /** How many candidates are asked for. */
 export const RECALL_CUTS = [50, 100, 200, 500] as const;
