@@ -4,7 +4,7 @@ import type { Item } from '../domain/item.js';
 import type { CatalogEntry, CatalogStore } from '../redis/catalog-store.js';
 import type { Lease } from '../redis/lease.js';
 import type { Clock } from '../util/clock.js';
-import { pause } from '../util/pause.js';
+import { Rounds } from '../util/rounds.js';
 
 export const CATALOG_ARCHIVE_LIMITS = {
   /** Between looks at the changes, and lease of who does it, ms. */
@@ -34,37 +34,36 @@ interface Options {
  * a day later or when changes were missed. Of all workers one does.
  */
 export class CatalogArchiver {
-  readonly #stopping = new AbortController();
-  #running: Promise<void> | undefined;
+  readonly #rounds: Rounds;
   /** The latest entry archived; undefined: a snapshot is due. */
   #position: { readonly id: string; readonly sequence: number } | undefined;
   #snapshotAt = 0;
 
-  constructor(private readonly options: Options) {}
+  constructor(private readonly options: Options) {
+    const { log, everyMs = CATALOG_ARCHIVE_LIMITS.everyMs } = options;
+    this.#rounds = new Rounds({
+      everyMs, round: () => this.#round(),
+      onError: (error) => {
+        this.#position = undefined;
+        log.warn({ err: error }, 'catalog not archived at the moment; a snapshot follows');
+      },
+    });
+  }
 
   start(): void {
-    this.#running ??= this.#run();
+    this.#rounds.start();
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#running;
-    await this.options.lease.release().catch(() => { /* It runs out by itself. */ });
+    await this.#rounds.stop();
+    await this.options.lease.release();
   }
 
-  async #run(): Promise<void> {
-    const { lease, log, clock, everyMs = CATALOG_ARCHIVE_LIMITS.everyMs } = this.options;
-    while (!this.#stopping.signal.aborted) {
-      try {
-        if (!(await lease.take(CATALOG_ARCHIVE_LIMITS.leaseMs))) this.#position = undefined;
-        else if (this.#position === undefined || clock() >= this.#snapshotAt + CATALOG_ARCHIVE_LIMITS.snapshotEveryMs) await this.#snapshot();
-        else this.#position = await this.#follow(this.#position);
-      } catch (error) {
-        this.#position = undefined;
-        log.warn({ err: error }, 'catalog not archived at the moment; a snapshot follows');
-      }
-      await pause(everyMs, this.#stopping.signal);
-    }
+  async #round(): Promise<void> {
+    const { lease, clock } = this.options;
+    if (!(await lease.take(CATALOG_ARCHIVE_LIMITS.leaseMs))) this.#position = undefined;
+    else if (this.#position === undefined || clock() >= this.#snapshotAt + CATALOG_ARCHIVE_LIMITS.snapshotEveryMs) await this.#snapshot();
+    else this.#position = await this.#follow(this.#position);
   }
 
   /** What changes meanwhile is in some pages and not in others; applied again after them, all is as of the end. */

@@ -6,7 +6,7 @@ import type { ModelPlaces } from '../ranking/model-watcher.js';
 import type { FeatureNames } from '../ranking/model.js';
 import type { DriftStore } from '../redis/drift-store.js';
 import { SHOWN_FLOATS } from '../redis/impression-log.js';
-import { pause } from '../util/pause.js';
+import { Rounds } from '../util/rounds.js';
 import type { ImpressionEntry, StreamHandler } from './streams.js';
 
 export const DRIFT_JOB_LIMITS = {
@@ -29,8 +29,7 @@ interface Options {
 /** Watches how far live traffic is from where the serving model was trained, by a sample of what is archived anyway. */
 export class DriftMonitor implements StreamHandler<ImpressionEntry> {
   readonly name: string;
-  readonly #stopping = new AbortController();
-  #running: Promise<void> | undefined;
+  readonly #rounds: Rounds;
   #folder = '';
   #model = '';
   #counter: DriftCounter | undefined;
@@ -38,6 +37,11 @@ export class DriftMonitor implements StreamHandler<ImpressionEntry> {
   /** @param archiver does what has to be done with every entry */
   constructor(private readonly archiver: StreamHandler<ImpressionEntry>, private readonly options: Options) {
     this.name = archiver.name;
+    const { log, everyMs = DRIFT_JOB_LIMITS.everyMs } = options;
+    this.#rounds = new Rounds({
+      everyMs, round: () => this.#round(),
+      onError: (error) => { log.warn({ err: error }, 'drift is not measured at the moment'); },
+    });
   }
 
   async handle(entries: readonly ImpressionEntry[]): Promise<void> {
@@ -46,12 +50,11 @@ export class DriftMonitor implements StreamHandler<ImpressionEntry> {
   }
 
   start(): void {
-    this.#running ??= this.#run();
+    this.#rounds.start();
   }
 
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#running;
+  stop(): Promise<void> {
+    return this.#rounds.stop();
   }
 
   #look(entries: readonly ImpressionEntry[]): void {
@@ -76,17 +79,9 @@ export class DriftMonitor implements StreamHandler<ImpressionEntry> {
     }
   }
 
-  async #run(): Promise<void> {
-    const { log, everyMs = DRIFT_JOB_LIMITS.everyMs } = this.options;
-    while (!this.#stopping.signal.aborted) {
-      try {
-        await this.#follow();
-        await this.#publish();
-      } catch (error) {
-        log.warn({ err: error }, 'drift is not measured at the moment');
-      }
-      await pause(everyMs, this.#stopping.signal);
-    }
+  async #round(): Promise<void> {
+    await this.#follow();
+    await this.#publish();
   }
 
   /** Another model has another past. */

@@ -4,7 +4,8 @@ import type { Logger } from 'pino';
 import { DEFAULT_STATISTICS, type StatisticsSettings } from '../candidates/statistics-settings.js';
 import type { Lease } from '../redis/lease.js';
 import { LATE, within } from '../util/deadline.js';
-import { backoffMs, pause } from '../util/pause.js';
+import { backoffMs } from '../util/pause.js';
+import { Rounds } from '../util/rounds.js';
 import type { LiveStatisticsEvent } from './live-statistics.js';
 
 export const LIVE_STATISTICS_PROCESS_LIMITS = {
@@ -47,8 +48,7 @@ interface Counting {
  */
 export class LiveStatisticsProcess {
   readonly #options: Options;
-  readonly #stopping = new AbortController();
-  #running: Promise<void> | undefined;
+  readonly #rounds: Rounds;
   #counting: Counting | undefined;
   /** In a row; a publication ends the row. */
   #failures = 0;
@@ -56,32 +56,27 @@ export class LiveStatisticsProcess {
 
   constructor(options: Options) {
     this.#options = options;
+    this.#rounds = new Rounds({
+      everyMs: LIVE_STATISTICS_PROCESS_LIMITS.everyMs, round: () => this.#round(),
+      onError: (error) => { options.log.debug({ err: error }, 'statistics could not be looked after'); },
+    });
   }
 
   start(): void {
-    this.#running ??= this.#run();
+    this.#rounds.start();
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#running;
+    await this.#rounds.stop();
     await this.#end();
-    await this.#options.lease.release().catch(() => { /* It runs out by itself. */ });
+    await this.#options.lease.release();
   }
 
-  async #run(): Promise<void> {
-    const { lease, settings, log } = this.#options;
-    const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      try {
-        if (!(await lease.take(LIVE_STATISTICS_PROCESS_LIMITS.leaseMs))) await this.#end();
-        // A model that cannot be read just now changes nothing.
-        else await this.#keep(await settings().catch(() => this.#counting?.settings ?? DEFAULT_STATISTICS));
-      } catch (error) {
-        log.debug({ err: error }, 'statistics could not be looked after');
-      }
-      await pause(LIVE_STATISTICS_PROCESS_LIMITS.everyMs, signal);
-    }
+  async #round(): Promise<void> {
+    const { lease, settings } = this.#options;
+    if (!(await lease.take(LIVE_STATISTICS_PROCESS_LIMITS.leaseMs))) await this.#end();
+    // A model that cannot be read just now changes nothing.
+    else await this.#keep(await settings().catch(() => this.#counting?.settings ?? DEFAULT_STATISTICS));
   }
 
   async #keep(settings: StatisticsSettings): Promise<void> {

@@ -167,7 +167,7 @@ export class JobRegistry {
       }
       await pause(pauseMs, signal);
     }
-    await lease.release().catch(() => { /* It runs out by itself. */ });
+    await lease.release();
   }
 
   /** Looked at again and again, because an emptied Redis has no schedules. */

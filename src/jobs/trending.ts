@@ -6,8 +6,8 @@ import type { Lease } from '../redis/lease.js';
 import { TRENDING_LIMITS, type PublishedTrending, type TrendingCount, type TrendingStore, type TrendingWeight } from '../redis/trending-store.js';
 import type { Clock } from '../util/clock.js';
 import { hash48 } from '../util/hash.js';
-import { pause } from '../util/pause.js';
 import { RecentSet } from '../util/recent-set.js';
+import { Rounds } from '../util/rounds.js';
 import { isShopperRecord, type EventEntry, type StreamHandler } from './streams.js';
 
 export const TRENDING_LIST_LIMITS = {
@@ -150,32 +150,25 @@ interface PublisherOptions {
 
 /** Publishes the lists at intervals when counters changed; of all workers one does. */
 export class TrendingPublisher {
-  readonly #stopping = new AbortController();
-  #running: Promise<void> | undefined;
+  readonly #rounds: Rounds;
 
-  constructor(private readonly options: PublisherOptions) {}
+  constructor(private readonly options: PublisherOptions) {
+    const { everyMs, lease, log } = options;
+    this.#rounds = new Rounds({
+      everyMs,
+      // Longer than the interval, so that the role stays where it is while that worker lives.
+      round: async () => { if (await lease.take(everyMs * 3)) await this.publish(); },
+      onError: (error) => { log.warn({ err: error }, 'trending lists were not published'); },
+    });
+  }
 
   start(): void {
-    this.#running ??= this.#run();
+    this.#rounds.start();
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#running;
-    await this.options.lease.release().catch(() => { /* It runs out by itself. */ });
-  }
-
-  async #run(): Promise<void> {
-    const { everyMs, lease, log } = this.options;
-    while (!this.#stopping.signal.aborted) {
-      try {
-        // Longer than the interval, so that the role stays where it is while that worker lives.
-        if (await lease.take(everyMs * 3)) await this.publish();
-      } catch (error) {
-        log.warn({ err: error }, 'trending lists were not published');
-      }
-      await pause(everyMs, this.#stopping.signal);
-    }
+    await this.#rounds.stop();
+    await this.options.lease.release();
   }
 
   /** @returns whether there was anything new */

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { StreamKeeper } from '../redis/stream-keeper.js';
-import { pause } from '../util/pause.js';
+import { Rounds } from '../util/rounds.js';
 
 interface TrimmingOptions {
   readonly keeper: StreamKeeper;
@@ -12,31 +12,23 @@ interface TrimmingOptions {
 
 /** Lets the streams go behind their groups, at intervals. Several workers doing so does no harm. */
 export class Trimming {
-  readonly #stopping = new AbortController();
-  #running: Promise<void> | undefined;
+  readonly #rounds: Rounds;
   /** Entries that went. */
   trimmed = 0;
 
-  constructor(private readonly options: TrimmingOptions) {}
+  constructor({ everyMs, plans, keeper, log }: TrimmingOptions) {
+    this.#rounds = new Rounds({
+      everyMs,
+      round: async () => { for (const { streams, groups } of plans) this.trimmed += await keeper.trim(streams, groups); },
+      onError: (error) => { log.debug({ err: error }, 'streams were not trimmed this time'); },
+    });
+  }
 
   start(): void {
-    this.#running ??= this.#run();
+    this.#rounds.start();
   }
 
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    const { everyMs, plans, keeper, log } = this.options;
-    while (!this.#stopping.signal.aborted) {
-      await pause(everyMs, this.#stopping.signal);
-      try {
-        for (const { streams, groups } of plans) this.trimmed += await keeper.trim(streams, groups);
-      } catch (error) {
-        log.debug({ err: error }, 'streams were not trimmed this time');
-      }
-    }
+  stop(): Promise<void> {
+    return this.#rounds.stop();
   }
 }

@@ -23,8 +23,9 @@ export class Lease {
     return (await this.#scripts.lease(this.key, this.owner, ttlMs)) === 1;
   }
 
+  /** Never rejects: a lease that cannot be given back runs out by itself. */
   async release(): Promise<void> {
-    await this.#scripts.lease(this.key, this.owner, 0);
+    await this.#scripts.lease(this.key, this.owner, 0).catch(() => { /* See above. */ });
   }
 
   /** Does the work when nobody else is at it, renewing meanwhile. @returns whether it was done */
@@ -35,7 +36,7 @@ export class Lease {
       await work();
     } finally {
       clearInterval(renewal);
-      await this.release().catch(() => { /* It runs out by itself. */ });
+      await this.release();
     }
     return true;
   }
