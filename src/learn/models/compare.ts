@@ -7,9 +7,9 @@ import type { Random } from '../../util/random.js';
 import { rankCorrelation } from '../../util/rank-correlation.js';
 import { judgeReordering } from '../evaluate/judge-reordering.js';
 import type { OffPolicyEstimate } from '../evaluate/off-policy.js';
+import { gain, topRows } from '../metrics.js';
 import type { JudgedList } from './judged-lists.js';
 
-const DEPTH = 10;
 /** Resamples of the bootstrap: the ends of a 95 % interval are then good to a few per cent of its width. */
 const RESAMPLES = 1000;
 
@@ -109,16 +109,6 @@ async function judgeLoaded(model: Model, lists: readonly JudgedList[]): Promise<
     },
   };
 }
-
-/** The first rows by score; NaN is last, and equal scores go last row first: nothing is gained from the order shown. */
-function topRows(scores: ArrayLike<number>, count: number): number[] {
-  const value = (row: number): number => (Number.isNaN(scores[row]!) ? -Infinity : scores[row]!);
-  const rows = Array.from({ length: count }, (_, row) => row);
-  return rows.sort((a, b) => (value(a) === value(b) ? b - a : value(b) - value(a))).slice(0, DEPTH);
-}
-
-const gain = (worth: Float32Array, rows: readonly number[]): number =>
-  rows.reduce((sum, row, place) => sum + worth[row]! / Math.log2(place + 2), 0);
 
 /** Percentile bootstrap of a mean over lists, whole shoppers drawn at a time (Efron 1979; clusters: Davison and Hinkley 1997). */
 export function bootstrap(shoppers: readonly string[], values: ArrayLike<number>, random: Random): Estimate {

@@ -5,6 +5,7 @@ import { USER_FEATURES } from '../../profile/vector.js';
 import { SHOWN_FLOATS } from '../../redis/impression-log.js';
 import { ITEM_FEATURES } from '../../ranking/features.js';
 import type { Random } from '../../util/random.js';
+import { DEED, DEED_VALUES, worthOfDeeds } from '../ranker/lists.js';
 
 const WIDTH = ITEM_FEATURES.length;
 const DAY_MS = 86_400_000;
@@ -18,8 +19,12 @@ export const JUDGED_LIMITS = {
   attributionMs: 3_600_000,
 } as const;
 
-/** What a deed is worth to whoever ranks. */
-const WORTH: Partial<Record<EventType, number>> = { view_item: 1, select_item: 1, add_to_wishlist: 2, add_to_cart: 2, purchase: 4 };
+/** What an event was to the list that showed its item; a wish is as good as a cart. */
+const DEED_OF: Partial<Record<EventType, number>> = {
+  view_item: DEED.clicked, select_item: DEED.clicked, add_to_wishlist: DEED.carted, add_to_cart: DEED.carted, purchase: DEED.bought,
+};
+/** What each `DEED` is worth to whoever ranks. */
+export const WORTH = worthOfDeeds(DEED_VALUES);
 
 /** A list that was shown, as the engine ranked it, and what the shopper made of it. */
 export interface JudgedList {
@@ -97,12 +102,13 @@ async function readDeeds(dir: string, from: number): Promise<Map<string, Deed[]>
   const deeds = new Map<string, Deed[]>();
   let count = 0;
   for await (const { shopper, itemId, type, at } of readArchive(dir, noCounts(), from)) {
-    const worth = WORTH[type];
-    if (worth === undefined || itemId === undefined || at < from) continue;
+    const deed = DEED_OF[type];
+    if (deed === undefined || itemId === undefined || at < from) continue;
     if (++count > JUDGED_LIMITS.deeds) break;
     const own = deeds.get(shopper);
-    if (own === undefined) deeds.set(shopper, [{ item: itemId, at, worth }]);
-    else own.push({ item: itemId, at, worth });
+    const one = { item: itemId, at, worth: WORTH[deed]! };
+    if (own === undefined) deeds.set(shopper, [one]);
+    else own.push(one);
   }
   return deeds;
 }

@@ -5,10 +5,10 @@ import { readManifest, readModelFiles } from '../../ranking/manifest.js';
 import { seededRandom } from '../../util/random.js';
 import { makeModel } from '../make-model.js';
 import { trainModel } from '../pipeline.js';
-import { DEED, ListStore, LIST_LIMITS } from '../ranker/lists.js';
+import { ListStore, LIST_LIMITS } from '../ranker/lists.js';
 import { readExported } from '../ranker/warm-start.js';
 import { archiveTask } from './archive-task.js';
-import { latestDay, type JudgedList } from './judged-lists.js';
+import { latestDay, WORTH, type JudgedList } from './judged-lists.js';
 import type { SavedEncoder } from '../task-encoders.js';
 import type { Train } from './retrain.js';
 
@@ -62,5 +62,5 @@ async function keepEncoder(from: string, out: string): Promise<SavedEncoder | un
 
 const toRankList = ({ user, items, count, worth }: JudgedList) => ({
   user, items, count, places: Uint8Array.from({ length: count }, (_, place) => place + 1),
-  deeds: Uint8Array.from(worth, (value) => (value >= 4 ? DEED.bought : value >= 2 ? DEED.carted : value > 0 ? DEED.clicked : DEED.none)),
+  deeds: Uint8Array.from(worth, (value) => WORTH.indexOf(value)),
 });

@@ -18,6 +18,9 @@ export const DEED = { none: 0, clicked: 1, carted: 2, bought: 3 } as const;
 export interface DeedValues { readonly clicked: number; readonly carted: number; readonly bought: number }
 export const DEED_VALUES: DeedValues = { clicked: 1, carted: 1, bought: 2 };
 
+/** What each `DEED` is worth in all. */
+export const worthOfDeeds = ({ clicked, carted, bought }: DeedValues): readonly number[] => [0, clicked, clicked + carted, clicked + carted + bought];
+
 /** One list to rank, with what came of it. */
 export interface RankList {
   /** [USER_FEATURES] */
