@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
 import { listSlots } from '../archive/files.js';
-import { archiveEnd } from './models/judged-lists.js';
-import { trainOnArchive } from './models/train-on-archive.js';
+import { runCommand } from '../command.js';
+import { AppError } from '../errors.js';
 import { readTask } from './evaluate/datasets/read-task.js';
+import { archiveTask } from './models/archive-task.js';
 import { trainModel } from './pipeline.js';
 import { showProgress } from './progress-bars.js';
 import { trainOnDemo } from './train-on-demo.js';
@@ -11,51 +12,47 @@ import { trainOnDemo } from './train-on-demo.js';
  * `npm run train`: events → a model folder. From a store's archive, from a folder of tables shaped like the public data
  * sets, or, without `--data`, from the demo's simulated shoppers. The same data, options and seed give the same model.
  */
-
 const USAGE = `npm run train -- [options]
   --data DIR      a store's archive (hourly NDJSON), or a folder of CSV tables; the demo's shoppers when not given
-  --from DIR      a model folder to go on from
+  --from DIR      a model folder to go on from (default: of an archive models/default, else none)
   --out DIR       where to write the model (default: models/default of the demo's shoppers, .data/trained of other data)
   --seed N        (default: 7)
   --shoppers N, --days N   of the demo (default: 1500, 45)`;
+/** The model that ships: what the demo's shoppers made, and where a store begins. */
+const SHIPPED = 'models/default';
 
-const { values } = parseArgs({
-  options: {
-    data: { type: 'string' }, from: { type: 'string' }, out: { type: 'string' },
-    seed: { type: 'string', default: '7' }, shoppers: { type: 'string', default: '1500' }, days: { type: 'string', default: '45' },
-    help: { type: 'boolean', default: false },
-  },
-});
-
-function whole(name: 'seed' | 'shoppers' | 'days'): number {
-  const value = Number(values[name]);
-  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} must be a whole number from 1, not "${values[name]}"`);
-  return value;
-}
-
-async function train(): Promise<void> {
-  const { data, from } = values;
-  const out = values.out ?? (data === undefined ? 'models/default' : '.data/trained');
+async function main(): Promise<void> {
+  const { values: { help, data, from, out = data === undefined ? SHIPPED : '.data/trained', ...numbers } } = parseArgs({
+    options: {
+      data: { type: 'string' }, from: { type: 'string' }, out: { type: 'string' },
+      seed: { type: 'string', default: '7' }, shoppers: { type: 'string', default: '1500' }, days: { type: 'string', default: '45' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (help) {
+    console.log(USAGE);
+    return;
+  }
+  const [seed, shoppers, days] = [whole('seed', numbers.seed), whole('shoppers', numbers.shoppers), whole('days', numbers.days)];
   const { onProgress, stop } = showProgress();
-  const common = { out, seed: whole('seed'), from, clock: Date.now, onProgress };
-  try {
-    if (data === undefined) {
-      const { test } = await trainOnDemo({ ...common, shoppers: whole('shoppers'), days: whole('days') });
-      stop();
-      console.table(test.candidates);
-      console.table(test.shown);
-    } else if ((await listSlots(data, 'events')).length > 0) {
-      await trainOnArchive({ archiveDir: data, until: await archiveEnd(data), out, from: from ?? 'models/default', seed: common.seed });
-    } else {
-      const { manifest, seconds } = await trainModel(await readTask(data), common);
-      stop();
-      console.log(JSON.stringify({ data: manifest.data, metrics: manifest.metrics, seconds }, null, 2));
-    }
-  } finally {
-    stop();
+  const common = { out, seed, clock: Date.now, onProgress };
+  if (data === undefined) {
+    const { test } = await trainOnDemo({ ...common, from, shoppers, days }).finally(stop);
+    console.table(test.candidates);
+    console.table(test.shown);
+  } else {
+    const isArchive = (await listSlots(data, 'events')).length > 0;
+    const task = isArchive ? await archiveTask(data, Infinity) : await readTask(data);
+    const { manifest, seconds } = await trainModel(task, { ...common, from: from ?? (isArchive ? SHIPPED : undefined) }).finally(stop);
+    console.log(JSON.stringify({ data: manifest.data, metrics: manifest.metrics, seconds }, null, 2));
   }
   console.log(`→ ${out}`);
 }
 
-if (values.help) console.log(USAGE);
-else await train();
+function whole(name: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new AppError('invalid_request', `--${name} is a whole number from 1, not ${text}.`);
+  return value;
+}
+
+runCommand(main);

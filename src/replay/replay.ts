@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { SingleBar } from 'cli-progress';
+import { runCommand } from '../command.js';
 import { AppError } from '../errors.js';
 import { runReplay, type ReplayReport } from './run-replay.js';
 
@@ -58,8 +59,4 @@ function whole(name: string, text: string, max: number): number {
   return value;
 }
 
-main().catch((error: unknown) => {
-  const isUsage = error instanceof AppError || (error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'));
-  process.stderr.write(`${isUsage ? error.message : String(error instanceof Error ? error.stack : error)}\n`);
-  process.exit(1);
-});
+runCommand(main);

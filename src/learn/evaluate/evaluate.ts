@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { runCommand } from '../../command.js';
 import { AppError } from '../../errors.js';
 import { showProgress } from '../progress-bars.js';
 import { evaluate } from './evaluation.js';
@@ -49,8 +50,4 @@ async function main(): Promise<void> {
   process.stdout.write(`${textTable(report)}\n\n${report.dataset}: ${headline}; trained in ${report.trainSeconds.toFixed(0)} s, peak ${Math.round(report.peakRssBytes / 2 ** 20)} MB\n`);
 }
 
-main().catch((error: unknown) => {
-  const isUsage = error instanceof AppError || (error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'));
-  process.stderr.write(`${isUsage ? error.message : String(error instanceof Error ? error.stack : error)}\n`);
-  process.exit(1);
-});
+runCommand(main);
