@@ -1,5 +1,5 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { RECORD, type Catalog } from '../catalog/catalog.js';
+import { breathe } from '../util/pause.js';
 import { RowTally } from './row-tally.js';
 
 export const LIKENESS_LIMITS = {
@@ -66,7 +66,7 @@ export class Likeness {
   /** The same in slices, for a process that serves requests meanwhile. */
   static async build(catalog: Catalog, order: Int32Array): Promise<Likeness> {
     const likeness = new Likeness(catalog);
-    for (const _ of likeness.#build(order)) await nextTurn();
+    for (const _ of likeness.#build(order)) await breathe();
     return likeness;
   }
 

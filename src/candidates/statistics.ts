@@ -1,5 +1,5 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.js';
+import { breathe } from '../util/pause.js';
 import { ExtraNeighbors } from './extra-neighbors.js';
 import { Likeness } from './likeness.js';
 import type { ItemStatistics, StatisticsIncrement } from './statistics-increment.js';
@@ -102,15 +102,15 @@ export class Statistics {
     this.#to = new Uint32Array(catalog.rows);
     this.#order = new Int32Array(catalog.rows);
     this.#placeOf = new Int32Array(catalog.rows).fill(-1);
-    if (bindNow) this.#bind(catalog, 0, data.keys.length);
+    if (bindNow) this.#bind(0, data.keys.length);
   }
 
   /** The same in slices, for a process that serves requests meanwhile. */
   static async build(data: StatisticsData, catalog: Catalog, version = ''): Promise<Statistics> {
     const statistics = new Statistics(data, catalog, version, false);
     for (let from = 0; from < data.keys.length; from += ITEMS_PER_TURN) {
-      statistics.#bind(catalog, from, Math.min(data.keys.length, from + ITEMS_PER_TURN));
-      await nextTurn();
+      statistics.#bind(from, Math.min(data.keys.length, from + ITEMS_PER_TURN));
+      await breathe();
     }
     statistics.#likeness = await Likeness.build(catalog, statistics.order);
     return statistics;
@@ -135,7 +135,8 @@ export class Statistics {
     return this.#order.subarray(0, this.#known);
   }
 
-  #bind(catalog: Catalog, from: number, to: number): void {
+  #bind(from: number, to: number): void {
+    const catalog = this.#catalog;
     const { keys, popularity, lasting, firstDay } = this.#data;
     for (let i = from; i < to; i++) {
       const row = catalog.rowOfKey(keys[i]!);
@@ -175,15 +176,16 @@ export class Statistics {
   }
 
   /** Takes over what changed. An item that came after these statistics were bound waits for the next. @param number 1, 2, … */
-  apply({ items }: StatisticsIncrement, number: number, catalog: Catalog): void {
-    for (const item of items) this.#applyItem(item, catalog);
+  apply({ items }: StatisticsIncrement, number: number): void {
+    for (const item of items) this.#applyItem(item);
     this.#increments = number;
   }
 
-  #applyItem({ key, popularity, lasting, firstDay, neighbors, weights }: ItemStatistics, catalog: Catalog): void {
-    const row = this.#rowOfKey(key, catalog);
+  #applyItem({ key, popularity, lasting, firstDay, neighbors, weights }: ItemStatistics): void {
+    const catalog = this.#catalog;
+    const row = this.#rowOfKey(key);
     if (row < 0) return;
-    this.#replaceNeighbors(row, neighbors, weights, catalog);
+    this.#replaceNeighbors(row, neighbors, weights);
     this.#score(row, popularity, lasting, firstDay);
     if (this.#placeOf[row]! < 0) {
       this.#placeOf[row] = this.#known;
@@ -203,14 +205,14 @@ export class Statistics {
   }
 
   /** @returns −1 for a row that these statistics have no place for */
-  #rowOfKey(key: number, catalog: Catalog): number {
-    const row = catalog.rowOfKey(key);
+  #rowOfKey(key: number): number {
+    const row = this.#catalog.rowOfKey(key);
     return row < this.#placeOf.length ? row : -1;
   }
 
-  #replaceNeighbors(row: number, neighbors: Float64Array, weights: Float64Array, catalog: Catalog): void {
+  #replaceNeighbors(row: number, neighbors: Float64Array, weights: Float64Array): void {
     const from = this.#extra.place(row, neighbors.length);
-    for (let i = 0; i < neighbors.length; i++) this.#extra.rows[from + i] = this.#rowOfKey(neighbors[i]!, catalog);
+    for (let i = 0; i < neighbors.length; i++) this.#extra.rows[from + i] = this.#rowOfKey(neighbors[i]!);
     this.#extra.weights.set(weights, from);
     this.#from[row] = this.#pairs + from;
     this.#to[row] = this.#pairs + from + neighbors.length;
@@ -256,7 +258,7 @@ export class Statistics {
     return this.#trending.get(scope);
   }
 
-  setTrending(data: TrendingData, catalog: Catalog, version = 0): void {
+  setTrending(data: TrendingData, version = 0): void {
     this.trendingVersion = version;
     const lists = new Map<string, Int32Array>();
     for (const row of this.#trendingRows) this.scores[row * SCORES + ROW_SCORE.trending] = 0;
@@ -265,7 +267,7 @@ export class Statistics {
       const rows: number[] = [];
       const top = entries[0]?.[1] ?? 1;
       for (const [key, score] of entries) {
-        const row = catalog.rowOfKey(key);
+        const row = this.#catalog.rowOfKey(key);
         if (row < 0) continue;
         rows.push(row);
         if (scope !== 'all') continue;

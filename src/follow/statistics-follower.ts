@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { decodeIncrement } from '../candidates/statistics-increment.js';
@@ -9,7 +8,7 @@ import { connectRedis } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
 import { StatisticsStore } from '../redis/statistics-store.js';
 import { NOTHING_PUBLISHED, TrendingStore, type PublishedTrending } from '../redis/trending-store.js';
-import { backoffMs, pause } from '../util/pause.js';
+import { backoffMs, breathe, pause } from '../util/pause.js';
 
 export const STATISTICS_FOLLOWER_LIMITS = {
   /** A notice may be lost, and items may have come that the statistics know: look this often without one, ms. */
@@ -146,7 +145,7 @@ export class StatisticsFollower {
       this.#trendingIsOld = true;
       throw error;
     }
-    this.#current.setTrending(this.#published.lists, this.#options.catalog, this.#published.version);
+    this.#current.setTrending(this.#published.lists, this.#published.version);
   }
 
   /**
@@ -162,7 +161,7 @@ export class StatisticsFollower {
     const rows = catalog.rows;
     const statistics = await Statistics.build(this.#data, catalog, this.#dataVersion);
     await this.#catchUp(statistics);
-    statistics.setTrending(this.#published.lists, catalog, this.#published.version);
+    statistics.setTrending(this.#published.lists, this.#published.version);
     this.#current = statistics;
     this.#boundRows = rows;
     this.#boundAt = performance.now();
@@ -174,8 +173,8 @@ export class StatisticsFollower {
     for (;;) {
       const increments = await this.#statistics.increments(this.#dataVersion, statistics.increments);
       for (const { number, bytes } of increments) {
-        statistics.apply(decodeIncrement(bytes), number, this.#options.catalog);
-        await nextTurn();
+        statistics.apply(decodeIncrement(bytes), number);
+        await breathe();
       }
       if (increments.length === 0) return;
     }

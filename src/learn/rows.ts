@@ -98,7 +98,7 @@ class ReplayState {
       this.#rebuildAt = at + REBUILD_EVERY_MS;
     }
     if (!rebuilds && at < this.#trendAt) return;
-    this.#statistics.setTrending(this.#trending.lists(at), this.#catalog);
+    this.#statistics.setTrending(this.#trending.lists(at));
     this.#trendAt = at + TREND_EVERY_MS;
   }
 

@@ -85,7 +85,7 @@ await t.test('each source proposes what it should', async (t) => {
   for (let i = 0; i < 3; i++) fold(profile, event('u:me', 'view_item', 5 + 20 * i, NOW - 1000 + i), catalog.facts(`item-${5 + 20 * i}`));
   fold(profile, event('u:me', 'purchase', 9, NOW - 10 * DAY_MS), catalog.facts('item-9'));
   const statistics = new Statistics(emptyStatisticsData(), catalog);
-  statistics.setTrending({ all: [[hash48('item-33'), 4], [hash48('item-34'), 2]], 'region:EU': [[hash48('item-35'), 3]] }, catalog);
+  statistics.setTrending({ all: [[hash48('item-33'), 4], [hash48('item-34'), 2]], 'region:EU': [[hash48('item-35'), 3]] });
   const pool = generate(request(catalog, { statistics, profile, region: 'EU', pinnedRows: [catalog.rowOf('item-77')] }));
   t.equal(sourceOf(pool, 0), 'pinned');
   t.ok(slotsBy(pool, 'category').filter((slot) => catalog.item(pool.rows[slot]!)!.category[1] === 'leaf-5').length >= 10, 'the category just looked at');

@@ -131,7 +131,7 @@ export class World {
     for (let number = this.#statistics!.increments + 1; number <= increments; number++) {
       const increment = await readIncrement(this.#dir, version, number);
       if (increment === undefined) return 'statistics';
-      this.#statistics!.apply(increment, number, this.#history.catalog);
+      this.#statistics!.apply(increment, number);
     }
     return undefined;
   }
@@ -141,7 +141,7 @@ export class World {
     if (trending === this.#trends) return undefined;
     const lists = await this.#trending.find(trending);
     if (lists === undefined) return 'trending';
-    this.#statistics!.setTrending(lists, this.#history.catalog);
+    this.#statistics!.setTrending(lists);
     this.#trends = trending;
     return undefined;
   }
