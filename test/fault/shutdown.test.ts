@@ -1,7 +1,7 @@
 import { request, Agent } from 'node:http';
-import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
 import { startEngine } from '../helpers/engine.js';
+import { until } from '../helpers/streams.js';
 import { putItems } from '../helpers/traffic.js';
 
 /** SIGTERM under load: whoever got a connection gets an answer. */
@@ -9,7 +9,7 @@ import { putItems } from '../helpers/traffic.js';
 interface Ended { readonly ok: number; readonly failed: readonly string[] }
 
 /** A client with keep-alive that asks until the listener refuses it. */
-async function client(url: string, agent: Agent, n: number): Promise<Ended> {
+async function client(url: string, agent: Agent, n: number, onAnswer: () => void): Promise<Ended> {
   let ok = 0;
   const failed: string[] = [];
   for (let i = 0; i < 20_000; i++) {
@@ -17,6 +17,7 @@ async function client(url: string, agent: Agent, n: number): Promise<Ended> {
     const body = JSON.stringify(i % 3 === 0 ? { events: [{ id: `c${n}-${i}`, type: 'view_item', userId: `u${n}`, itemId: 'sku-1' }] } : { userId: `u${n}`, scene: 'home' });
     const outcome = await ask(url + path, agent, body);
     if (outcome === 'refused') break;
+    onAnswer();
     if (outcome === 'ok') ok += 1;
     else failed.push(outcome);
   }
@@ -35,13 +36,14 @@ function ask(url: string, agent: Agent, body: string): Promise<string> {
 }
 
 for (const role of ['api', 'both'] as const) {
-  await t.test(`SIGTERM under load, role ${role}`, { timeout: 60_000 }, async (t) => {
-    const engine = await startEngine({ role });
+  await t.test(`SIGTERM under load, role ${role}`, { timeout: 150_000 }, async (t) => {
+    const engine = await startEngine({ role, env: { REDIS_TIMEOUT_MS: '10000' } });
     t.teardown(() => engine.stop());
     await putItems(engine.url, 40);
     const agent = new Agent({ keepAlive: true, maxSockets: 32 });
-    const clients = Array.from({ length: 24 }, (_, n) => client(engine.url, agent, n));
-    await pause(1500);
+    let answers = 0;
+    const clients = Array.from({ length: 24 }, (_, n) => client(engine.url, agent, n, () => { answers += 1; }));
+    await until('it is under load', () => answers > 500);
     const at = Date.now();
     const code = await engine.kill('SIGTERM');
     const tookMs = Date.now() - at;

@@ -18,7 +18,7 @@ export interface Frame {
   readonly n?: number;
 }
 
-const WAIT_MS_MAX = 10_000;
+const WAIT_MS_MAX = 30_000;
 
 /** A socket client that keeps every frame until it is asked for. */
 export class LiveClient {

@@ -63,7 +63,7 @@ export function consume(
 }
 
 /** Waits until a condition holds. @throws Error when it does not in time */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, ms = 10_000): Promise<void> {
+export async function until(what: string, holds: () => boolean | Promise<boolean>, ms = 30_000): Promise<void> {
   const deadline = performance.now() + ms;
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`Not within ${ms} ms: ${what}`);

@@ -1,8 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
+/** A shopper's pause before the next request, ms: the machine is to be left some time. */
+const EACH_MS = 10;
+
 /** One answer to a ranking that traffic asked for. */
 export interface Ranked {
-  /** ms since 1970 when the answer was there. */
+  /** ms since 1970 when it was asked for, and when the answer was there. */
+  readonly askedAt: number;
   readonly at: number;
   readonly status: number;
   readonly degraded: readonly string[];
@@ -11,7 +15,7 @@ export interface Ranked {
 
 /**
  * Shoppers at work while something breaks: rankings asked for one after another, and events each sent until it is
- * acknowledged, with the same id. Bounded by `stop`, and by `LIMIT` events a shopper.
+ * acknowledged, with the same id. Until `stop`.
  */
 export class Traffic {
   readonly ranked: Ranked[] = [];
@@ -30,23 +34,46 @@ export class Traffic {
     ];
   }
 
+  /** Events acknowledged so far. */
+  get events(): number {
+    return [...this.sent.values()].reduce((sum, sent) => sum + sent, 0);
+  }
+
   /** Ends the traffic; events under way are sent until they are acknowledged. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await Promise.all(this.#running);
   }
 
+  /**
+   * Waits until so many lists in a row, of those to come, are as wanted. The bound is no bar: it ends a wait for what
+   * will never be. @returns when the first of the row was there, ms since 1970
+   */
+  async untilRow(length: number, isWanted: (one: Ranked) => boolean, ms = 45_000): Promise<number> {
+    const deadline = Date.now() + ms;
+    let from = this.ranked.length;
+    for (let next = from; ; next++) {
+      while (next === this.ranked.length) {
+        if (Date.now() > deadline) throw new Error(`no ${length} lists in a row as wanted within ${ms} ms; the last: ${JSON.stringify(this.ranked.slice(-5))}`);
+        await pause(10);
+      }
+      if (!isWanted(this.ranked[next]!)) from = next + 1;
+      else if (next - from + 1 === length) return this.ranked[from]!.at;
+    }
+  }
+
   async #read(reader: number, scene: string): Promise<void> {
     for (let n = 0; !this.#stopped; n++) {
+      const askedAt = Date.now();
       try {
         const response = await post(`${this.url}/v1/recommendations`, { userId: `w${(reader + n) % 8}`, scene, limit: 10 });
         const body = await response.json() as { items?: unknown[]; degraded?: string[] };
-        this.ranked.push({ at: Date.now(), status: response.status, degraded: body.degraded ?? [], count: body.items?.length ?? 0 });
+        this.ranked.push({ askedAt, at: Date.now(), status: response.status, degraded: body.degraded ?? [], count: body.items?.length ?? 0 });
       } catch (error) {
         this.broken.push(String(error instanceof Error && error.cause !== undefined ? error.cause : error));
         await pause(20);
       }
-      await pause(5);
+      await pause(EACH_MS);
     }
   }
 
@@ -55,7 +82,7 @@ export class Traffic {
       const event = { id: `${shopper}-${n}`, type: 'view_item', userId: shopper, itemId: `sku-${n % items}` };
       while (!await this.#taken(event)) await pause(25);
       this.sent.set(shopper, n + 1);
-      await pause(5);
+      await pause(EACH_MS);
     }
   }
 
@@ -85,7 +112,7 @@ export async function putItems(url: string, count: number): Promise<void> {
     id: `sku-${n}`, title: `Item ${n}`, category: [`root-${n % 4}`, `leaf-${n % 12}`], brand: `brand-${n % 7}`, price: 5 + n, stock: 9,
   }));
   await (await post(`${url}/v1/items`, { items })).arrayBuffer();
-  const until = Date.now() + 5000;
+  const until = Date.now() + 30_000;
   for (;;) {
     const reply = await (await post(`${url}/v1/recommendations`, { scene: 'search', itemIds: [`sku-${count - 1}`] })).json() as { items: unknown[] };
     if (reply.items.length === 1) return;
