@@ -10,7 +10,7 @@ import { Catalog } from './catalog/catalog.js';
 import type { Config } from './config.js';
 import { seedDemo, type DemoState } from './demo/seed.js';
 import type { ShopperEvent } from './domain/event.js';
-import { ARCHIVE_GROUP, EventArchiver, ImpressionArchiver } from './jobs/archive.js';
+import { ARCHIVE_GROUP, EventArchiver, VectorArchiver } from './jobs/archive.js';
 import { CatalogArchiver } from './jobs/catalog-archive.js';
 import { DriftMonitor } from './jobs/drift.js';
 import { ERASE_ARCHIVE, eraseArchive } from './jobs/erase-archive.js';
@@ -21,7 +21,7 @@ import { RECOUNT_STATISTICS, STATISTICS_GROUP } from './jobs/live-statistics.js'
 import { JobRegistry, type Processors } from './jobs/registry.js';
 import { RETRAIN, retrainJobs } from './jobs/retrain.js';
 import { StreamConsumer } from './jobs/stream-consumer.js';
-import { parseEvent, parseImpressions, type StreamHandler } from './jobs/streams.js';
+import { parseEvent, parseVectors, type StreamHandler } from './jobs/streams.js';
 import { TrendingCounter, trendingLine, TrendingPublisher } from './jobs/trending.js';
 import { Trimming } from './jobs/trimming.js';
 import { workerMetrics } from './jobs/worker-metrics.js';
@@ -80,6 +80,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   await untilReady(redis, WORKER_LIMITS.redisMs);
   const events = Array.from({ length: PARTITIONS }, (_, i) => keys.events(i));
   const impressions = Array.from({ length: PARTITIONS }, (_, i) => keys.impressions(i));
+  const decisions = Array.from({ length: PARTITIONS }, (_, i) => keys.decisions(i));
 
   const archiveDir = join(config.dataDir, 'archive');
   const writer = new ArchiveWriter(archiveDir, name, clock);
@@ -98,7 +99,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
     new StreamConsumer({ streams: events, handler, parse: parseEvent, redis, connect, consumer: name, log, gatherMs });
   const { gatherMs } = WORKER_LIMITS;
   const models = new ModelRegistry(config.modelsDir, config.modelDir, clock);
-  const drift = new DriftMonitor(new ImpressionArchiver(writer), {
+  const drift = new DriftMonitor(new VectorArchiver(writer, 'impressions'), {
     models, store: new DriftStore(redis, keys), features: { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES }, log,
   });
   const consumers = {
@@ -106,7 +107,11 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
     trending: behindEvents(new TrendingCounter(trending, clock), gatherMs.trending),
     triggers: behindEvents(offers.triggers, gatherMs.triggers),
     impressions: new StreamConsumer({
-      streams: impressions, handler: drift, parse: parseImpressions, redis, connect, consumer: name, log,
+      streams: impressions, handler: drift, parse: parseVectors, redis, connect, consumer: name, log,
+      gatherMs: gatherMs.archive, perStream: WORKER_LIMITS.impressionEntries,
+    }),
+    decisions: new StreamConsumer({
+      streams: decisions, handler: new VectorArchiver(writer, 'decisions'), parse: parseVectors, redis, connect, consumer: name, log,
       gatherMs: gatherMs.archive, perStream: WORKER_LIMITS.impressionEntries,
     }),
   };
@@ -120,7 +125,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
     keeper, everyMs: WORKER_LIMITS.trimEveryMs, log,
     plans: [
       { streams: events, groups: [ARCHIVE_GROUP, 'trending', offers.triggers.name, STATISTICS_GROUP] },
-      { streams: impressions, groups: [ARCHIVE_GROUP] },
+      { streams: [...impressions, ...decisions], groups: [ARCHIVE_GROUP] },
     ],
   });
   const statistics = new StatisticsStore(redis, keys);
@@ -151,7 +156,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
       },
     }),
     [EXPIRE]: expire({
-      dir: archiveDir, days: config.archiveDays, clock, keeper, streams: [...events, ...impressions],
+      dir: archiveDir, days: config.archiveDays, clock, keeper, streams: [...events, ...impressions, ...decisions],
       onDone: (counts) => { log.info(counts, 'expired'); },
     }),
   };

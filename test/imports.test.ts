@@ -26,7 +26,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   segments: [...PURE, 'profile'],
   offers: [...PURE, 'profile', 'type catalog'],
   live: [...PURE, 'config', 'type offers'],
-  archive: PURE,
+  archive: [...PURE, 'type offers'],
   // What the stores keep: encoded profiles and statistics, and impressions with their features' names.
   redis: [...PURE, 'profile/codec', 'profile/vector', 'ranking/features', 'candidates/statistics-codec', 'offers/contact-policy', 'offers/decide/offer-features', 'type candidates', 'type offers'],
   paths: [...PURE, ...STAGES, 'redis'],

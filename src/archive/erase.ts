@@ -15,7 +15,7 @@ export async function eraseFromArchive(dir: string, options: { since: number; no
   if (recent.size === 0) return 0;
   const marks = await readMarks(dir);
   let removed = 0;
-  for (const kind of ['events', 'impressions'] as const satisfies readonly ArchiveKind[]) {
+  for (const kind of ['events', 'impressions', 'decisions'] as const satisfies readonly ArchiveKind[]) {
     for (const { files, from } of await listSlots(dir, kind)) {
       if (slotClosedAt(from) > options.now) continue;
       for (const file of files) removed += await rewrite(file, marks);
@@ -46,8 +46,8 @@ async function rewrite(path: string, marks: ShopperMarks): Promise<number> {
 
 function isErased(line: string, marks: ShopperMarks): boolean {
   try {
-    const { entry, event, impression } = JSON.parse(line) as { entry?: string; event?: { shopper?: string }; impression?: { shopper?: string } };
-    const shopper = event?.shopper ?? impression?.shopper;
+    const { entry, event, impression, decision } = JSON.parse(line) as { entry?: string } & Partial<Record<'event' | 'impression' | 'decision', { shopper?: string }>>;
+    const shopper = (event ?? impression ?? decision)?.shopper;
     return typeof shopper === 'string' && typeof entry === 'string' && marks.ownerOf(shopper, entry) === undefined;
   } catch {
     // Damaged: it may hold anyone's data, and nobody can read it.

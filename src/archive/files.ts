@@ -6,7 +6,7 @@ import { join } from 'node:path';
  * a file, and only within its hour and a grace after it; from then on the file is closed, which is all the agreement
  * that writers and the job that rewrites files need. Workers on several machines share the folder.
  */
-export const ARCHIVE_KINDS = ['events', 'impressions', 'shoppers', 'catalog', 'trending', 'statistics'] as const;
+export const ARCHIVE_KINDS = ['events', 'impressions', 'decisions', 'shoppers', 'catalog', 'trending', 'statistics'] as const;
 /**
  * `shoppers`: alias and erase records, apart from the events so that a reader learns them first. What ranking read beside
  * the profiles, so that a replay can do it again: `catalog`, snapshots and changes; `trending`, the lists as published;

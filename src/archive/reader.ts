@@ -1,5 +1,6 @@
 import type { ShopperEvent } from '../domain/event.js';
 import type { ShopperRecord } from '../domain/record.js';
+import type { DecisionRecord } from '../offers/decide/decision-record.js';
 import { hash48 } from '../util/hash.js';
 import { RecentSet } from '../util/recent-set.js';
 import { listSlots, slotClosedAt } from './files.js';
@@ -46,6 +47,13 @@ export interface ArchivedImpression {
   readonly vectors: Float32Array;
 }
 
+/** A decision as archived. */
+export interface ArchivedDecision {
+  readonly record: DecisionRecord;
+  /** See `decisionVectors`. */
+  readonly vectors: Float32Array;
+}
+
 /** Versions of all that ranking read beside the profile. */
 export interface ArchivedWorld {
   readonly catalog: number;
@@ -83,6 +91,16 @@ export async function* readImpressions(dir: string, counts: ArchiveCounts = noCo
   }
 }
 
+/** All decisions of the archive, likewise. */
+export async function* readDecisions(dir: string, counts: ArchiveCounts = noCounts(), since = 0): AsyncGenerator<ArchivedDecision> {
+  const marks = await readMarks(dir);
+  for await (const { entry, value: { record, vectors } } of readKind(dir, 'decisions', counts, decisionOf, since)) {
+    const shopper = marks.ownerOf(record.shopper, entry);
+    if (shopper === undefined) counts.erased += 1;
+    else yield { record: { ...record, shopper }, vectors };
+  }
+}
+
 /** Events as they came: of shoppers who later became users or were erased, too. A replay needs them so. */
 export const eventEntries = (dir: string, counts: ArchiveCounts = noCounts()): AsyncGenerator<Entry<ShopperEvent>> => readKind(dir, 'events', counts, eventOf, 0);
 export const impressionEntries = (dir: string, since = 0): AsyncGenerator<Entry<ArchivedImpression>> => readKind(dir, 'impressions', noCounts(), impressionOf, since);
@@ -108,7 +126,7 @@ export async function readMarks(dir: string, since = 0): Promise<ShopperMarks> {
 interface Parsed<T> { readonly value: T; readonly id: number }
 
 async function* readKind<T>(
-  dir: string, kind: 'events' | 'impressions', counts: ArchiveCounts, toValue: (line: Readonly<Record<string, unknown>>) => Parsed<T> | undefined,
+  dir: string, kind: 'events' | 'impressions' | 'decisions', counts: ArchiveCounts, toValue: (line: Readonly<Record<string, unknown>>) => Parsed<T> | undefined,
   since: number,
 ): AsyncGenerator<Entry<T>> {
   const seen = new RecentSet(DEDUPE_EVENTS);
@@ -138,14 +156,26 @@ function eventOf(line: Readonly<Record<string, unknown>>): Parsed<ShopperEvent> 
 
 function impressionOf(line: Readonly<Record<string, unknown>>): Parsed<ArchivedImpression> | undefined {
   const impression = line['impression'] as Partial<ArchivedImpression> | null | undefined;
-  const vectors = line['vectors'];
-  if (typeof impression?.requestId !== 'string' || typeof impression.shopper !== 'string' || typeof vectors !== 'string') return undefined;
-  // A copy: the pool behind a small Buffer is not aligned for floats.
-  const bytes = new Uint8Array(Buffer.from(vectors, 'base64'));
-  if (bytes.length % 4 !== 0) return undefined;
+  const vectors = floatsOf(line['vectors']);
+  if (typeof impression?.requestId !== 'string' || typeof impression.shopper !== 'string' || vectors === undefined) return undefined;
   // One request of several lists makes several impressions: scene and time tell them apart.
   const id = hash48(`${impression.requestId}\n${impression.scene}\n${impression.at}`);
-  return { value: { ...impression as ArchivedImpression, vectors: new Float32Array(bytes.buffer) }, id };
+  return { value: { ...impression as ArchivedImpression, vectors }, id };
+}
+
+function decisionOf(line: Readonly<Record<string, unknown>>): Parsed<ArchivedDecision> | undefined {
+  const decision = line['decision'] as Partial<DecisionRecord> | null | undefined;
+  const vectors = floatsOf(line['vectors']);
+  if (typeof decision?.decisionId !== 'string' || typeof decision.shopper !== 'string' || vectors === undefined) return undefined;
+  return { value: { record: decision as DecisionRecord, vectors }, id: hash48(decision.decisionId) };
+}
+
+/** @returns undefined for what is no base64 of whole floats */
+function floatsOf(vectors: unknown): Float32Array | undefined {
+  if (typeof vectors !== 'string') return undefined;
+  // A copy: the pool behind a small Buffer is not aligned for floats.
+  const bytes = new Uint8Array(Buffer.from(vectors, 'base64'));
+  return bytes.length % 4 === 0 ? new Float32Array(bytes.buffer) : undefined;
 }
 
 function parse(line: string): Readonly<Record<string, unknown>> | undefined {

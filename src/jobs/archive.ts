@@ -2,7 +2,7 @@ import { slotClosedAt, slotStart } from '../archive/files.js';
 import type { ArchiveWriter } from '../archive/writer.js';
 import type { Clock } from '../util/clock.js';
 import { compareEntries } from '../util/entry-id.js';
-import { isShopperRecord, type EventEntry, type ImpressionEntry, type StreamHandler } from './streams.js';
+import { isShopperRecord, type EventEntry, type VectorEntry, type StreamHandler } from './streams.js';
 
 /** Name of the group behind which alone streams are trimmed. */
 export const ARCHIVE_GROUP = 'archive';
@@ -46,15 +46,16 @@ export class EventArchiver implements StreamHandler {
   }
 }
 
-/** Writes impressions with their vectors (base64 of the float32 bytes) to the archive. */
-export class ImpressionArchiver implements StreamHandler<ImpressionEntry> {
+/** Writes impressions, or decisions, with their vectors (base64 of the float32 bytes) to the archive. */
+export class VectorArchiver implements StreamHandler<VectorEntry> {
   readonly name = ARCHIVE_GROUP;
 
-  constructor(private readonly writer: ArchiveWriter) {}
+  constructor(private readonly writer: ArchiveWriter, private readonly kind: 'impressions' | 'decisions') {}
 
-  async handle(entries: readonly ImpressionEntry[]): Promise<void> {
-    await this.writer.append('impressions', entries.toSorted(byEntry).flatMap(({ id, impressions }) => impressions
-      .map(({ json, vectors }) => `{"entry":"${id}","impression":${json},"vectors":"${vectors.toString('base64')}"}`)));
+  async handle(entries: readonly VectorEntry[]): Promise<void> {
+    const name = this.kind === 'impressions' ? 'impression' : 'decision';
+    await this.writer.append(this.kind, entries.toSorted(byEntry).flatMap(({ id, records }) => records
+      .map(({ json, vectors }) => `{"entry":"${id}","${name}":${json},"vectors":"${vectors.toString('base64')}"}`)));
   }
 }
 

@@ -7,7 +7,7 @@ import type { FeatureNames } from '../ranking/model.js';
 import type { DriftStore } from '../redis/drift-store.js';
 import { SHOWN_FLOATS } from '../redis/impression-log.js';
 import { Rounds } from '../util/rounds.js';
-import type { ImpressionEntry, StreamHandler } from './streams.js';
+import type { VectorEntry, StreamHandler } from './streams.js';
 
 export const DRIFT_JOB_LIMITS = {
   /** Impressions of a batch that are looked at: each costs about 50 µs. */
@@ -27,7 +27,7 @@ interface Options {
 }
 
 /** Watches how far live traffic is from where the serving model was trained, by a sample of what is archived anyway. */
-export class DriftMonitor implements StreamHandler<ImpressionEntry> {
+export class DriftMonitor implements StreamHandler<VectorEntry> {
   readonly name: string;
   readonly #rounds: Rounds;
   #folder = '';
@@ -35,7 +35,7 @@ export class DriftMonitor implements StreamHandler<ImpressionEntry> {
   #counter: DriftCounter | undefined;
 
   /** @param archiver does what has to be done with every entry */
-  constructor(private readonly archiver: StreamHandler<ImpressionEntry>, private readonly options: Options) {
+  constructor(private readonly archiver: StreamHandler<VectorEntry>, private readonly options: Options) {
     this.name = archiver.name;
     const { log, everyMs = DRIFT_JOB_LIMITS.everyMs } = options;
     this.#rounds = new Rounds({
@@ -44,7 +44,7 @@ export class DriftMonitor implements StreamHandler<ImpressionEntry> {
     });
   }
 
-  async handle(entries: readonly ImpressionEntry[]): Promise<void> {
+  async handle(entries: readonly VectorEntry[]): Promise<void> {
     await this.archiver.handle(entries);
     this.#look(entries);
   }
@@ -57,9 +57,9 @@ export class DriftMonitor implements StreamHandler<ImpressionEntry> {
     return this.#rounds.stop();
   }
 
-  #look(entries: readonly ImpressionEntry[]): void {
+  #look(entries: readonly VectorEntry[]): void {
     const { userFeatures, itemFeatures } = this.options.features;
-    const all = entries.flatMap(({ impressions }) => impressions);
+    const all = entries.flatMap(({ records }) => records);
     const step = Math.max(1, Math.ceil(all.length / DRIFT_JOB_LIMITS.perBatch));
     for (let i = 0; i < all.length; i += step) {
       const { json, vectors } = all[i]!;

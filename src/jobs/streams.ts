@@ -12,13 +12,13 @@ export interface EventEntry {
   readonly json: string;
 }
 
-/** One entry of a partition's impression stream: what was shown in several replies. */
-export interface ImpressionEntry {
+/** One entry of a partition's stream of impressions or decisions: those of several replies. */
+export interface VectorEntry {
   readonly partition: number;
   readonly id: string;
-  readonly impressions: readonly {
+  readonly records: readonly {
     readonly json: string;
-    /** float32: the shopper's features; then of each shown item score, propensity and features. */
+    /** float32: see `ImpressionLog` and `DecisionLog`. */
     readonly vectors: Buffer;
   }[];
 }
@@ -56,18 +56,18 @@ export function parseEvent(partition: number, id: string, fields: Fields): Event
 }
 
 /** @returns undefined for an entry whose parts do not fit together */
-export function parseImpressions(partition: number, id: string, fields: Fields): ImpressionEntry | undefined {
+export function parseVectors(partition: number, id: string, fields: Fields): VectorEntry | undefined {
   const lines = field(fields, 'i')?.toString().split('\n') ?? [];
   const counts = field(fields, 'n')?.toString().split(',').map(Number) ?? [];
   const vectors = field(fields, 'v');
   if (vectors === undefined || lines.length !== counts.length || vectors.length !== FLOAT_BYTES * counts.reduce((sum, count) => sum + count, 0)) return undefined;
   let at = 0;
-  const impressions = lines.map((json, i) => {
+  const records = lines.map((json, i) => {
     const from = at;
     at += counts[i]! * FLOAT_BYTES;
     return { json, vectors: vectors.subarray(from, at) };
   });
-  return { partition, id, impressions };
+  return { partition, id, records };
 }
 
 function field(fields: Fields, name: string): Buffer | undefined {

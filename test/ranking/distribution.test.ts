@@ -84,7 +84,7 @@ await t.test('a worker publishes it from a sample of the stream, of the model th
       vectors.set(list.items.subarray(row * itemFeatures.length, (row + 1) * itemFeatures.length), from + SHOWN_FLOATS - itemFeatures.length);
     }
     const impression = { json: `{"model":"${n % 4 === 0 ? 'other@1' : 'm@1'}"}`, vectors: Buffer.from(vectors.buffer) };
-    await monitor.handle([{ partition: 0, id: `1-${n}`, impressions: [impression] }]);
+    await monitor.handle([{ partition: 0, id: `1-${n}`, records: [impression] }]);
   }
   t.equal(archived, 1200, 'all of it is archived');
   await until('it is published', () => written.some(({ lists: count }) => count > 500));
