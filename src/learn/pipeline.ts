@@ -7,7 +7,7 @@ import { QuestionLister, type QuestionCounts } from './question-lists.js';
 import { LIST_LIMITS, ListStore } from './ranker/lists.js';
 import { readExported } from './ranker/warm-start.js';
 import { sampleQuestions } from './sample-questions.js';
-import { Retriever, viewStore, type StoreView } from './store-view.js';
+import { Retriever, TaskStore } from './store-view.js';
 import { tuneStatistics } from './statistics/tune-statistics.js';
 import { fitEncoders, isWithin } from './task-encoders.js';
 import type { Split, Task } from './task.js';
@@ -34,8 +34,8 @@ export interface TrainedModel {
   readonly folder: string;
   readonly manifest: MadeModel['content']['manifest'];
   readonly seconds: number;
-  /** The engine as it stands at a split, with the encoder that serves. */
-  readonly view: (split: Pick<Split, 'known'>) => Promise<StoreView>;
+  /** With the encoder that serves. */
+  readonly store: TaskStore;
 }
 
 /**
@@ -52,11 +52,11 @@ export async function trainModel(task: Task, options: TrainModelOptions): Promis
     seed, onProgress: (done, total, quality) => { onProgress({ stage: 'statistics', done, total, note: `quality ${quality.toFixed(4)}` }); },
   });
   const encoders = await fitEncoders(task, { out, seed, clock, onProgress });
-  const view = ({ known }: Pick<Split, 'known'>, encoder: Encoder | undefined): Promise<StoreView> => viewStore(task, known, statistics, encoder);
-  const fit = await collect('lists', task, task.fits.map((split) => ({ split, view: () => view(split, encoders?.fit) })), TRAINING_LIMITS.questions, options);
+  const store = (encoder: Encoder | undefined): Promise<TaskStore> => TaskStore.open(task, statistics, encoder);
+  const fit = await collect('lists', await store(encoders?.fit), task.fits, TRAINING_LIMITS.questions, options);
   // An encoder that has seen the validation's answers would say nothing of how it does on new ones.
   const judged = encoders !== undefined && isWithin(task.test.known, task.validation.known) ? encoders.serving : encoders?.fit;
-  const validation = await collect('validation', task, [{ split: task.validation, view: () => view(task.validation, judged) }], TRAINING_LIMITS.validationQuestions, options);
+  const validation = await collect('validation', await store(judged), [task.validation], TRAINING_LIMITS.validationQuestions, options);
   await encoders?.fit.retire();
   const { content } = await makeModel({
     train: fit.lists, validation: validation.lists, out, seed, start, onProgress,
@@ -66,30 +66,29 @@ export async function trainModel(task: Task, options: TrainModelOptions): Promis
       data: describe(task, { fit, validation }, encoders?.epochs),
     },
   });
-  return { folder: out, manifest: content.manifest, seconds: (clock() - startedAt) / 1000, view: (split) => view(split, encoders?.serving) };
+  return { folder: out, manifest: content.manifest, seconds: (clock() - startedAt) / 1000, store: await store(encoders?.serving) };
 }
 
 interface Collected { readonly lists: ListStore; readonly counts: QuestionCounts }
 
-/** Questions, and the engine as it stood when they were asked. */
-interface Asked { readonly split: Split; readonly view: () => Promise<StoreView> }
-
 /** What the engine would have ranked for the questions of some splits. */
 async function collect(
-  stage: string, { items }: Task, asked: readonly Asked[], questionsMax: number, { seed, onProgress = () => {} }: TrainModelOptions,
+  stage: string, store: TaskStore, splits: readonly Split[], questionsMax: number, { seed, onProgress = () => {} }: TrainModelOptions,
 ): Promise<Collected> {
   const random = seededRandom(seed);
-  const lists = new ListStore(Math.min(TRAINING_LIMITS.candidatesMax, items.length), random, LIST_LIMITS.floatsMax);
+  const lists = new ListStore(Math.min(TRAINING_LIMITS.candidatesMax, store.task.items.length), random, LIST_LIMITS.floatsMax);
   const all = { questions: 0, wanted: 0, found: 0 };
-  const drawn = asked.map(({ split, view }) => ({ view, questions: sampleQuestions(split.questions, Math.ceil(questionsMax / asked.length), seed) }));
+  const drawn = splits.map(({ known, questions }) => ({ known, questions: sampleQuestions(questions, Math.ceil(questionsMax / splits.length), seed) }));
   const total = drawn.reduce((sum, { questions }) => sum + questions.length, 0);
   let done = 0;
-  for (const { view, questions } of drawn) {
-    const lister = new QuestionLister(new Retriever(await view(), TRAINING_LIMITS.candidatesMax, random));
-    const counts = await lister.collect(questions, lists, () => { onProgress({ stage, done: ++done, total, note: '' }); });
-    all.questions += counts.questions;
-    all.wanted += counts.wanted;
-    all.found += counts.found;
+  for (const split of drawn) {
+    for (const { view, questions } of store.asked(split)) {
+      const lister = new QuestionLister(new Retriever(view, TRAINING_LIMITS.candidatesMax, random));
+      const counts = await lister.collect(questions, lists, () => { onProgress({ stage, done: ++done, total, note: '' }); });
+      all.questions += counts.questions;
+      all.wanted += counts.wanted;
+      all.found += counts.found;
+    }
   }
   return { lists, counts: all };
 }

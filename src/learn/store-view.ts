@@ -14,7 +14,8 @@ import { fold } from '../profile/fold.js';
 import { emptyProfile, type Profile } from '../profile/profile.js';
 import { ITEM_FEATURES } from '../ranking/features.js';
 import type { Random } from '../util/random.js';
-import { forKnown, historyOf, type Question, type Task } from './task.js';
+import { stepsOf } from './split-steps.js';
+import { forKnown, historyOf, type Question, type Split, type Task } from './task.js';
 
 /** Where the lists of a task's questions are shown: a task does not say, and a home page assumes nothing. */
 export const QUESTION_SCENE: Scene = 'home';
@@ -31,19 +32,31 @@ export interface StoreView {
   readonly retrieval: Retrieval | undefined;
 }
 
-/**
- * @param known of each shopper's events, so many count in the statistics
- * @param settings how they are counted
- */
-export async function viewStore(task: Task, known: Uint32Array, settings: StatisticsSettings, encoder: Encoder | undefined): Promise<StoreView> {
-  const catalog = new Catalog();
-  for (const item of task.items) catalog.put(item);
-  const builder = new StatisticsBuilder(settings);
-  forKnown(task.interactions, known, (event, shopper) => { builder.add(eventOf(task, shopper, event)); });
-  return {
-    task, catalog, statistics: new Statistics(builder.build(), catalog),
-    retrieval: encoder === undefined ? undefined : await Retrieval.bind(encoder, catalog),
-  };
+/** Questions, and the engine as it stands when they are asked. */
+export interface Asked { readonly view: StoreView; readonly questions: readonly Question[] }
+
+/** A task's store with a model's encoder, at any split. */
+export class TaskStore {
+  private constructor(readonly task: Task, readonly settings: StatisticsSettings, readonly catalog: Catalog, readonly retrieval: Retrieval | undefined) {}
+
+  /** @param settings how statistics are counted */
+  static async open(task: Task, settings: StatisticsSettings, encoder: Encoder | undefined): Promise<TaskStore> {
+    const catalog = new Catalog();
+    for (const item of task.items) catalog.put(item);
+    return new TaskStore(task, settings, catalog, encoder === undefined ? undefined : await Retrieval.bind(encoder, catalog));
+  }
+
+  /** A split's questions, step after step; a view is good until the next one. */
+  *asked(split: Split): Generator<Asked, void, undefined> {
+    const { task, settings, catalog, retrieval } = this;
+    const builder = new StatisticsBuilder(settings);
+    let counted: Uint32Array | undefined;
+    for (const { known, questions } of stepsOf(task, split)) {
+      forKnown(task.interactions, known, (event, shopper) => { builder.add(eventOf(task, shopper, event)); }, counted);
+      counted = known;
+      yield { view: { task, catalog, retrieval, statistics: new Statistics(builder.build(), catalog) }, questions };
+    }
+  }
 }
 
 /** Event number `index` of all interactions as the engine receives it. */

@@ -15,11 +15,14 @@ export interface Interactions {
   readonly type: Uint8Array;
 }
 
-/** Calls `each` with the number of every event known, `known[s]` of each shopper's from the first. */
-export function forKnown({ offsets }: Interactions, known: Uint32Array, each: (event: number, shopper: number) => void): void {
+/**
+ * Calls `each` with the number of every event known, `known[s]` of each shopper's from the first.
+ * @param but not of these, likewise the first of each shopper's
+ */
+export function forKnown({ offsets }: Interactions, known: Uint32Array, each: (event: number, shopper: number) => void, but?: Uint32Array): void {
   for (let shopper = 0; shopper < known.length; shopper++) {
     const from = offsets[shopper]!;
-    for (let event = from; event < from + known[shopper]!; event++) each(event, shopper);
+    for (let event = from + (but?.[shopper] ?? 0); event < from + known[shopper]!; event++) each(event, shopper);
   }
 }
 
@@ -47,7 +50,7 @@ export function historyOf({ offsets, item }: Interactions, { shopper, history }:
   return item.subarray(offsets[shopper]!, offsets[shopper]! + history);
 }
 
-/** Statistics and encoder may see the first `known[s]` events of each shopper; questions are asked of them. */
+/** Statistics and encoder may see the first `known[s]` events of each shopper (statistics more as time goes by: `stepsOf`); questions are asked of them. */
 export interface Split {
   readonly known: Uint32Array;
   readonly questions: readonly Question[];

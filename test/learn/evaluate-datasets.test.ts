@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { readTask } from '../../src/learn/evaluate/datasets/read-task.js';
+import { stepsOf } from '../../src/learn/split-steps.js';
 import type { Split, Task } from '../../src/learn/task.js';
 
 const DAY_S = 86_400;
@@ -75,6 +76,10 @@ await t.test('invoices: next basket by months, clean lines only', async (t) => {
   t.same(asked(task, task.test), [['A B A', 'B C'], ['', 'B']], 'May, the last whole month, and what follows');
   t.same(task.test.questions[0]!.fresh!.map((item) => task.interactions.itemIds[item]), ['C']);
   t.same([...task.test.known], [3, 1, 0]);
+  const steps = stepsOf(task, task.test);
+  t.same(steps.flatMap(({ questions }) => questions), task.test.questions);
+  t.same(steps.map(({ known }) => [...known]), [[3, 1, 0], [7, 1, 0]], 'statistics go on: what was bought in May is known in June');
+  t.same(stepsOf({ ...task, protocol: 'leave-one-out' }, task.test), [task.test], 'but not where the protocol is strict');
 });
 
 await t.test('a short span is cut by its parts', async (t) => {

@@ -74,7 +74,7 @@ class Evaluation {
       const known = Uint32Array.from(task.test.known, (count, shopper) => Math.min(count + 1, historyLimit(task, shopper)));
       methods['refit with validation event'] = (await this.#serve('refit', { ...task.test, known }, true)).report;
     }
-    const sources = await judgeSources({ view: await this.trained.view(task.test), questions: task.test.questions, judge: this.#judge, seed });
+    const sources = await judgeSources({ store: this.trained.store, split: task.test, judge: this.#judge, seed });
     const names: string[] = [];
     for (const { name, seconds, judgements } of judgeBaselines({ task, split: task.test, views: this.#views, judge: this.#judge, seed })) {
       methods[name] = methodReport(this.#views, judgements, seconds);
@@ -90,14 +90,13 @@ class Evaluation {
 
   async #serve(stage: string, split: Split, explore: boolean): Promise<{ report: MethodReport; judgement: Judgement; first: Served }> {
     const startedAt = performance.now();
-    const view = await this.trained.view(split);
     const total = this.#views.reduce((sum, { questions }) => sum + questions.length, 0);
     let done = 0;
     const served: Served[] = [];
     const judgements: Judgement[] = [];
     for (const asked of this.#views) {
       const answered = await serve({
-        view, folder: this.trained.folder, seed: this.seed, explore,
+        store: this.trained.store, known: split.known, folder: this.trained.folder, seed: this.seed, explore,
         onQuestion: () => { this.onProgress({ stage, done: ++done, total, note: '' }); },
       }, asked);
       served.push(answered);

@@ -1,6 +1,8 @@
 import { sampleQuestions } from '../sample-questions.js';
 import type { Split, Task } from '../task.js';
+import { stepsOf } from '../split-steps.js';
 import { baselinesFor } from './baselines/baselines.js';
+import { bpr } from './baselines/bpr.js';
 import type { Judge, Judgement } from './judge.js';
 import { AllItemsRanker } from './rank-all.js';
 import type { View } from './views.js';
@@ -30,10 +32,14 @@ export function* judgeBaselines({ task, split, views, judge, seed }: JudgeBaseli
   const questionsMax = Math.ceil(SCORES_MAX / task.items.length);
   for (const [name, baseline] of Object.entries(baselinesFor(task))) {
     const startedAt = performance.now();
-    const scorer = baseline(task, split, seed);
-    const judgements = views.map((view) => {
-      const questions = sampleQuestions(view.questions, questionsMax, seed);
-      return judge.judge(questions, questions.map((question) => ranker.answer(scorer, question, view.excludeHistory)));
+    // Factors take too long to fit every week.
+    const fitted = baseline === bpr ? bpr(task, split, seed) : undefined;
+    const judgements = views.map(({ questions: all, excludeHistory }) => {
+      const questions = sampleQuestions(all, questionsMax, seed);
+      return judge.judge(questions, stepsOf(task, { known: split.known, questions }).flatMap((step) => {
+        const scorer = fitted ?? baseline(task, step, seed);
+        return step.questions.map((question) => ranker.answer(scorer, question, excludeHistory));
+      }));
     });
     yield { name, seconds: (performance.now() - startedAt) / 1000, judgements };
   }

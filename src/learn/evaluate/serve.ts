@@ -1,3 +1,4 @@
+import { emptyStatisticsData, Statistics } from '../../candidates/statistics.js';
 import { RERANK } from '../../ranking/rerank.js';
 import { ITEM_FEATURES } from '../../ranking/features.js';
 import { ModelHolder } from '../../ranking/model-holder.js';
@@ -5,7 +6,7 @@ import { Recommender, type RankedItem } from '../../paths/recommend.js';
 import { USER_FEATURES } from '../../profile/vector.js';
 import { AppError } from '../../errors.js';
 import { seededRandom } from '../../util/random.js';
-import { excludedRows, profileAt, QUESTION_SCENE, type StoreView } from '../store-view.js';
+import { excludedRows, profileAt, QUESTION_SCENE, type TaskStore } from '../store-view.js';
 import type { Question } from '../task.js';
 import { Calibration, type CalibrationReport } from './calibration.js';
 import { UNRANKED, type Placing } from './metrics.js';
@@ -18,7 +19,9 @@ const REQUEST = { limit: 20, candidatesMax: 200 } as const;
 const DEADLINE_MS = 600_000;
 
 export interface ServeOptions {
-  readonly view: StoreView;
+  readonly store: TaskStore;
+  /** What statistics may see when the first question is asked. */
+  readonly known: Uint32Array;
   /** Model folder. */
   readonly folder: string;
   readonly seed: number;
@@ -35,9 +38,10 @@ export interface Served {
 }
 
 /** Asks the questions of the recommendation path itself: its candidates, features, ONNX session, re-ranking and exploration. */
-export async function serve({ view, folder, seed, explore, onQuestion }: ServeOptions, { questions, excludeHistory }: View): Promise<Served> {
-  const { catalog, statistics, task } = view;
+export async function serve({ store, known, folder, seed, explore, onQuestion }: ServeOptions, { questions, excludeHistory }: View): Promise<Served> {
+  const { catalog, task } = store;
   const draw = seededRandom(seed);
+  let statistics = new Statistics(emptyStatisticsData(), catalog);
   let now = 0;
   const clock = (): number => now;
   const model = new ModelHolder({ features: { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES }, catalog, clock });
@@ -55,20 +59,23 @@ export async function serve({ view, folder, seed, explore, onQuestion }: ServeOp
   try {
     const swapped = await model.swap(folder);
     if ('refused' in swapped) throw swapped.refused;
-    for (const question of questions) {
-      now = question.at;
-      const profile = profileAt(view, question);
-      const startedAt = performance.now();
-      const list = await recommender.rank({
-        shopper: undefined, isStored: false, profile, scene: QUESTION_SCENE, limit: REQUEST.limit, itemId: undefined, itemIds: undefined, filter: undefined,
-        context: undefined, explain: false, shown: excludedRows({ ...view, task: { ...task, excludeHistory } }, question),
-      });
-      millis[answers.length] = performance.now() - startedAt;
-      if (list.degraded.length > 0) throw new AppError('model_unavailable', `The model did not answer: ${list.degraded.join(', ')}.`);
-      const items = list.items.map(({ row }) => indexOfRow.get(row)!);
-      calibration.add(list.items.map(({ score }: RankedItem) => score), items.map((item) => question.wanted.includes(item)));
-      answers.push({ placings: placings(question, items), top: items.slice(0, LIST) });
-      onQuestion?.();
+    for (const { view, questions: asked } of store.asked({ known, questions })) {
+      ({ statistics } = view);
+      for (const question of asked) {
+        now = question.at;
+        const profile = profileAt(view, question);
+        const startedAt = performance.now();
+        const list = await recommender.rank({
+          shopper: undefined, isStored: false, profile, scene: QUESTION_SCENE, limit: REQUEST.limit, itemId: undefined, itemIds: undefined, filter: undefined,
+          context: undefined, explain: false, shown: excludedRows({ ...view, task: { ...task, excludeHistory } }, question),
+        });
+        millis[answers.length] = performance.now() - startedAt;
+        if (list.degraded.length > 0) throw new AppError('model_unavailable', `The model did not answer: ${list.degraded.join(', ')}.`);
+        const items = list.items.map(({ row }) => indexOfRow.get(row)!);
+        calibration.add(list.items.map(({ score }: RankedItem) => score), items.map((item) => question.wanted.includes(item)));
+        answers.push({ placings: placings(question, items), top: items.slice(0, LIST) });
+        onQuestion?.();
+      }
     }
   } finally {
     await model.close();

@@ -3,8 +3,8 @@ import { LIKENESS_LIMITS } from '../../candidates/likeness.js';
 import { POOL_MAX, SOURCES, type CandidatePool, type Source } from '../../candidates/pool.js';
 import { seededRandom } from '../../util/random.js';
 import { sampleQuestions } from '../sample-questions.js';
-import { excludedRows, Retriever, type StoreView } from '../store-view.js';
-import type { Question } from '../task.js';
+import { excludedRows, Retriever, type TaskStore } from '../store-view.js';
+import type { Split } from '../task.js';
 import type { Judge, Values } from './judge.js';
 import { HEADLINES, UNRANKED, type Placing } from './metrics.js';
 
@@ -17,8 +17,8 @@ export const QUESTIONS_MAX = 6000;
 const FUSION = 60;
 
 interface SourceOptions {
-  readonly view: StoreView;
-  readonly questions: readonly Question[];
+  readonly store: TaskStore;
+  readonly split: Split;
   readonly judge: Judge;
   readonly seed: number;
 }
@@ -29,27 +29,32 @@ interface SourceOptions {
  * into the largest pool. Beside them `union`: the candidates that the engine merges when asked for so many; and `blend`:
  * the three rankings joined by the sum of reciprocal places, with no model.
  */
-export async function judgeSources({ view, questions, judge, seed }: SourceOptions): Promise<Readonly<Record<string, Values>>> {
-  const { catalog, task } = view;
-  const asked = sampleQuestions(questions, QUESTIONS_MAX, seed);
-  const sized = RECALL_CUTS.map((cut) => ({ cut, retriever: new Retriever(view, cut, seededRandom(seed)), found: 0 }));
-  const largest = new Retriever(view, POOL_MAX, seededRandom(seed));
+export async function judgeSources({ store, split, judge, seed }: SourceOptions): Promise<Readonly<Record<string, Values>>> {
+  const { catalog, task } = store;
+  const asked = sampleQuestions(split.questions, QUESTIONS_MAX, seed);
+  const found = RECALL_CUTS.map(() => 0);
   const alone = new Map<string, Placing[][]>();
-  for (const [i, question] of asked.entries()) {
-    const wanted = question.wanted.map((item) => catalog.rowOf(task.interactions.itemIds[item]!));
-    for (const size of sized) {
-      await size.retriever.retrieve(question);
-      size.found += wanted.filter((row) => size.retriever.pool.slotOf(row) >= 0).length;
-    }
-    const request = await largest.retrieve(question);
-    for (const [name, rows] of listsOf(largest.pool, request, excludedRows(view, question))) {
-      let placings = alone.get(name);
-      if (placings === undefined) alone.set(name, placings = asked.map((one) => one.wanted.map(() => UNRANKED)));
-      placings[i] = wanted.map((row) => placeOf(rows, row));
+  let i = 0;
+  for (const { view, questions } of store.asked({ ...split, questions: asked })) {
+    const retrievers = [...RECALL_CUTS, POOL_MAX].map((size) => new Retriever(view, size, seededRandom(seed)));
+    const largest = retrievers.pop()!;
+    for (const question of questions) {
+      const wanted = question.wanted.map((item) => catalog.rowOf(task.interactions.itemIds[item]!));
+      for (const [cut, retriever] of retrievers.entries()) {
+        await retriever.retrieve(question);
+        found[cut]! += wanted.filter((row) => retriever.pool.slotOf(row) >= 0).length;
+      }
+      const request = await largest.retrieve(question);
+      for (const [name, rows] of listsOf(largest.pool, request, excludedRows(view, question))) {
+        let placings = alone.get(name);
+        if (placings === undefined) alone.set(name, placings = asked.map((one) => one.wanted.map(() => UNRANKED)));
+        placings[i] = wanted.map((row) => placeOf(rows, row));
+      }
+      i += 1;
     }
   }
   const all = Math.max(1, asked.reduce((sum, { wanted }) => sum + wanted.length, 0));
-  const union = Object.fromEntries(sized.map(({ cut, found }) => [`recall@${cut}`, found / all]));
+  const union = Object.fromEntries(RECALL_CUTS.map((cut, at) => [`recall@${cut}`, found[at]! / all]));
   const sources = [...alone].map(([name, placings]): [string, Values] => {
     const { metrics } = judge.judge(asked, placings.map((one) => ({ placings: one, top: [] })));
     const recalls = RECALL_CUTS.map((cut) => [`recall@${cut}`, placings.flat().filter(({ above }) => above < cut).length / all] as const);

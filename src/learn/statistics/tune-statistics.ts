@@ -2,6 +2,7 @@ import { INTEREST, StatisticsBuilder } from '../../candidates/build-statistics.j
 import { DEFAULT_STATISTICS, type StatisticsSettings } from '../../candidates/statistics-settings.js';
 import { EVENT_TYPES } from '../../domain/event.js';
 import { seededRandom, shuffle } from '../../util/random.js';
+import { stepsOf } from '../split-steps.js';
 import { forKnown, type Interactions, type Question, type Split, type Task } from '../task.js';
 import { NeighborAnswers } from './neighbor-answers.js';
 
@@ -46,7 +47,7 @@ export function tuneStatistics(task: Task, split: Split, { seed = 1, onProgress 
   if (sample.questions.length === 0) return DEFAULT_STATISTICS;
   const answers = new NeighborAnswers(task, sample.questions);
   const steps = [...SCORING, ...COUNTING, ...SCORING];
-  let settings: StatisticsSettings = { ...DEFAULT_STATISTICS, popularityDays: tunePopularity(task, sample) };
+  let settings: StatisticsSettings = { ...DEFAULT_STATISTICS, popularityDays: tunePopularity(task, { ...split, questions: sample.questions }) };
   let counts = countInteractions(task.interactions, sample.known, settings);
   let quality = answers.quality(counts, settings);
   steps.forEach((step, done) => {
@@ -63,12 +64,13 @@ export function tuneStatistics(task: Task, split: Split, { seed = 1, onProgress 
 }
 
 /** The half-life by which the items wanted (the never-bought ones, where these are asked for) stand highest. */
-function tunePopularity({ interactions }: Task, { known, questions }: Split): number {
-  const quality = (days: number): number => {
-    const ranks = ranksOf(popularityOf(interactions, known, days));
+function tunePopularity(task: Task, split: Split): number {
+  const steps = stepsOf(task, split);
+  const quality = (days: number): number => steps.reduce((sum, { known, questions }) => {
+    const ranks = ranksOf(popularityOf(task.interactions, known, days));
     const gains = questions.flatMap(({ wanted, fresh = wanted }) => fresh.map((item) => 1 / Math.log2(1 + ranks[item]!)));
-    return gains.reduce((sum, gain) => sum + gain, 0);
-  };
+    return gains.reduce((all, gain) => all + gain, sum);
+  }, 0);
   const found = POPULARITY_DAYS.map((days) => ({ days, quality: quality(days) }));
   const usual = found.find(({ days }) => days === DEFAULT_STATISTICS.popularityDays)!;
   const best = found.reduce((a, b) => (b.quality > a.quality ? b : a));

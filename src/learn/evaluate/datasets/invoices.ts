@@ -78,7 +78,7 @@ function periods(at: Float64Array): number[] {
   return [3, 2, 1].map((parts) => last - parts * PART * (last - first));
 }
 
-/** Each customer's first invoice of [from, to), asked at its time; what was before `from` is known. */
+/** Each customer's first invoice of [from, to), asked at its time, in time order; what was before `from` is known. */
 function firstBaskets(log: Interactions, invoiceOf: (event: number) => string, from: number, to: number): Split {
   const { offsets, item, at } = log;
   const split = { known: new Uint32Array(log.shoppers), questions: [] as Question[] };
@@ -97,5 +97,6 @@ function firstBaskets(log: Interactions, invoiceOf: (event: number) => string, f
       shopper, history: first - start, at: at[first]!, wanted: [...wanted], fresh: [...wanted].filter((one) => !bought.has(one)),
     });
   }
+  split.questions.sort((a, b) => a.at - b.at);
   return split;
 }
