@@ -3,9 +3,11 @@ import { listSlots } from '../archive/files.js';
 import { runCommand } from '../command.js';
 import { AppError } from '../errors.js';
 import { readTask } from './evaluate/datasets/read-task.js';
+import { tellSkipped } from './evaluate/datasets/tell-skipped.js';
 import { archiveTask } from './models/archive-task.js';
 import { trainModel } from './pipeline.js';
 import { showProgress } from './progress-bars.js';
+import { readExported } from './ranker/warm-start.js';
 import { trainOnDemo } from './train-on-demo.js';
 
 /**
@@ -34,6 +36,7 @@ async function main(): Promise<void> {
     return;
   }
   const [seed, shoppers, days] = [whole('seed', numbers.seed), whole('shoppers', numbers.shoppers), whole('days', numbers.days)];
+  if (from !== undefined) await checkStart(from);
   const { onProgress, stop } = showProgress();
   const common = { out, seed, clock: Date.now, onProgress };
   if (data === undefined) {
@@ -42,11 +45,17 @@ async function main(): Promise<void> {
     console.table(test.shown);
   } else {
     const isArchive = (await listSlots(data, 'events')).length > 0;
-    const task = isArchive ? await archiveTask(data, Infinity) : await readTask(data);
+    const task = isArchive ? await archiveTask(data, Infinity) : await readTask(data, { onSkipped: tellSkipped() });
     const { manifest, seconds } = await trainModel(task, { ...common, from: from ?? (isArchive ? SHIPPED : undefined) }).finally(stop);
     console.log(JSON.stringify({ data: manifest.data, metrics: manifest.metrics, seconds }, null, 2));
   }
   console.log(`→ ${out}`);
+}
+
+/** What was named to go on from must do: training anew instead would be a surprise. */
+async function checkStart(folder: string): Promise<void> {
+  if (await readExported(folder) !== undefined) return;
+  throw new AppError('invalid_request', `--from ${folder} is another tool's model, or of another shape: leave it out to train anew.`);
 }
 
 function whole(name: string, text: string): number {

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { runCommand } from '../../command.js';
 import { AppError } from '../../errors.js';
 import { showProgress } from '../progress-bars.js';
+import { tellSkipped } from './datasets/tell-skipped.js';
 import { evaluate } from './evaluation.js';
 import { htmlReport } from './report-html.js';
 import { fraction, headlines, textTable } from './report.js';
@@ -10,8 +11,6 @@ import { fraction, headlines, textTable } from './report.js';
 /** `npm run evaluate`: how good the models are that a data set gives, served as they would be, beside the baselines. */
 const USAGE = 'npm run evaluate -- --dataset DIR --json FILE [--html FILE] [--model DIR] [--seed 7] [--refit]';
 const SEED_MAX = 2 ** 32 - 1;
-/** Corrupt lines shown one by one; all are counted. */
-const SKIPPED_SHOWN = 10;
 
 interface CommandOptions {
   readonly dataset: string;
@@ -39,11 +38,7 @@ function readOptions(): CommandOptions {
 async function main(): Promise<void> {
   const { json, html, ...options } = readOptions();
   const { onProgress, stop } = showProgress();
-  let skipped = 0;
-  const onSkipped = (file: string, line: number, why: string): void => {
-    if (++skipped <= SKIPPED_SHOWN) process.stderr.write(`${file}:${line} skipped: ${why}\n`);
-  };
-  const report = await evaluate({ ...options, onProgress, onSkipped }).finally(stop);
+  const report = await evaluate({ ...options, onProgress, onSkipped: tellSkipped() }).finally(stop);
   await writeFile(json, `${JSON.stringify(report, null, 2)}\n`);
   if (html !== undefined) await writeFile(html, htmlReport(report));
   const headline = headlines(report).map((name) => `${name} ${fraction(report.metrics[name]!)}`).join(', ');

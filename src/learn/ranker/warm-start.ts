@@ -44,7 +44,8 @@ export function startFrom(weights: Weights, { userFeatures, itemFeatures, tensor
       if (column < 0) return;
       for (let unit = 0; unit < first; unit++) bias[unit]! += scaling.mean[column]! * raw[row * first + unit]!;
       const place = used.indexOf(column);
-      if (place < 0) return;
+      // A column may be in use that does not vary: see `columnsOf`. It is zero, and its weight says nothing.
+      if (place < 0 || scaling.deviation[column] === Infinity) return;
       for (let unit = 0; unit < first; unit++) folded[place * first + unit] = raw[row * first + unit]! * scaling.deviation[column]!;
     });
     return folded;
