@@ -41,7 +41,11 @@ export interface RetrainOptions {
   readonly shadowMs: number;
   readonly judgeEveryMs?: number;
   readonly clock: Clock;
-  readonly onDone: (what: { readonly outcome: string; readonly model?: string; readonly why: string; readonly comparison?: Comparison }) => void;
+  readonly onDone: (what: {
+    readonly outcome: string; readonly model?: string; readonly why: string; readonly comparison?: Comparison;
+    /** What went wrong in other trainings of the round. */
+    readonly faults?: readonly string[];
+  }) => void;
 }
 
 /** The jobs that train, shadow and promote. A failure is reported, and the next round tries again: the serving model stays. */
@@ -64,12 +68,14 @@ async function round(options: RetrainOptions, signal: AbortSignal): Promise<void
   const reply = await runChild<RetrainReply>(options.program, task, RETRAIN_LIMITS, signal);
   if ('error' in reply) onDone({ outcome: 'failed', why: reply.error });
   else if ('skipped' in reply) onDone({ outcome: 'skipped', why: reply.skipped });
-  else if (!reply.verdict.promote) onDone({ outcome: 'refused', model: reply.model, why: reply.verdict.why, comparison: reply.comparison });
   else {
-    await shadows.clear(reply.model);
-    await models.shadow(reply.model, { by: task.by, why: reply.verdict.why });
-    onDone({ outcome: 'shadowed', model: reply.model, why: reply.verdict.why, comparison: reply.comparison });
-    await judgeLater(options);
+    const { model, verdict: { promote, why }, comparison, faults } = reply;
+    if (promote) {
+      await shadows.clear(model);
+      await models.shadow(model, { by: task.by, why });
+    }
+    onDone({ outcome: promote ? 'shadowed' : 'refused', model, why, comparison, ...faults === undefined ? {} : { faults } });
+    if (promote) await judgeLater(options);
   }
 }
 

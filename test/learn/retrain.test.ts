@@ -57,13 +57,13 @@ await t.test('trained for real, from the log to the verdict', async (t) => {
   t.match(await shop.retrain(refitRanker), { verdict: { promote: true } });
 });
 
-await t.test('what the first training does not reach, the next may; what all miss is thrown', async (t) => {
+await t.test('what fails in one training is told beside the verdict on another; what all miss is thrown', async (t) => {
   const fails: Train = async () => { throw new Error('no memory'); };
+  const useless = gives((folder) => writeTestModel(folder, { name: 'useless', features: only('price'), onnx: linearModel(only('price')) }));
   const shop = await store(t, TRAFFIC);
-  t.match(await shop.retrain(fails, telling), { model: 'new@1', verdict: { promote: true } });
-  const other = await store(t, TRAFFIC);
-  await t.rejects(other.retrain(fails), { message: 'no memory' });
-  t.same((await other.registry.list()).map(({ state }) => state), ['serving']);
+  await t.rejects(shop.retrain(fails, fails), { message: 'no memory; then no memory' });
+  t.same((await shop.registry.list()).map(({ state }) => state), ['serving']);
+  t.match(await shop.retrain(fails, useless, fails), { model: 'useless@1', verdict: { promote: false }, faults: ['no memory', 'no memory'] });
 });
 
 await t.test('models that must never serve', async (t) => {

@@ -41,7 +41,8 @@ export type Train = (options: {
 export type RetrainReply =
   /** Nothing was trained, and why. */
   | { readonly skipped: string }
-  | ({ readonly model: string } & Trial);
+  /** With what went wrong in trainings before it or after it. */
+  | ({ readonly model: string; readonly faults?: readonly string[] } & Trial);
 
 interface Survey { readonly events: number; readonly shoppers: number; readonly items: number }
 
@@ -49,7 +50,8 @@ interface Survey { readonly events: number; readonly shoppers: number; readonly 
  * Trains anew on the archive without its latest day, and judges the result on that day. A model that does not pass is
  * noted as refused, with the reason; one that does is left to its shadowing.
  * @param trainings tried one after another, until one gives a model that passes
- * @throws what the last training throws: the serving model stays
+ * @returns what came of the last training that came to a verdict
+ * @throws what the trainings throw when none did: the serving model stays
  */
 export async function retrain(task: RetrainTask, trainings: readonly Train[], clock: () => number): Promise<RetrainReply> {
   const until = await archiveEnd(task.archiveDir) - RETRAIN_RULE.heldOutMs;
@@ -57,16 +59,18 @@ export async function retrain(task: RetrainTask, trainings: readonly Train[], cl
   const missing = lacking(before, task.eventsMin);
   if (missing !== undefined) return { skipped: missing };
   const registry = new ModelRegistry(task.modelsDir, task.modelDir, clock);
-  let reply: RetrainReply = { skipped: 'there is no training' };
-  for (const [i, train] of trainings.entries()) {
+  const faults: string[] = [];
+  let reply: RetrainReply | undefined;
+  for (const train of trainings) {
     try {
       reply = await attempt(registry, task, train, { until, events: before.events });
-      if ('verdict' in reply && reply.verdict.promote) return reply;
+      if ('verdict' in reply && reply.verdict.promote) break;
     } catch (error) {
-      if (i === trainings.length - 1) throw error;
+      faults.push(error instanceof Error ? error.message : String(error));
     }
   }
-  return reply;
+  if (reply === undefined) throw new Error(faults.join('; then '));
+  return 'verdict' in reply && faults.length > 0 ? { ...reply, faults } : reply;
 }
 
 async function attempt(registry: ModelRegistry, task: RetrainTask, train: Train, { until, events }: { until: number; events: number }): Promise<RetrainReply> {
