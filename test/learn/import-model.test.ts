@@ -55,6 +55,7 @@ await t.test('what does not fit the contract is refused with what to do about it
   const file = join(FIXTURES, 'pytorch.onnx');
   await t.rejects(importModel(registry, file, { name: 'x' }, deed), { code: 'model_refused', message: /reads 4 columns of `user` and 7 of `items`.*--user/u });
   await t.rejects(importModel(registry, file, { name: 'x', ...COLUMNS, itemFeatures: [...COLUMNS.itemFeatures.slice(1), 'moon_phase'] }, deed), { message: /unknown moon_phase/u });
+  await t.rejects(importModel(registry, join(folder, 'none.onnx'), { name: 'x' }, deed), { code: 'invalid_request', message: /none\.onnx cannot be read/u });
   await writeFile(join(folder, 'no.onnx'), 'not a model');
   await t.rejects(importModel(registry, join(folder, 'no.onnx'), { name: 'x' }, deed), { message: /no ONNX model/u });
   t.same(await registry.list(), [], 'nothing is left of them');

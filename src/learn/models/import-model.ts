@@ -30,7 +30,9 @@ const GOLDEN_ITEMS = 20;
  * @throws AppError `model_refused` with the reason when it does not keep the contract
  */
 export async function importModel(registry: ModelRegistry, file: string, options: ImportOptions, deed: Deed): Promise<string> {
-  const onnx = await readFile(file);
+  const onnx = await readFile(file).catch((cause: unknown) => {
+    throw new AppError('invalid_request', `${file} cannot be read; name the ONNX file to import.`, { cause });
+  });
   const userFeatures = [...options.userFeatures ?? USER_FEATURES];
   const itemFeatures = [...options.itemFeatures ?? ITEM_FEATURES];
   await checkWidths(onnx, file, userFeatures.length, itemFeatures.length);
