@@ -1,9 +1,7 @@
 // Node's version and the npm packages.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { capture, findProgram, isExecutable, ROOT, run, say, SetupError } from './shell.mjs';
-
-const TYPESCRIPT_PLUGIN = '@tapjs/typescript';
+import { findProgram, isExecutable, ROOT, run, say, SetupError } from './shell.mjs';
 
 /** Installs the locked packages when one is missing or of another version. Needs no network when all are there. */
 export async function ensureDependencies() {
@@ -53,27 +51,4 @@ function npmCommand() {
   const onPath = findProgram(['npm']);
   if (onPath === undefined) throw new SetupError('npm was not found; it comes with Node.js (https://nodejs.org)');
   return [onPath];
-}
-
-/**
- * tap composes its test class from plugins. Ours are compiled tests, and its TypeScript plugin does not work with
- * TypeScript 7, so .taprc leaves it out; tap then has to compose the class once, which takes no network.
- */
-export function ensureTestClass() {
-  if (isTestClassBuilt()) return;
-  const { ok, output } = capture(process.execPath, [TAP, 'build'], { timeout: 300_000 });
-  if (!ok || !isTestClassBuilt()) throw new SetupError(`tap could not prepare itself; delete node_modules and try again:\n${output}`);
-}
-
-export const TAP = join(ROOT, 'node_modules', 'tap', 'dist', 'esm', 'run.mjs');
-
-function isTestClassBuilt() {
-  try {
-    const testClass = join(ROOT, 'node_modules', '@tapjs', 'test', 'test-built');
-    const source = readFileSync(join(testClass, 'dist', 'esm', 'index.js'), 'utf8');
-    // The class loads its plugins through this link into the (git-ignored) .tap folder.
-    return !source.includes(TYPESCRIPT_PLUGIN) && existsSync(join(testClass, 'node_modules', '@tapjs', 'core'));
-  } catch {
-    return false;
-  }
 }

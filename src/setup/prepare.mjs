@@ -1,15 +1,14 @@
 // What every command begins with: the packages and the build, by one process at a time.
 import { join } from 'node:path';
 import { ensureBuild } from './build.mjs';
-import { ensureDependencies, ensureTestClass } from './dependencies.mjs';
+import { ensureDependencies } from './dependencies.mjs';
 import { whileLocked } from './lock.mjs';
 import { ROOT, say } from './shell.mjs';
 
-/** Installs the packages that are missing and builds what changed; with `tests`, prepares the test runner too. */
-export function prepare({ tests = false } = {}) {
+/** Installs the packages that are missing and builds what changed. */
+export function prepare() {
   const body = async () => {
     await ensureDependencies();
-    if (tests) ensureTestClass();
     await ensureBuild();
     return 0;
   };

@@ -8,7 +8,7 @@ import { readTap } from './tap-summary.mjs';
 
 const JOBS_MAX = 8;
 /** Seconds a file may take before its tests are told that they hang, and those it then gets to say so. */
-const FILE_S_MAX = 240;
+const FILE_S_MAX = 400;
 const LAST_WORDS_S = 20;
 /** Measuring and fault-injecting files run alone, after all others. */
 const ALONE = /(^|\/)test\/(fault|bench|e2e)\//;

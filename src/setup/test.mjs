@@ -12,7 +12,7 @@ import { runFiles } from './test-files.mjs';
 export async function test(choice) {
   const total = { passed: 0, failed: 0, skipped: [] };
   try {
-    await prepare({ tests: true });
+    await prepare();
     const programs = { REDIS_SERVER: ensureRedisProgram(), CHROMIUM_PATH: ensureChromium() };
     if (!(await lint())) total.failed++;
     for (const file of await runTests(chooseTests(choice), programs)) {
