@@ -35,8 +35,8 @@ export interface OfferWorkerOptions {
 export async function startOfferWorker(url: string, { afterMs = 500, cooldownMs = 60_000, failAfterWork = 0 }: OfferWorkerOptions = {}): Promise<OfferWorker> {
   const log = pino({ level: 'silent' });
   const connect = (): Redis => connectRedis(url, 'listening', { timeoutMs: 1000, name: 'test-worker' });
-  const redis = connectRedis(url, 'commands', { timeoutMs: 2000, name: 'test-worker' });
-  await untilReady(redis, 10_000);
+  const redis = connectRedis(url, 'commands', { timeoutMs: 10_000, name: 'test-worker' });
+  await untilReady(redis, 30_000);
   const catalog = new CatalogStore(redis, KEYS);
   const profiles = new ProfileStore(redis, KEYS, { profileTtlS: 86_400, streamEntriesMax: 100_000 });
   const registry = new JobRegistry({ connect, keys: KEYS, log });
@@ -70,7 +70,7 @@ export async function startOfferWorker(url: string, { afterMs = 500, cooldownMs 
 }
 
 /** Waits until something is so. */
-export async function until(isSo: () => boolean | Promise<boolean>, what: string, ms = 8000): Promise<void> {
+export async function until(isSo: () => boolean | Promise<boolean>, what: string, ms = 30_000): Promise<void> {
   const deadline = Date.now() + ms;
   while (!await isSo()) {
     if (Date.now() > deadline) throw new Error(`waited ${ms} ms for ${what}`);

@@ -70,21 +70,20 @@ await t.test('subscriptions outlive a lost connection and a restart of Redis; wh
   await redis.restart();
   while (there.redis.status !== 'ready') await pause(10);
   await there.offers.send('u:eve', offer('r2'), 0);
-  const seen = new Set<string | undefined>();
-  while (!seen.has('r2')) seen.add((await client.next('offer')).offer?.id);
-  t.ok(seen.has('r2'), 'after the restart');
+  // What was sent before may come again meanwhile.
+  while ((await client.next('offer')).offer?.id !== 'r2');
   t.equal(client.closed, undefined, 'the socket stayed open');
-  await pause(300);
-  client.frames.length = 0;
   await there.offers.send('u:eve', offer('r3'), 0);
-  t.match(await client.next('offer'), { offer: { id: 'r3' } });
+  while ((await client.next('offer')).offer?.id !== 'r3');
+  t.equal(client.closed, undefined);
 });
 
 await t.test('while Redis is away a socket stays; a new subscription is asked to come back', async (t) => {
-  const server = await startLive(redis.url, { limits: { subscribeMs: 300 } });
+  const server = await startLive(redis.url);
+  const hasty = await startLive(redis.url, { limits: { subscribeMs: 300 } });
   const staying = await listener(server, { userId: 'stay' });
   await redis.kill('SIGKILL');
-  const late = await LiveClient.open(server.url, { userId: 'new' });
+  const late = await LiveClient.open(hasty.url, { userId: 'new' });
   late.send({ type: 'subscribe', channel: 'offers' });
   t.match(await late.untilClosed(), { code: 1013, reason: 'store_unavailable' });
   t.match(await staying.ask({ type: 'events', events: [{ id: 'x', type: 'view_item' }] }), { type: 'error', code: 'store_unavailable', retryable: true });
@@ -93,7 +92,7 @@ await t.test('while Redis is away a socket stays; a new subscription is asked to
   while (server.redis.status !== 'ready') await pause(10);
   await server.offers.send('u:stay', offer('back'), 0);
   t.match(await staying.next('offer'), { offer: { id: 'back' } });
-  await server.close();
+  await Promise.all([server.close(), hasty.close()]);
 });
 
 t.same([...here.faults, ...there.faults], []);

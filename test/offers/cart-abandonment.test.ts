@@ -45,18 +45,29 @@ await t.test('a cart that is left behind brings one offer, at the socket and for
 });
 
 await t.test('the pause begins again with every change', async (t) => {
-  const client = await listener('busy');
   const changes = [{ type: 'add_to_cart', itemId: 'i1' }, { type: 'add_to_cart', itemId: 'i2' }, { type: 'remove_from_cart', itemId: 'i1' }, { type: 'begin_checkout' }];
-  for (const change of changes) {
-    await act({ userId: 'busy' }, change);
-    await pause(300);
-  }
+  /** @returns the longest time between two changes, ms */
+  const change = async (userId: string): Promise<number> => {
+    let longest = 0;
+    let lastAt = Date.now();
+    for (const one of changes) {
+      await act({ userId }, one);
+      await pause(300);
+      longest = Math.max(longest, Date.now() - lastAt);
+      lastAt = Date.now();
+    }
+    return longest;
+  };
+  // Where the machine is too busy to change a cart in time, another shopper tries.
+  let tries = 1;
+  let client = await listener('busy1');
+  while (await change(`busy${tries}`) >= AFTER_MS && tries < 20) client = await listener(`busy${++tries}`);
   const lastAt = Date.now() - 300;
   t.same(client.frames, [], 'nothing while the shopper is busy');
   t.match((await client.next('offer')).offer, { itemId: undefined, cause: 'cart_abandoned' }, 'a checkout names no item');
   t.ok(Date.now() - lastAt >= AFTER_MS);
-  t.equal(outcomesOf('busy').filter((outcome) => outcome === 'sent').length, 1);
-  t.ok(outcomesOf('busy').includes('changed'));
+  t.equal(outcomesOf(`busy${tries}`).filter((outcome) => outcome === 'sent').length, 1);
+  t.ok(outcomesOf(`busy${tries}`).includes('changed'));
 });
 
 await t.test('no offer for who bought, emptied the cart, or is gone', async (t) => {
