@@ -12,7 +12,7 @@ export interface QuestionCounts {
   readonly found: number;
 }
 
-/** Writes the lists that the engine would rank in answer to questions, with what was wanted as clicked. */
+/** Writes the lists that the engine would rank in answer to questions, with what was done with what was wanted. */
 export class QuestionLister {
   readonly #writer = new FeatureWriter();
   readonly #user = new Float32Array(USER_FEATURES.length);
@@ -31,7 +31,7 @@ export class QuestionLister {
     const deeds = new Uint8Array(pool.count);
     for (const item of question.wanted) {
       const slot = pool.slotOf(catalog.rowOf(task.interactions.itemIds[item]!));
-      if (slot >= 0) deeds[slot] = DEED.clicked;
+      if (slot >= 0) deeds[slot] = question.deed ?? DEED.clicked;
     }
     return { user: this.#user, items: this.#items, count: pool.count, deeds, places: new Uint8Array(pool.count) };
   }
@@ -43,7 +43,7 @@ export class QuestionLister {
       const list = await this.list(question);
       counts.questions += 1;
       counts.wanted += question.wanted.length;
-      counts.found += list.deeds.reduce((sum, deed) => sum + deed, 0);
+      counts.found += list.deeds.reduce((sum, deed) => sum + (deed > DEED.none ? 1 : 0), 0);
       store.add(list);
       onQuestion();
     }

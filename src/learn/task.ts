@@ -43,6 +43,8 @@ export interface Question {
   readonly wanted: readonly number[];
   /** Those wanted and never bought before (next-basket). */
   readonly fresh?: readonly number[];
+  /** The most that was done with them, a `DEED`; clicked when nobody knows. */
+  readonly deed?: number;
 }
 
 /** Item indexes of the events known at a question, oldest first. */

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { ArchiveWriter } from '../../src/archive/writer.js';
 import { archiveTask } from '../../src/learn/models/archive-task.js';
+import { DEED } from '../../src/learn/ranker/lists.js';
 import { archiveTraffic } from '../helpers/impressions.js';
 
 const T0 = Date.UTC(2026, 0, 1);
@@ -31,6 +32,27 @@ await t.test('an archive becomes a task whose questions come after all that is k
     t.ok(questions.every(({ at }) => at >= latestKnown), 'nothing known is later than what is asked');
     t.ok(questions.every(({ shopper, history, wanted }) => history >= known[shopper]! && interactions.item[interactions.offsets[shopper]! + history] === wanted[0]));
   }
+});
+
+await t.test('a question says the most that was then done with what was taken', async (t) => {
+  const dir = t.testdir();
+  const writer = new ArchiveWriter(dir, 'events', () => T0);
+  const lines: string[] = [];
+  for (let shopper = 0; shopper < 30; shopper++) {
+    ['view_item', 'view_item', 'view_item', 'add_to_cart', 'purchase'].forEach((type, i) => {
+      const at = T0 + shopper * HOUR_MS + i * 60_000;
+      // The third item is put into the cart, and by every other shopper bought.
+      const itemId = i < 2 || (type === 'purchase' && shopper % 2 === 1) ? `i${i}` : 'i2';
+      lines.push(JSON.stringify({ entry: `${at}-${shopper}`, event: { id: `${shopper}-${i}`, shopper: `u:${shopper}`, type, itemId, at } }));
+    });
+  }
+  await writer.append('events', lines);
+  await writer.close();
+  const { fits: [fit], validation, interactions } = await archiveTask(dir, Infinity);
+  const all = [...fit!.questions, ...validation.questions];
+  const deedsOf = (itemId: string): number[] =>
+    [...new Set(all.filter(({ wanted }) => interactions.itemIds[wanted[0]!] === itemId).map(({ deed = DEED.none }) => deed))].toSorted((a, b) => a - b);
+  t.same([deedsOf('i1'), deedsOf('i2'), deedsOf('i4')], [[DEED.clicked], [DEED.carted, DEED.bought], [DEED.bought]]);
 });
 
 await t.test('an archive without anything to ask is said to be so', async (t) => {

@@ -1,10 +1,12 @@
 import { noCounts, readArchive } from '../../archive/reader.js';
 import { INTEREST } from '../../candidates/build-statistics.js';
-import { EVENT_TYPE_INDEX } from '../../domain/event.js';
+import { EVENT_TYPE_INDEX, EVENT_TYPES } from '../../domain/event.js';
 import type { Item } from '../../domain/item.js';
 import { AppError } from '../../errors.js';
 import { CatalogHistory } from '../skew/catalog-history.js';
+import { DEED } from '../ranker/lists.js';
 import type { Interactions, Question, Split, Task } from '../task.js';
+import { DEED_OF, JUDGED_LIMITS } from './judged-lists.js';
 
 export const ARCHIVE_TASK_LIMITS = {
   /** Latest events that are taken: 21 bytes each, and what is made of them. */
@@ -100,7 +102,8 @@ function layOut(itemIds: readonly string[], rows: readonly (readonly Row[])[]): 
 }
 
 /** Known is what came before `from`; asked is, for the first events from then to `until`, what came next. */
-function split({ shoppers, offsets, item, at }: Interactions, from: number, until: number): Split {
+function split(interactions: Interactions, from: number, until: number): Split {
+  const { shoppers, offsets, item, at } = interactions;
   const known = new Uint32Array(shoppers);
   const questions: Question[] = [];
   for (let shopper = 0; shopper < shoppers; shopper++) {
@@ -111,9 +114,19 @@ function split({ shoppers, offsets, item, at }: Interactions, from: number, unti
       if (at[i]! < from) known[shopper] = i + 1 - first;
       // The same item again says nothing of what to show.
       else if (i > first && item[i] !== item[i - 1] && asked++ < ARCHIVE_TASK_LIMITS.questionsEach) {
-        questions.push({ shopper, history: i - first, at: at[i]!, wanted: [item[i]!] });
+        questions.push({ shopper, history: i - first, at: at[i]!, wanted: [item[i]!], deed: deedFrom(interactions, i, end, until) });
       }
     }
   }
   return { known, questions };
+}
+
+/** @returns the most that a shopper did with an item, from one event on for as long as it counts for a list shown then */
+function deedFrom({ item, at, type }: Interactions, event: number, end: number, until: number): number {
+  const last = Math.min(at[event]! + JUDGED_LIMITS.attributionMs, until - 1);
+  let most: number = DEED.clicked;
+  for (let i = event; i < end && at[i]! <= last; i++) {
+    if (item[i] === item[event]) most = Math.max(most, DEED_OF[EVENT_TYPES[type[i]!]!] ?? DEED.none);
+  }
+  return most;
 }

@@ -20,7 +20,7 @@ export const JUDGED_LIMITS = {
 } as const;
 
 /** What an event was to the list that showed its item; a wish is as good as a cart. */
-const DEED_OF: Partial<Record<EventType, number>> = {
+export const DEED_OF: Partial<Record<EventType, number>> = {
   view_item: DEED.clicked, select_item: DEED.clicked, add_to_wishlist: DEED.carted, add_to_cart: DEED.carted, purchase: DEED.bought,
 };
 /** What each `DEED` is worth to whoever ranks. */
