@@ -43,6 +43,8 @@ interface Group {
 }
 
 interface Outcome {
+  /** Whose profile it is: after merges, the user's. */
+  readonly shopper: string;
   readonly accepted: number;
   readonly duplicates: number;
   /** The profile as stored; nobody changes these bytes. */
@@ -140,7 +142,7 @@ export class EventIngestor {
       const { fresh, value: next, movedTo } = this.#fold(value, events, shopper);
       if (movedTo !== undefined) return movedTo;
       const accepted = attempted.length > fresh.length ? attempted.length : fresh.length;
-      const outcome = { accepted, duplicates: events.length - accepted, value: next };
+      const outcome = { shopper, accepted, duplicates: events.length - accepted, value: next };
       if (fresh.length === 0) return outcome;
       try {
         const result = await this.#deps.store.write(shopper, value, next, fresh.map((event) => JSON.stringify(event)));

@@ -18,6 +18,8 @@ const READER_LIMITS = {
 } as const;
 
 export interface ShopperState {
+  /** Whose profile it is, of a merged shopper the user's; undefined where that is not known. */
+  readonly shopper?: string | undefined;
   readonly profile: Profile;
   readonly degraded: Degradation[];
   /** What became of the page's own events. */
@@ -41,7 +43,7 @@ export class ShopperReader {
       const fresh = await within(this.#fresh(shopper), waitMs);
       if (fresh !== LATE) {
         this.#remember(shopper, fresh.value);
-        return { profile: fresh.profile, degraded: [], events: undefined };
+        return { shopper: fresh.shopper, profile: fresh.profile, degraded: [], events: undefined };
       }
     } catch {
       // Redis failed, or a newer version wrote the profile: either way a ranking answers with what is known, and says so.
@@ -55,16 +57,16 @@ export class ShopperReader {
   }
 
   /** @returns the profile in Redis, of the user it was merged into where it was; an empty one for a new shopper */
-  async #fresh(shopper: string): Promise<{ value: Buffer; profile: Profile }> {
+  async #fresh(shopper: string): Promise<{ shopper: string; value: Buffer; profile: Profile }> {
     let key = shopper;
     for (let hop = 0; hop <= INGEST_LIMITS.redirects; hop++) {
       const value = await this.store.readHead(key);
       if (value === null) break;
       const profile = decodeProfile(value, { ids: false });
-      if (profile.movedTo === undefined) return { value, profile };
+      if (profile.movedTo === undefined) return { shopper: key, value, profile };
       key = profile.movedTo;
     }
-    return { value: NO_VALUE, profile: emptyProfile() };
+    return { shopper: key, value: NO_VALUE, profile: emptyProfile() };
   }
 
   /** Keeps a copy: what came from Redis is a window into a chunk of the socket, which it would keep alive as a whole. */
@@ -83,7 +85,7 @@ export class ShopperReader {
         report.accepted = outcome.accepted;
         report.duplicates = outcome.duplicates;
         this.#remember(shopper, outcome.value);
-        return { profile: decodeProfile(outcome.value, { ids: false }), degraded: [], events: report };
+        return { shopper: outcome.shopper, profile: decodeProfile(outcome.value, { ids: false }), degraded: [], events: report };
       }
       failure = storeError(new Error('Command timed out'));
     } catch (error) {
