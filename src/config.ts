@@ -46,6 +46,7 @@ export const SETTINGS = {
   TRAIN_EVENTS_MIN: { fallback: '10000', about: 'events before the latest day that training needs' },
   SHADOW_REQUESTS: { fallback: '1000', about: 'requests that a new model scores beside the serving one before it may serve …' },
   SHADOW_S: { fallback: '3600', about: '… or time after which it may with fewer, s' },
+  SEGMENT_SWEEP_EVERY_S: { fallback: '3600', about: 'interval at which shoppers without events are looked at for segments that time alone changes, s; 0 never' },
   ARCHIVE_DAYS: { fallback: '180', about: 'age at which archive files are deleted, days' },
   DRAIN_MS: { fallback: '20000', about: 'time that running requests get at shutdown, ms' },
 } as const satisfies Record<string, Setting>;
@@ -97,6 +98,8 @@ export interface Config {
   readonly trainEventsMin: number;
   readonly shadowRequests: number;
   readonly shadowMs: number;
+  /** 0: never. */
+  readonly segmentSweepEveryMs: number;
   readonly archiveDays: number;
   readonly drainMs: number;
 }
@@ -162,6 +165,7 @@ export function readConfig(env: Environment = process.env): Config {
     trainEventsMin: whole('TRAIN_EVENTS_MIN', 1, 1e9),
     shadowRequests: whole('SHADOW_REQUESTS', 1, 1e9),
     shadowMs: whole('SHADOW_S', 1, 86_400 * 30) * 1000,
+    segmentSweepEveryMs: whole('SEGMENT_SWEEP_EVERY_S', 0, 86_400 * 30) * 1000,
     archiveDays: whole('ARCHIVE_DAYS', 1, 36_500),
     drainMs: whole('DRAIN_MS', 100, 600_000),
   };

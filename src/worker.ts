@@ -20,6 +20,7 @@ import { LiveStatisticsProcess } from './jobs/live-statistics-process.js';
 import { RECOUNT_STATISTICS, STATISTICS_GROUP } from './jobs/live-statistics.js';
 import { JobRegistry, type Processors } from './jobs/registry.js';
 import { RETRAIN, retrainJobs } from './jobs/retrain.js';
+import { SWEEP_SEGMENTS } from './jobs/segments.js';
 import { StreamConsumer } from './jobs/stream-consumer.js';
 import { parseEvent, parseVectors, type StreamHandler } from './jobs/streams.js';
 import { TrendingCounter, trendingLine, TrendingPublisher } from './jobs/trending.js';
@@ -42,12 +43,13 @@ import { StatisticsStore } from './redis/statistics-store.js';
 import { StreamKeeper } from './redis/stream-keeper.js';
 import { TrendingStore } from './redis/trending-store.js';
 import type { Clock } from './util/clock.js';
+import { wireSegments } from './wire/segments.js';
 import { backoffMs, pause } from './util/pause.js';
 
 export const WORKER_LIMITS = {
   redisMs: 30_000,
   /** Pauses between batches, ms: the longer, the fewer calls a trickle of events costs. */
-  gatherMs: { archive: 200, trending: 500, triggers: 50 },
+  gatherMs: { archive: 200, trending: 500, triggers: 50, segments: 200 },
   /** Taken of each partition at once: each holds dozens of impressions of some kilobytes. */
   impressionEntries: 1,
   trimEveryMs: 2000,
@@ -95,6 +97,8 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
     cartAbandonedAfterMs: config.cartAbandonedAfterMs, offerCooldownMs: config.offerCooldownMs, contactCaps: config.contactCaps,
   });
 
+  const segments = wireSegments({ config, log, redis, keys, registry, name, clock });
+
   const behindEvents = (handler: StreamHandler, gatherMs: number) =>
     new StreamConsumer({ streams: events, handler, parse: parseEvent, redis, connect, consumer: name, log, gatherMs });
   const { gatherMs } = WORKER_LIMITS;
@@ -106,6 +110,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
     archive: behindEvents(archiver, gatherMs.archive),
     trending: behindEvents(new TrendingCounter(trending, clock), gatherMs.trending),
     triggers: behindEvents(offers.triggers, gatherMs.triggers),
+    segments: behindEvents(segments.keeper, gatherMs.segments),
     impressions: new StreamConsumer({
       streams: impressions, handler: drift, parse: parseVectors, redis, connect, consumer: name, log,
       gatherMs: gatherMs.archive, perStream: WORKER_LIMITS.impressionEntries,
@@ -124,7 +129,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   const trimming = new Trimming({
     keeper, everyMs: WORKER_LIMITS.trimEveryMs, log,
     plans: [
-      { streams: events, groups: [ARCHIVE_GROUP, 'trending', offers.triggers.name, STATISTICS_GROUP] },
+      { streams: events, groups: [ARCHIVE_GROUP, 'trending', offers.triggers.name, segments.keeper.name, STATISTICS_GROUP] },
       { streams: [...impressions, ...decisions], groups: [ARCHIVE_GROUP] },
     ],
   });
@@ -144,6 +149,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   });
   const processors: Processors = {
     ...offers.processors,
+    ...segments.processors,
     ...retraining,
     [RECOUNT_STATISTICS]: () => statistics.askRecount('in due time'),
     [ERASE_ARCHIVE]: eraseArchive({
@@ -162,6 +168,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   };
   workerMetrics(metrics, { consumers, registry, trimming });
 
+  await segments.start();
   for (const consumer of Object.values(consumers)) consumer.start();
   publisher.start();
   catalogArchiver.start();
@@ -172,7 +179,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   registry.start(processors);
   registry.lead([
     { name: RECOUNT_STATISTICS, everyMs: config.statisticsEveryMs, startsLater: true }, { name: EXPIRE, everyMs: WORKER_LIMITS.expireEveryMs },
-    { name: RETRAIN, everyMs: config.trainEveryMs, startsLater: true },
+    { name: RETRAIN, everyMs: config.trainEveryMs, startsLater: true }, { name: SWEEP_SEGMENTS, everyMs: config.segmentSweepEveryMs, startsLater: true },
   ], name, redis);
   const stopping = new AbortController();
   const filling = config.demo
@@ -185,7 +192,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
     async close() {
       stopping.abort();
       await filling;
-      await Promise.all([...Object.values(consumers).map((consumer) => consumer.stop()), offers.priceWatch.stop(), publisher.stop(), counting.stop(), catalogArchiver.stop(), drift.stop(), trimming.stop(), registry.stop()]);
+      await Promise.all([...Object.values(consumers).map((consumer) => consumer.stop()), offers.priceWatch.stop(), segments.stop(), publisher.stop(), counting.stop(), catalogArchiver.stop(), drift.stop(), trimming.stop(), registry.stop()]);
       await writer.close();
       redis.disconnect();
     },

@@ -35,11 +35,14 @@ export function mergeAttributes(user: Attributes, visitor: Attributes): Attribut
   return merged;
 }
 
-/** @returns whether the name is a time zone that this platform knows */
-export function isTimezone(name: string): boolean {
+/** @returns the time zone's name as the platform writes it, undefined for one that it does not know */
+export function timezoneNamed(name: string): string | undefined {
   try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;
   } catch {
-    return false;
+    return undefined;
   }
 }
+
+/** @param json as stored; '' for none */
+export const parseAttributes = (json: string): Attributes | undefined => (json === '' ? undefined : JSON.parse(json) as Attributes);

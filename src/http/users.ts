@@ -2,11 +2,12 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { Type, type Static } from 'typebox';
 import type { Catalog } from '../catalog/catalog.js';
+import { AttributesSchema } from '../domain/attributes.js';
 import { SCENES } from '../domain/scene.js';
 import { shopperKey } from '../domain/shopper.js';
 import { named } from '../paths/explain.js';
 import type { Shoppers } from '../paths/shoppers.js';
-import { portrait, type NameBook } from '../profile/portrait.js';
+import type { StoredPortraits } from '../paths/stored-portraits.js';
 import { USER_FEATURES, writeUserFeatures } from '../profile/vector.js';
 import { describeProfile } from '../profile/describe.js';
 import type { Clock } from '../util/clock.js';
@@ -18,11 +19,8 @@ const KindQuery = Type.Object(Kind, { additionalProperties: false });
 const FeatureQuery = Type.Object({ ...Kind, scene: Type.Optional(Type.Enum([...SCENES])) }, { additionalProperties: false });
 const Alias = Type.Object({ anonymousId: Type.String({ minLength: 1, maxLength: 256 }) }, { additionalProperties: false });
 
-export function userRoutes(server: FastifyInstance, shoppers: Shoppers, catalog: Catalog, clock: Clock): void {
+export function userRoutes(server: FastifyInstance, shoppers: Shoppers, portraits: StoredPortraits, catalog: Catalog, clock: Clock): void {
   const app = server.withTypeProvider<TypeBoxTypeProvider>();
-  const names: NameBook = {
-    category: (hash) => catalog.categories.nameOf(hash), brand: (hash) => catalog.brands.nameOf(hash), tag: (hash) => catalog.tags.nameOf(hash),
-  };
   const config = { scope: 'users' } as const;
   const keyOf = (request: { params: unknown; query: unknown }): string => {
     const { id } = request.params as Static<typeof Params>;
@@ -49,9 +47,21 @@ export function userRoutes(server: FastifyInstance, shoppers: Shoppers, catalog:
   app.get('/v1/users/:id/portrait', {
     config, schema: { summary: 'The profile as a person reads it', tags: ['users'], params: Params, querystring: KindQuery },
   }, async (request, reply) => {
-    const { profile } = await shoppers.profile(keyOf(request));
+    const { shopper, profile } = await shoppers.profile(keyOf(request));
     void reply.preventCache();
-    return portrait(profile, names, clock());
+    return portraits.describe(shopper, profile);
+  });
+  app.get('/v1/users/:id/attributes', {
+    config, schema: { summary: 'What the store has said of a shopper', tags: ['users'], params: Params, querystring: KindQuery },
+  }, async (request, reply) => {
+    void reply.preventCache();
+    return portraits.attributes(await shoppers.current(keyOf(request)));
+  });
+  app.put('/v1/users/:id/attributes', {
+    config, schema: { summary: 'Say what is known of a shopper: consent, birthday, region…; replaces what was said before', tags: ['users'], params: Params, querystring: KindQuery, body: AttributesSchema },
+  }, async (request, reply) => {
+    await portraits.writeAttributes(await shoppers.current(keyOf(request)), request.body);
+    return reply.status(204).send();
   });
   app.delete('/v1/users/:id', {
     config, schema: { summary: 'Erase a shopper', tags: ['users'], params: Params, querystring: KindQuery },

@@ -3,6 +3,7 @@ import { mergeProfile } from '../profile/merge.js';
 import { emptyProfile, type Profile } from '../profile/profile.js';
 import type { ShopperRecord } from '../domain/record.js';
 import { AppError } from '../errors.js';
+import type { AttributeStore } from '../redis/attribute-store.js';
 import type { ProfileStore } from '../redis/profile-store.js';
 import type { Clock } from '../util/clock.js';
 import { hash48 } from '../util/hash.js';
@@ -10,6 +11,7 @@ import { INGEST_LIMITS } from './ingest-events.js';
 
 export interface ShopperDeps {
   readonly store: ProfileStore;
+  readonly attributes: AttributeStore;
   readonly clock: Clock;
   readonly newToken: () => Buffer;
   readonly newId: () => string;
@@ -41,6 +43,18 @@ export class Shoppers {
     throw new AppError('not_found', `There is no shopper ${shopper.slice(2)}; nothing was received from them, or they were erased.`);
   }
 
+  /** @returns who the shopper is now: the user they were merged into, or they themselves */
+  async current(shopper: string): Promise<string> {
+    let key = shopper;
+    for (let hop = 0; hop < INGEST_LIMITS.redirects; hop++) {
+      const value = await this.#deps.store.readHead(key);
+      const movedTo = value === null ? undefined : decodeProfile(value, { ids: false }).movedTo;
+      if (movedTo === undefined) break;
+      key = movedTo;
+    }
+    return key;
+  }
+
   /** @throws AppError `not_found` */
   async erase(shopper: string): Promise<void> {
     const record: ShopperRecord = { type: 'erase', id: this.#deps.newId(), shopper, at: this.#deps.clock() };
@@ -52,7 +66,8 @@ export class Shoppers {
 
   /**
    * Merges an anonymous shopper into a user, exactly once, though the two live in different slots:
-   * 1. the anonymous profile is frozen (it says where it moved; events that come now go to the user);
+   * 1. the anonymous profile is frozen (it says where it moved; events that come now go to the user), and what the store said of
+   *    the visitor is said of the user;
    * 2. the frozen profile is merged into the user's, together with an id that a second merge would meet there;
    * 3. the anonymous profile is emptied, the signpost stays.
    * Whoever finds a frozen profile, after a crash between the steps, continues with step 2.
@@ -60,6 +75,8 @@ export class Shoppers {
    */
   async alias(user: string, anonymous: string): Promise<boolean> {
     const frozen = await this.#freeze(anonymous, user);
+    const { attributes, clock, newId } = this.#deps;
+    await attributes.move(anonymous, user, { type: 'portrait', id: newId(), shopper: user, at: clock() });
     if (frozen === undefined) return false;
     await this.#mergeInto(user, anonymous, frozen);
     await this.#update(anonymous, (profile) => {

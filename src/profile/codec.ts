@@ -25,7 +25,7 @@ const HASH48_BYTES = 6;
 const AGE_OLD = 0xffff;
 
 const SECTION = {
-  core: 1, counters: 2, categories: 3, brands: 4, tags: 5, prices: 6, touches: 7, cart: 8, wishlist: 9, orders: 10, session: 11, offers: 12, moved: 13,
+  core: 1, counters: 2, categories: 3, brands: 4, tags: 5, prices: 6, touches: 7, cart: 8, wishlist: 9, orders: 10, session: 11, offers: 12, moved: 13, promotion: 14,
 } as const;
 
 /** The largest encoded profile: head and `idsMax` ids with their ages. */
@@ -66,6 +66,7 @@ export function encodeProfile(profile: Profile, token: Buffer): Buffer {
     varint(profile.sessionEvents);
   });
   section(SECTION.offers, () => writeOffers(profile.offers, nowS));
+  if (profile.promotionAt !== 0) section(SECTION.promotion, () => writePromotion(profile));
   section(SECTION.moved, () => {
     if (profile.movedTo !== undefined) at += scratch.write(profile.movedTo, at);
   });
@@ -125,6 +126,10 @@ function readSection(tag: number, profile: Profile): void {
       profile.sessionEvents = readVarint();
       break;
     case SECTION.offers: profile.offers = readOffers(nowS); break;
+    case SECTION.promotion:
+      profile.promotionAt = readF64();
+      profile.promotedOrders = readVarint();
+      break;
     case SECTION.moved: profile.movedTo = source.toString('utf8', at, end); break;
     default: break; // a newer writer's section
   }
@@ -239,6 +244,11 @@ function readOffers(nowS: number): OfferMemory[] {
   const offers: OfferMemory[] = [];
   while (at < end) offers.push({ offer: readHash48(), state: source[at++]!, at: (nowS - readVarint()) * 1000 });
   return offers;
+}
+
+function writePromotion(profile: Profile): void {
+  f64(profile.promotionAt);
+  varint(profile.promotedOrders);
 }
 
 /** All ids, then ages in seconds from the first id inside the window on: older ids need none. */

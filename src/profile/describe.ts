@@ -25,7 +25,7 @@ export function describeProfile(profile: Profile, items: ItemBook): Record<strin
     firstOrderAt: time(profile.firstOrderAt), lastOrderAt: time(profile.lastOrderAt),
     session: { count: profile.sessions, startedAt: time(profile.sessionStartAt), events: profile.sessionEvents },
     priceLevels: Array.from(profile.prices, rounded),
-    offers: profile.offers.length,
+    offers: profile.offers.length, promotionAt: time(profile.promotionAt), promotedOrders: profile.promotedOrders,
   };
 }
 

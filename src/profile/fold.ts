@@ -1,7 +1,7 @@
 import { EVENT_TYPE_INDEX, type EventType, type ShopperEvent } from '../domain/event.js';
 import { hash48 } from '../util/hash.js';
 import {
-  AFFINITY_LONG_MS, AFFINITY_SHORT_MS, HALF_LIFE_COUNT, HALF_LIVES_MS, PROFILE_LIMITS, SESSION_GAP_MS, TOUCH,
+  AFFINITY_LONG_MS, AFFINITY_SHORT_MS, HALF_LIFE_COUNT, HALF_LIVES_MS, PROFILE_LIMITS, PROMOTION_MS, SESSION_GAP_MS, TOUCH,
   type Affinities, type Line, type Profile,
 } from './profile.js';
 
@@ -62,7 +62,7 @@ const decayOf = (elapsedMs: number, halfLifeMs: number): number => 2 ** (-elapse
  *
  * Order: decayed values, sums, touches and cart removals do not depend on the order of arrival (up to float32
  * rounding). Exceptions: lists that are full forget by what they knew then; a late event cannot reopen or split
- * a session or an order; a removal older than the cart's line is ignored; an event id is remembered for the newest
+ * a session or an order, nor put an order down to a promotion; a removal older than the cart's line is ignored; an event id is remembered for the newest
  * 1,024 arrivals and for 10 minutes of event time (4,096 at most).
  */
 export function fold(profile: Profile, event: ShopperEvent, item: ItemFacts | undefined): boolean {
@@ -85,6 +85,7 @@ export function fold(profile: Profile, event: ShopperEvent, item: ItemFacts | un
   if (item !== undefined && effect.weight !== 0) foldTaste(profile, item, effect.weight, age);
   if (event.type === 'purchase') foldPurchase(profile, event);
   else if (event.type === 'refund') profile.refundedMinor = addMoney(profile.refundedMinor, event);
+  if (event.type === 'select_promotion') profile.promotionAt = Math.max(profile.promotionAt, at);
   foldOffer(profile, event);
   return true;
 }
@@ -242,7 +243,10 @@ function weakest(table: Affinities): number {
 
 function foldPurchase(profile: Profile, event: ShopperEvent): void {
   const { at } = event;
-  if (profile.orders === 0 || at > profile.lastOrderAt + ORDER_GAP_MS || at < profile.firstOrderAt - ORDER_GAP_MS) profile.orders += 1;
+  if (profile.orders === 0 || at > profile.lastOrderAt + ORDER_GAP_MS || at < profile.firstOrderAt - ORDER_GAP_MS) {
+    profile.orders += 1;
+    if (profile.promotionAt !== 0 && at >= profile.promotionAt && at - profile.promotionAt <= PROMOTION_MS) profile.promotedOrders += 1;
+  }
   profile.firstOrderAt = profile.firstOrderAt === 0 ? at : Math.min(profile.firstOrderAt, at);
   profile.lastOrderAt = Math.max(profile.lastOrderAt, at);
   profile.units += event.quantity ?? 1;

@@ -23,6 +23,8 @@ export function mergeProfile(into: Profile, from: Profile): void {
   into.refundedMinor = Math.min(Number.MAX_SAFE_INTEGER, into.refundedMinor + from.refundedMinor);
   into.firstOrderAt = earliest(into.firstOrderAt, from.firstOrderAt);
   into.lastOrderAt = Math.max(into.lastOrderAt, from.lastOrderAt);
+  into.promotionAt = Math.max(into.promotionAt, from.promotionAt);
+  into.promotedOrders += from.promotedOrders;
   into.sessions += from.sessions;
   if (from.sessionStartAt > into.sessionStartAt) {
     into.sessionStartAt = from.sessionStartAt;

@@ -11,6 +11,8 @@ export const HALF_LIFE_COUNT = HALF_LIVES_MS.length;
 /** Half-lives of the affinities, ms: within the visit, and lasting. */
 export const AFFINITY_SHORT_MS = 2 * 3_600_000;
 export const AFFINITY_LONG_MS = 30 * 86_400_000;
+/** An order this soon after a promotion was chosen is put down to it, ms. */
+export const PROMOTION_MS = 7 * 86_400_000;
 /** A pause longer than this ends a session. */
 export const SESSION_GAP_MS = 30 * 60_000;
 
@@ -107,6 +109,9 @@ export interface Profile {
   sessionStartAt: number;
   sessionEvents: number;
   offers: OfferMemory[];
+  /** Time of the latest promotion chosen, ms; orders that followed one within `PROMOTION_MS`. */
+  promotionAt: number;
+  promotedOrders: number;
   /** Shopper key this anonymous shopper was merged into; all later events and readings go there. */
   movedTo: string | undefined;
   ids: RecentIds;
@@ -149,6 +154,6 @@ export function emptyProfile(): Profile {
     touches: [], cart: [], wishlist: [],
     orders: 0, units: 0, spentMinor: 0, refundedMinor: 0, firstOrderAt: 0, lastOrderAt: 0,
     sessions: 0, sessionStartAt: 0, sessionEvents: 0,
-    offers: [], movedTo: undefined, ids: { ids: [], at: [] },
+    offers: [], promotionAt: 0, promotedOrders: 0, movedTo: undefined, ids: { ids: [], at: [] },
   };
 }

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { mergeAttributes, type Attributes } from '../domain/attributes.js';
+import { mergeAttributes, parseAttributes, type Attributes } from '../domain/attributes.js';
 import type { PortraitRecord } from '../domain/record.js';
 import { AppError } from '../errors.js';
 import type { Keys } from './keys.js';
@@ -11,7 +11,7 @@ interface AttributeScripts {
   writeAttributes(...args: (string | number)[]): Promise<number>;
 }
 
-/** Attributes of shoppers: JSON in the shopper's slot. They live as long as a profile does, counted from the last time they were looked at. */
+/** Attributes of shoppers: JSON in the shopper's slot. They live as long as a profile does, counted from their last write or the shopper's last event. */
 export class AttributeStore {
   readonly #redis: Redis;
   readonly #scripts: AttributeScripts;
@@ -28,7 +28,7 @@ export class AttributeStore {
 
   /** @returns as stored; '' for none */
   async readJson(shopper: string): Promise<string> {
-    return await this.#redis.getex(this.#keys.attributes(shopper), 'EX', this.#ttlS) ?? '';
+    return await this.#redis.get(this.#keys.attributes(shopper)) ?? '';
   }
 
   async read(shopper: string): Promise<Attributes | undefined> {
@@ -59,5 +59,3 @@ export class AttributeStore {
     return (await this.#scripts.writeAttributes(...keys, read, value, this.#ttlS, JSON.stringify(record))) === 1;
   }
 }
-
-export const parseAttributes = (json: string): Attributes | undefined => (json === '' ? undefined : JSON.parse(json) as Attributes);

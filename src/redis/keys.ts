@@ -46,6 +46,24 @@ export function makeKeys(prefix: string) {
     contacts: (shopper: string) => `${ofShopper(shopper)}:contacts:${shopper}`,
     /** A one-time mark of a shopper (an offer sent, a job done): set with NX and a time to live. */
     once: (shopper: string, what: string) => `${ofShopper(shopper)}:once:${what}:${shopper}`,
+    /** Segments the shopper is in: hash id → since, ms. */
+    memberships: (shopper: string) => `${ofShopper(shopper)}:segments:${shopper}`,
+    /** A partition's members of a segment: zset of scores 0, in order of name; and how many each segment has: hash. */
+    segmentMembers: (index: number, id: string) => `${partition(index)}:members:${id}`,
+    segmentSizes: (index: number) => `${partition(index)}:segment-sizes`,
+    /** Who entered and left which segment: stream; field `c`, a SegmentChange as JSON. */
+    segmentChanges: (index: number) => `${partition(index)}:segment-changes`,
+    /** Buyers of a partition: hash shopper → buckets; and how many there are in each: hash `<metric>:<bucket>` → count. */
+    buyers: (index: number) => `${partition(index)}:buyers`,
+    buyerCounts: (index: number) => `${partition(index)}:buyer-counts`,
+    /** What all buyers come to, JSON; and a counter of its publications. */
+    buyersPublished: `${prefix}{segments}:buyers`,
+    buyersVersion: `${prefix}{segments}:buyers-version`,
+    /** The operators' segments: hash id → JSON; and a counter of their changes. */
+    segments: `${prefix}{segments}:definitions`,
+    segmentsVersion: `${prefix}{segments}:version`,
+    /** The version of the segments for which all shoppers were last looked at. */
+    segmentsSwept: `${prefix}{segments}:swept`,
     items: `${prefix}{catalog}:items`,
     pins: `${prefix}{catalog}:pins`,
     catalogChanges: `${prefix}{catalog}:changes`,

@@ -171,7 +171,7 @@ await t.test('a shopper is merged exactly once, erased for good, and shown as po
   t.match((await call('GET', '/v1/users/eve/profile')).body, { events: 3, orders: 1, cart: [{ itemId: 'sku-2' }] });
   await post('/v1/events', { events: [{ id: 'v3', type: 'view_item', anonymousId: 'visitor', itemId: 'sku-9' }, { id: 'v1', type: 'view_item', anonymousId: 'visitor', itemId: 'sku-1' }] });
   t.match((await call('GET', '/v1/users/visitor/profile?kind=anonymous')).body, { shopper: 'u:eve', events: 4 }, 'later events go to the user, repeated ones nowhere');
-  t.match((await call('GET', '/v1/users/eve/portrait')).body, { lifecycle: 'new', orders: 1, cart: 1 });
+  t.match((await call('GET', '/v1/users/eve/portrait')).body, { lifecycle: 'new', orders: 1, cartItems: 1 });
   t.ok(((await call('GET', '/v1/users/eve/features')).body['features'] as Record<string, number>)['has_order'] === 1);
   t.equal((await call('DELETE', '/v1/users/eve')).status, 204);
   for (const path of ['profile', 'features', 'portrait']) t.equal((await call('GET', `/v1/users/eve/${path}`)).status, 404);

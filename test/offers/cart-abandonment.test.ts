@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
 import { Shoppers } from '../../src/paths/shoppers.js';
+import { AttributeStore } from '../../src/redis/attribute-store.js';
 import { LiveClient } from '../helpers/live-client.js';
 import { ITEMS, KEYS, startLive } from '../helpers/live.js';
 import { startOfferWorker, until, type OfferWorker } from '../helpers/offers.js';
@@ -89,7 +90,7 @@ await t.test('no offer for who bought, emptied the cart, or is gone', async (t) 
 });
 
 await t.test('erasing forgets the cart and the offers', async (t) => {
-  const shoppers = new Shoppers({ store: server.store, clock: Date.now, newToken: () => randomBytes(8), newId: randomUUID, announceErased: async () => { /* one process */ } });
+  const shoppers = new Shoppers({ store: server.store, attributes: new AttributeStore(server.redis, KEYS, { profileTtlS: 3600 }), clock: Date.now, newToken: () => randomBytes(8), newId: randomUUID, announceErased: async () => { /* one process */ } });
   await act({ userId: 'erased' }, { type: 'add_to_cart', itemId: 'i1' });
   await until(async () => (await inboxOf('erased')).length === 1, 'the offer');
   await shoppers.erase('u:erased');
@@ -100,7 +101,7 @@ await t.test('erasing forgets the cart and the offers', async (t) => {
 
 await t.test('an anonymous cart follows its shopper into the account', async (t) => {
   const client = await listener('known');
-  const shoppers = new Shoppers({ store: server.store, clock: Date.now, newToken: () => randomBytes(8), newId: randomUUID, announceErased: async () => { /* one process */ } });
+  const shoppers = new Shoppers({ store: server.store, attributes: new AttributeStore(server.redis, KEYS, { profileTtlS: 3600 }), clock: Date.now, newToken: () => randomBytes(8), newId: randomUUID, announceErased: async () => { /* one process */ } });
   await act({ anonymousId: 'unknown' }, { type: 'add_to_cart', itemId: 'i5' });
   t.equal(await shoppers.alias('u:known', 'a:unknown'), true);
   t.match((await client.next('offer')).offer, { itemId: 'i5' });

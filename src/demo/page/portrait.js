@@ -5,18 +5,19 @@ const PRICE_WORDS = ['', 'the cheapest', 'low', 'middle', 'high', 'the dearest']
 
 /** Shows the profile as a person reads it: a few facts, and interests as bars (what this visit is about shines brighter). */
 export function renderPortrait(portrait) {
-  const { lifecycle, priceLevel, social, sessions, orders, spent, cart, wishlist } = portrait;
+  const { lifecycle, priceLevel, socialRole, sessions, orders, spentMinor, cartItems, wishlistItems, segments, evidence } = portrait;
   const facts = [
-    ['Lifecycle', readable(lifecycle)],
+    ['Lifecycle', readable(lifecycle), evidence.lifecycle],
     ['Price range', priceLevel === null ? undefined : readable(PRICE_WORDS[Math.round(priceLevel)])],
-    ['Social role', readable(social)],
+    ['Social role', readable(socialRole), evidence.socialRole],
     ['Visits', sessions],
-    ['Orders', orders === 0 ? undefined : `${orders}, ${money(spent)}`],
-    ['In the cart', cart || undefined],
-    ['On the wishlist', wishlist || undefined],
+    ['Orders', orders === 0 ? undefined : `${orders}, ${money(spentMinor / 100)}`],
+    ['In the cart', cartItems || undefined],
+    ['On the wishlist', wishlistItems || undefined],
+    ['Segments', segments.map(({ id }) => readable(id)).join(', ') || undefined],
   ].filter(([, value]) => value !== undefined);
   $('#portrait').replaceChildren(
-    h('dl', { class: 'facts' }, ...facts.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, String(value))])),
+    h('dl', { class: 'facts' }, ...facts.flatMap(([name, value, why]) => [h('dt', {}, name), h('dd', { title: why }, String(value))])),
     ...interests('Categories', portrait.categories), ...interests('Brands', portrait.brands), ...interests('Tags', portrait.tags));
 }
 
@@ -27,8 +28,8 @@ export function renderNobody() {
 function interests(title, entries) {
   if (entries.length === 0) return [];
   const most = Math.max(...entries.map(({ weight, now }) => weight + now));
-  return [h('h3', {}, title), h('ul', { class: 'weights' }, ...entries.slice(0, BARS_MAX).map(({ name, weight, now }) => {
-    const bar = h('span', { class: 'bar', title: `lasting ${weight}, this visit ${now}` });
+  return [h('h3', {}, title), h('ul', { class: 'weights' }, ...entries.slice(0, BARS_MAX).map(({ name, weight, now, evidence }) => {
+    const bar = h('span', { class: 'bar', title: `lasting ${weight}, this visit ${now}: ${evidence}` });
     bar.style.setProperty('--share', String(Math.max(0, (weight + now) / most)));
     return h('li', { data: { interest: name } }, h('span', {}, name.split('/').map(readable).join(' › ')), bar);
   }))];

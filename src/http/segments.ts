@@ -1,0 +1,38 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
+import { SEGMENT_LIMITS, SegmentIdSchema, SegmentInputSchema } from '../domain/segment.js';
+import type { SegmentDesk } from '../paths/segment-desk.js';
+
+const Params = Type.Object({ id: SegmentIdSchema });
+const MemberQuery = Type.Object({
+  cursor: Type.Optional(Type.String({ maxLength: 1024 })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: SEGMENT_LIMITS.membersPerPageMax })),
+}, { additionalProperties: false });
+const MEMBERS_DEFAULT = 100;
+
+export function segmentRoutes(server: FastifyInstance, desk: SegmentDesk): void {
+  const app = server.withTypeProvider<TypeBoxTypeProvider>();
+  const config = { scope: 'offers' } as const;
+  app.get('/v1/segments', { config, schema: { summary: 'All segments and tags, with their sizes', tags: ['segments'] } },
+    async () => ({ segments: await desk.list() }));
+  app.get('/v1/segments/:id', { config, schema: { summary: 'A segment, with its size', tags: ['segments'], params: Params } },
+    (request) => desk.get(request.params.id));
+  app.put('/v1/segments/:id', { config, schema: { summary: 'Make or change a segment', tags: ['segments'], params: Params, body: SegmentInputSchema } },
+    (request) => desk.put(request.params.id, request.body));
+  app.delete('/v1/segments/:id', { config, schema: { summary: 'Remove a segment', tags: ['segments'], params: Params } }, async (request, reply) => {
+    await desk.remove(request.params.id);
+    return reply.status(204).send();
+  });
+  app.get('/v1/segments/:id/members', {
+    config, schema: { summary: 'Who is in a segment, a page at a time', tags: ['segments'], params: Params, querystring: MemberQuery },
+  }, async (request, reply) => {
+    const { cursor = '', limit = MEMBERS_DEFAULT } = request.query;
+    const page = await desk.members(request.params.id, cursor, limit);
+    void reply.preventCache();
+    return { members: page.members.map(named), ...page.cursor === '' ? {} : { cursor: page.cursor } };
+  });
+}
+
+const named = (shopper: string): { userId: string } | { anonymousId: string } =>
+  (shopper.startsWith('u:') ? { userId: shopper.slice(2) } : { anonymousId: shopper.slice(2) });
