@@ -26,7 +26,7 @@ export const FULL: Size = {
 
 /** For the tests: everything runs once, nothing is meant to be quoted. */
 export const SMOKE: Size = {
-  items: 500, profiles: 300, histories: 100, rounds: 1, seconds: 1, warmupSeconds: 0.2,
+  items: 500, profiles: 300, histories: 100, rounds: 1, seconds: 0.4, warmupSeconds: 0.1,
   connections: 8, batchConnections: 2, sockets: 4, socketRate: 20, deadlineMs: 10_000,
 };
 

@@ -3,8 +3,8 @@ import { EVENT_TYPES, type EventType } from '../../src/domain/event.js';
 import { seededRandom } from '../../src/util/random.js';
 import { startEngine } from '../helpers/engine.js';
 
-/** `FRESHNESS_TRIES=100000 npm test freshness` tries for longer. */
-const TRIES = Number(process.env['FRESHNESS_TRIES'] ?? 10_000);
+/** The short form; `FRESHNESS_TRIES=10000 npm test freshness` is the measurement. */
+const TRIES = Number(process.env['FRESHNESS_TRIES'] ?? 4000);
 const LANES = 12;
 /** Event types with a decayed counter among the shopper's features. */
 const COUNTED: readonly EventType[] = EVENT_TYPES.filter((type) => ['view_item', 'select_item', 'search', 'add_to_cart', 'share', 'like'].includes(type));
@@ -20,9 +20,9 @@ async function post(url: string, path: string, body: unknown): Promise<unknown> 
   return reply.json();
 }
 
-await t.test(`an acknowledged event is in the next recommendation's features, ${TRIES} times over two processes`, { timeout: 200_000 }, async (t) => {
+await t.test(`an acknowledged event is in the next recommendation's features, ${TRIES} times over two processes`, { timeout: 390_000 }, async (t) => {
   // On a machine that is busy otherwise a profile may come late, and the answer then says so: that is not what is tried here.
-  const env = { RECOMMEND_DEADLINE_MS: '10000' };
+  const env = { RECOMMEND_DEADLINE_MS: '10000', REDIS_TIMEOUT_MS: '10000' };
   const first = await startEngine({ env });
   t.teardown(() => first.stop());
   const second = await startEngine({ redis: first.redis, env });
