@@ -53,7 +53,7 @@ function isOf(item: PortraitItem, list: (typeof LISTS)[number], name: string): b
   return `${item.category.join('/')}/`.startsWith(`${name}/`);
 }
 
-/** @returns e.g. `3 items viewed, 1 bought in 9 days`; '' when none of the items last touched is of the kind */
+/** @returns e.g. `3 items viewed, 1 bought, last 2 to 9 days ago`: of each item a profile knows when it was touched last; '' when none is of the kind */
 function dealings({ parts: { profile, book, now } }: PortraitView, isMeant: (item: PortraitItem) => boolean): string {
   const touches = profile.touches.filter(({ item: key }) => {
     const row = book.rowOfKey(key);
@@ -61,9 +61,9 @@ function dealings({ parts: { profile, book, now } }: PortraitView, isMeant: (ite
     return item !== undefined && isMeant(item);
   });
   const counts = DEALINGS.map(([word, bits]) => [word, touches.filter(({ mask }: Touch) => (mask & bits) !== 0).length] as const).filter(([, count]) => count > 0);
-  const oldest = Math.min(...touches.map(({ at }) => at));
+  const ages = touches.map(({ at }) => Math.floor((now - at) / DAY_MS));
   const words = counts.map(([word, count], i) => (i === 0 ? `${plural(count, 'item')} ${word}` : `${count} ${word}`));
-  return words.length === 0 ? '' : `${words.join(', ')} in ${plural(Math.ceil((now - oldest) / DAY_MS) || 1, 'day')}`;
+  return words.length === 0 ? '' : `${words.join(', ')}, last ${span(Math.min(...ages), Math.max(...ages))}`;
 }
 
 /** Why the portrait says what it says, in words. */
@@ -80,6 +80,11 @@ function evidence(view: PortraitView): Record<string, string> {
       : `about ${rounded(view.counted('select_promotion', 3))} of ${rounded(view.counted('view_promotion', 3))} promotions chosen of late; ${profile.promotedOrders} of ${plural(profile.orders, 'order')} soon after one`,
     socialRole: `of late about ${rounded(sharer)} shares, ${rounded(reviewer)} reviews and comments, ${rounded(follower)} follows and likes`,
   };
+}
+
+function span(from: number, to: number): string {
+  if (to <= 0) return 'today';
+  return from === to ? `${plural(to, 'day')} ago` : `${from} to ${to} days ago`;
 }
 
 const rounded = (value: number): number => Math.round(value * 100) / 100;
