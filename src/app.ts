@@ -1,4 +1,4 @@
-import { randomFillSync, randomUUID } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import { basename } from 'node:path';
@@ -24,6 +24,7 @@ import { driftMetrics, lagMetrics } from './jobs/worker-metrics.js';
 import { liveSocket } from './live/socket.js';
 import { makeMetrics, type Metrics } from './metrics.js';
 import { pendingOffers } from './offers/inbox.js';
+import type { DecisionService } from './paths/decision-service.js';
 import { EventIngestor } from './paths/ingest-events.js';
 import { RecommendationService } from './paths/recommendation-service.js';
 import { Recommender } from './paths/recommend.js';
@@ -36,6 +37,7 @@ import { ModelHolder } from './ranking/model-holder.js';
 import { ModelRegistry } from './ranking/model-registry.js';
 import { ModelWatcher } from './ranking/model-watcher.js';
 import { shadowOutcome } from './ranking/shadow-outcome.js';
+import type { AttributeStore } from './redis/attribute-store.js';
 import { CatalogStore } from './redis/catalog-store.js';
 import { connectRedis, untilReady } from './redis/client.js';
 import { DriftStore } from './redis/drift-store.js';
@@ -46,7 +48,10 @@ import { checkLayout } from './redis/meta.js';
 import { OfferStore } from './redis/offer-store.js';
 import { ProfileStore } from './redis/profile-store.js';
 import { ShadowStore } from './redis/shadow-store.js';
+import { idSource } from './util/id-source.js';
+import { wireDecisions, wireEligibility } from './wire/decisions.js';
 import { wireOffers } from './wire/offers.js';
+import { wirePortraits } from './wire/portraits.js';
 
 const START_LIMITS = {
   /** Time Redis gets to come up, ms. */
@@ -83,13 +88,6 @@ function tokenSource(): () => Buffer {
   };
 }
 
-/** Request ids: random per process, then counted. */
-function idSource(): () => string {
-  const prefix = randomUUID().slice(0, 13);
-  let count = 0;
-  return () => `${prefix}-${(count++).toString(36)}`;
-}
-
 /** Everything of the api role, wired together. */
 export async function startApi(config: Config, log: Logger): Promise<Api> {
   const clock = Date.now;
@@ -102,15 +100,20 @@ export async function startApi(config: Config, log: Logger): Promise<Api> {
   const catalogStore = new CatalogStore(redis, keys);
   const catalogFollower = new CatalogFollower({ url: config.redisUrl, keys, store: catalogStore, catalog, log });
   await catalogFollower.ready;
-  const paths = wirePaths(config, log, { redis, keys, catalog, catalogFollower, metrics, clock });
   const app = await makeServer(config, log);
+  const store = new ProfileStore(redis, keys, config);
+  const surroundings = wirePortraits(app, { config, log, redis, keys, catalog, clock });
+  const { attributes, portraits } = surroundings;
+  const eligibility = wireEligibility({ redis, keys, profiles: store, clock, portraits });
+  const offers = await wireOffers(app, { config, log, redis, keys, catalog, clock, eligibility });
+  const decisions = await wireDecisions(app, { config, log, redis, keys, catalog, metrics: metrics.registry, clock, offers: offers.book, eligibility });
+  const paths = wirePaths(config, log, { redis, keys, catalog, catalogFollower, store, attributes, decisions: decisions.service, metrics, clock });
   const state: DrainState = { draining: false };
   eventRoutes(app, paths.ingestor);
   recommendationRoutes(app, paths.service);
   itemRoutes(app, catalogStore, catalog);
-  userRoutes(app, paths.shoppers, catalog, clock);
+  userRoutes(app, paths.shoppers, portraits, catalog, clock);
   healthRoutes(app, { missing: () => missing(state, redis), facts: () => facts(catalog, paths.model) }, metrics.registry);
-  const offers = await wireOffers(app, { config, log, redis, keys, catalog, clock });
   await openSocket(app, config, log, { redis, keys, metrics, clock }, paths);
   await pageRoutes(app, config.demo ? [demoPage] : []);
   lagMetrics(metrics.registry, redis, keys);
@@ -121,7 +124,7 @@ export async function startApi(config: Config, log: Logger): Promise<Api> {
   return {
     url,
     close: () => close(app, state, config, [
-      () => watcher.stop(), () => offers.stop(), () => paths.impressions.flush(), () => paths.shadows.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(),
+      () => watcher.stop(), () => surroundings.stop(), () => offers.stop(), () => decisions.stop(), () => paths.impressions.flush(), () => paths.shadows.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(),
       () => paths.model.close(), () => { redis.disconnect(); },
     ]),
   };
@@ -132,14 +135,16 @@ interface Parts {
   readonly keys: Keys;
   readonly catalog: Catalog;
   readonly catalogFollower: CatalogFollower;
+  readonly store: ProfileStore;
+  readonly attributes: AttributeStore;
+  readonly decisions: DecisionService;
   readonly metrics: Metrics;
   readonly clock: () => number;
 }
 
-function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogFollower, metrics, clock }: Parts) {
+function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogFollower, store, attributes, decisions, metrics, clock }: Parts) {
   const newToken = tokenSource();
   const newId = idSource();
-  const store = new ProfileStore(redis, keys, config);
   const ingestor = new EventIngestor({ store, catalog, clock, newToken, onFolded: metrics.onFolded });
   const impressions = new ImpressionLog(redis, keys);
   const shadows = new ShadowStore(redis, keys);
@@ -162,10 +167,10 @@ function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogF
     },
   });
   const reader = new ShopperReader(store, ingestor, catalog, clock);
-  const service = new RecommendationService(reader, recommender, catalog, config.recommendDeadlineMs, metrics);
+  const service = new RecommendationService(reader, recommender, catalog, config.recommendDeadlineMs, metrics, decisions);
   const statistics = new StatisticsFollower({ url: config.redisUrl, keys, redis, catalog, log, onErased: (shopper) => { service.forget(shopper); } });
   const shoppers = new Shoppers({
-    store, clock, newToken, newId,
+    store, attributes, clock, newToken, newId,
     announceErased: async (shopper) => {
       service.forget(shopper);
       await redis.publish(keys.notices, JSON.stringify({ kind: 'erased', shopper }));

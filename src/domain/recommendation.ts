@@ -49,6 +49,8 @@ const ShopperFields = {
   explain: Type.Optional(Type.Boolean()),
   /** true: each entry carries the whole `item`; false (default): ids, for a storefront that has its catalog at hand. */
   withItems: Type.Optional(Type.Boolean()),
+  /** true: the reply also carries the `offer` decided for the shopper, or null. */
+  offers: Type.Optional(Type.Boolean()),
 };
 
 export const RecommendationSchema = Type.Object({ ...ShopperFields, ...ListFields }, { additionalProperties: false });

@@ -4,6 +4,8 @@ import { SCENES } from '../domain/scene.js';
 import { shopperKey } from '../domain/shopper.js';
 import { emptyProfile } from '../profile/profile.js';
 import { ByteWriter } from '../util/byte-writer.js';
+import type { Decision } from './decide-offer.js';
+import type { ListDecisions } from './decision-service.js';
 import type { IngestReport } from './ingest-events.js';
 import type { ListRequest, RankedItem, RankedList, Recommender } from './recommend.js';
 import type { ShopperReader, ShopperState } from './shopper-reader.js';
@@ -20,26 +22,32 @@ export class RecommendationService {
   constructor(
     private readonly reader: ShopperReader, private readonly recommender: Recommender,
     private readonly catalog: Catalog, private readonly deadlineMs: number, private readonly metrics: RecommendationMetrics,
+    private readonly decisions: ListDecisions,
   ) {}
 
-  /** `{requestId, items, model, degraded?, events?, explain?}` */
+  /** `{requestId, items, model, degraded?, events?, offer?, decision?, explain?}` */
   async recommend(input: RecommendationInput): Promise<Buffer> {
     const startedAt = performance.now();
+    const deciding = this.#decision(input);
     const state = await this.#state(input);
+    const decision = deciding?.(state, input);
     const list = await this.recommender.rank(toListRequest(input, input, state, NOTHING_SHOWN));
     const degraded = [...state.degraded, ...list.degraded];
+    const offer = await decision;
     this.metrics.onReply(performance.now() - startedAt, degraded);
     const out = this.#out;
     this.#begin(list);
     this.#body(list, input.withItems ?? false);
-    this.#end(list, degraded, state.events);
+    this.#end(list, degraded, state.events, offer);
     return out.take();
   }
 
-  /** Several lists of one page, `{requestId, lists:[{scene, items…}], model, …}`: no item twice across them. */
+  /** Several lists of one page, `{requestId, lists:[{scene, items…}], model, …}`: no item twice across them; an offer by the scene of the first. */
   async recommendBatch(input: RecommendationBatchInput): Promise<Buffer> {
     const startedAt = performance.now();
+    const deciding = this.#decision(input);
     const state = await this.#state(input);
+    const decision = deciding?.(state, input.lists[0]!);
     const shown = new Set<number>();
     const lists: RankedList[] = [];
     for (const wanted of input.lists) {
@@ -48,6 +56,7 @@ export class RecommendationService {
       lists.push(list);
     }
     const degraded = [...new Set([...state.degraded, ...lists.flatMap((list) => list.degraded)])];
+    const offer = await decision;
     this.metrics.onReply(performance.now() - startedAt, degraded);
     const out = this.#out;
     this.#begin(lists[0]!);
@@ -59,7 +68,7 @@ export class RecommendationService {
       out.text('}');
     });
     out.text(']');
-    this.#end(lists[0]!, degraded, state.events);
+    this.#end(lists[0]!, degraded, state.events, offer);
     return out.take();
   }
 
@@ -79,8 +88,21 @@ export class RecommendationService {
     this.#out.text(`{"requestId":${JSON.stringify(requestId)},`);
   }
 
-  #end({ model }: RankedList, degraded: readonly Degradation[], events: IngestReport | undefined): void {
-    this.#out.text(`,"model":${JSON.stringify(model)}${tail(degraded, events)}}`);
+  #end({ model }: RankedList, degraded: readonly Degradation[], events: IngestReport | undefined, decision: Decision | undefined): void {
+    this.#out.text(`,"model":${JSON.stringify(model)}${tail(degraded, events)}`);
+    if (decision !== undefined) {
+      const { offer, ...made } = decision;
+      this.#out.text(`,"offer":${JSON.stringify(offer)},"decision":${JSON.stringify(made)}`);
+    }
+    this.#out.text('}');
+  }
+
+  /** Where an offer is asked for: begins to read what the decision needs, and then decides beside the ranking. */
+  #decision(input: Asker & { offers?: boolean }): ((state: ShopperState, list: List) => Promise<Decision>) | undefined {
+    const shopper = shopperKey(input);
+    if (input.offers !== true || shopper === undefined) return undefined;
+    const begun = this.decisions.begin(shopper);
+    return (state, { scene, itemId }) => this.decisions.beside(begun, state, { scene, itemId, explain: input.explain });
   }
 
   #body(list: RankedList, withItems: boolean): void {

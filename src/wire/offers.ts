@@ -9,7 +9,6 @@ import { OfferBook } from '../follow/offer-book.js';
 import { cartRoutes } from '../http/carts.js';
 import { claimRoutes } from '../http/claims.js';
 import { offerRoutes } from '../http/offers.js';
-import { isHeldOut } from '../offers/holdout.js';
 import { CartChecker } from '../paths/check-cart.js';
 import { Claims } from '../paths/claims.js';
 import { OfferDesk } from '../paths/offer-desk.js';
@@ -18,6 +17,7 @@ import type { Keys } from '../redis/keys.js';
 import { OfferBookStore } from '../redis/offer-book-store.js';
 import { WalletStore } from '../redis/wallet-store.js';
 import type { Clock } from '../util/clock.js';
+import type { Eligibility } from './decisions.js';
 
 export interface OfferParts {
   readonly config: Config;
@@ -26,6 +26,7 @@ export interface OfferParts {
   readonly keys: Keys;
   readonly catalog: Catalog;
   readonly clock: Clock;
+  readonly eligibility: Eligibility;
 }
 
 export interface WiredOffers {
@@ -35,18 +36,18 @@ export interface WiredOffers {
 }
 
 /** Offers and claims of an api process, with their routes. */
-export async function wireOffers(app: FastifyInstance, { config, log, redis, keys, catalog, clock }: OfferParts): Promise<WiredOffers> {
+export async function wireOffers(app: FastifyInstance, { config, log, redis, keys, catalog, clock, eligibility }: OfferParts): Promise<WiredOffers> {
   const store = new OfferBookStore(redis, keys);
   const book = new OfferBook({ url: config.redisUrl, keys, store, log });
   await book.ready;
   const offers = { get: (id: string) => book.get(id), read: (id: string) => store.read(id) };
-  const isEligible = (offer: Offer, shopper: string): boolean => offer.eligibility === undefined && !isHeldOut(offer, shopper);
+  const isEligible = (offer: Offer, shopper: string): Promise<boolean> => eligibility.isEligible(offer, shopper);
   const claims = new Claims({
     store: new ClaimStore(redis, keys, codeSource()), wallets: new WalletStore(redis, keys), clock,
     offers, isEligible,
     onWalletFault: (error) => { log.debug({ err: error }, 'wallet not written yet'); },
   });
-  offerRoutes(app, new OfferDesk({ store, clock, checkEligibility: () => { /* No eligibility can be stated wrongly yet. */ } }));
+  offerRoutes(app, new OfferDesk({ store, clock, checkEligibility: (offer) => { eligibility.check(offer); } }));
   claimRoutes(app, claims);
   cartRoutes(app, new CartChecker({ catalog, claims, offers, isEligible, clock }));
   return { book, claims, stop: () => book.stop() };

@@ -12,6 +12,7 @@ import { pendingOffers } from '../../src/offers/inbox.js';
 import { EventIngestor } from '../../src/paths/ingest-events.js';
 import { RecommendationService } from '../../src/paths/recommendation-service.js';
 import { Recommender } from '../../src/paths/recommend.js';
+import type { ListDecisions } from '../../src/paths/decision-service.js';
 import { ShopperReader } from '../../src/paths/shopper-reader.js';
 import { USER_FEATURES } from '../../src/profile/vector.js';
 import { ITEM_FEATURES } from '../../src/ranking/features.js';
@@ -52,8 +53,8 @@ export interface LiveServerOptions {
 /** The socket over the real paths, as an api process has it, without its other routes and without a model. */
 export async function startLive(redisUrl: string, options: LiveServerOptions = {}): Promise<LiveServer> {
   const limits: LiveLimits = { ...LIVE_LIMITS, ...options.limits };
-  const redis = connectRedis(redisUrl, 'commands', { timeoutMs: 2000, name: 'test' });
-  await untilReady(redis, 10_000);
+  const redis = connectRedis(redisUrl, 'commands', { timeoutMs: 10_000, name: 'test' });
+  await untilReady(redis, 30_000);
   const catalog = new Catalog();
   for (const item of options.items ?? []) catalog.put(item);
   const store = new ProfileStore(redis, KEYS, { profileTtlS: 86_400, streamEntriesMax: 100_000 });
@@ -105,7 +106,13 @@ function serviceOf({ redis, catalog, store, ingestor }: Parts): RecommendationSe
     onFault: (error) => { throw error; },
   });
   const reader = new ShopperReader(store, ingestor, catalog, Date.now);
-  return new RecommendationService(reader, recommender, catalog, 500, { onReply: () => { /* not measured */ } });
+  return new RecommendationService(reader, recommender, catalog, 500, { onReply: () => { /* not measured */ } }, noDecisions);
+}
+
+/** No test over this server asks for an offer. */
+const noDecisions: ListDecisions = { begin: notAsked, beside: notAsked };
+function notAsked(): never {
+  throw new Error('No offer was asked for.');
 }
 
 /** A few items of one category, at 10.00 and more. */
