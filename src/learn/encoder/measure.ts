@@ -1,5 +1,6 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { matmul, reshape } from '../graph/ops.js';
+import { trainingSession } from '../graph/session-options.js';
 import { Tape } from '../graph/tape.js';
 import { historyOf, type Interactions, type Question } from '../task.js';
 import { bucketOf, gapOf, HIDDEN } from './attention-bias.js';
@@ -67,7 +68,7 @@ async function scoringSession(
   const user = encode(items, tape.input('bias', [batch, 1, historyMax]), { dropout: 0, latestOnly: true });
   const vectors = tape.input('vectors', [count, dimensions]);
   const scores = matmul(reshape(user, [batch, dimensions]), vectors, { transposeB: true });
-  return InferenceSession.create(tape.model({ scores }), { intraOpNumThreads: threads });
+  return InferenceSession.create(tape.model({ scores }), trainingSession(threads));
 }
 
 function makeFeed(

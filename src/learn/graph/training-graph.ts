@@ -1,5 +1,6 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { adamStep, newMoments, restoreArray, takeStep, type AdamOptions, type Moments } from './adam.js';
+import { trainingSession } from './session-options.js';
 import { sizeOf } from './shape.js';
 import type { Tape, Value } from './tape.js';
 import type { Weight } from './weights.js';
@@ -60,7 +61,7 @@ export class TrainingGraph {
 
   static async compile(tape: Tape, loss: Value, options: TrainingOptions): Promise<TrainingGraph> {
     const model = tape.trainingModel(loss);
-    const session = await InferenceSession.create(model.bytes, { intraOpNumThreads: options.threads ?? 2, interOpNumThreads: 1 });
+    const session = await InferenceSession.create(model.bytes, trainingSession(options.threads));
     return new TrainingGraph(session, tape, model, options);
   }
 

@@ -1,4 +1,5 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { trainingSession } from '../graph/session-options.js';
 import { Tape } from '../graph/tape.js';
 import { evaluate, type Quality } from '../metrics.js';
 import { Batch } from './batches.js';
@@ -33,7 +34,7 @@ export class RankerJudge {
     const { shape, weights, headValues } = this.ranker;
     const tape = new Tape('judge', weights, { training: false });
     const heads = headScores(tape, tape.input('user', [lists, columns.user.length]), tape.input('items', [lists, rows, columns.item.length]), shape);
-    const session = await InferenceSession.create(tape.model({ heads }), { intraOpNumThreads: 2, interOpNumThreads: 1 });
+    const session = await InferenceSession.create(tape.model({ heads }), trainingSession());
     for (let from = 0; from < this.lists.size; from += lists) {
       const count = Math.min(lists, this.lists.size - from);
       this.#batch.fill(this.lists, Array.from({ length: count }, (_, i) => from + i));
