@@ -86,7 +86,7 @@ await t.test('activity, social role, interests, season and cart', async (t) => {
   t.ok(view.priceLevel! > 3);
   t.same([...view.season], [['shoes', 1]], 'the novel was read in another quarter');
   const lastYear = viewOf([[365, 'view_item', { itemId: 'novel' }], [1, 'view_item', { itemId: 'boot' }]]);
-  t.same([...lastYear.season].toSorted(), [['books', 0.5], ['shoes', 0.5]], 'the same quarter of any year counts');
+  t.same(Object.fromEntries(lastYear.season), { books: 0.5, shoes: 0.5 }, 'the same quarter of any year counts');
   t.equal(viewOf([[20, 'view_item']]).activity, 'idle');
   t.equal(viewOf(Array.from({ length: 30 }, (): Deed => [0.1, 'view_item'])).activity, 'high');
 });

@@ -1,6 +1,5 @@
-import fc from 'fast-check';
 import t from 'tap';
-import { PORTRAIT_FIELDS, type PortraitDocument } from '../../src/profile/portrait-schema.js';
+import type { PORTRAIT_FIELDS, PortraitDocument } from '../../src/profile/portrait-schema.js';
 import { compileExpression } from '../../src/segments/expression.js';
 import { ExpressionError } from '../../src/segments/expression-error.js';
 import { ann } from '../helpers/portraits.js';
@@ -62,6 +61,7 @@ await t.test('a fault is named with its position', async (t) => {
   t.match(faultOf(`orders > ${'1'.repeat(3000)}`).message, /longer than 2000/u);
   t.match(faultOf(`${'!'.repeat(1500)}true`).message, /Exceeded maxAstNodes/u);
   t.match(faultOf(`${'('.repeat(500)}true`).message, /Exceeded maxDepth/u);
+  t.equal(faultOf('').position.offset, 0, 'nothing at all is refused, too');
 });
 
 await t.test('it says which fields it reads, and whether time alone can change it', async (t) => {
@@ -69,20 +69,4 @@ await t.test('it says which fields it reads, and whether time alone can change i
   t.same([...bySum.fields], ['orders', 'badges']);
   t.notOk(bySum.ages);
   t.ok(compileExpression('orders > 2 || lifecycle == "dormant"').ages);
-});
-
-await t.test('whatever is sent is refused with a position or costs no more than allowed', async (t) => {
-  const words = fc.constantFrom(
-    ...Object.keys(PORTRAIT_FIELDS), 'x', 'y', '1', '2.5', '2u', '"a"', "b'a'", 'true', 'null', '[', ']', '(', ')', '{', '}', ',', ':', '.', '?', '!', '-', '+', '*', '/', '%',
-    '&&', '||', '==', '!=', '<', '>=', ' in ', '.exists(x,', '.all(y,', '.filter(x,', '.map(x,', '.size()', '.matches(', 'has(', 'size(', 'cel.bind(x,', 'type(', '__proto__', 'constructor', '\n', '\\', '"', '\u{1F600}',
-  );
-  fc.assert(fc.property(fc.oneof(fc.array(words, { maxLength: 40 }).map((parts) => parts.join('')), fc.string({ maxLength: 200, unit: 'binary' })), (source) => {
-    try {
-      compileExpression(source).matches(ann);
-    } catch (error) {
-      if (!(error instanceof ExpressionError)) throw error;
-      if (error.position.offset > source.length) throw new Error('It points behind the end.', { cause: error });
-    }
-  }), { numRuns: 1000, seed: 4 });
-  t.equal(faultOf('').position.offset, 0, 'nothing at all is refused, too');
 });
