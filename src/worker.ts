@@ -45,6 +45,7 @@ import { TrendingStore } from './redis/trending-store.js';
 import type { Clock } from './util/clock.js';
 import { wireSegments } from './wire/segments.js';
 import { backoffMs, pause } from './util/pause.js';
+import { claimJobs } from './wire/claim-jobs.js';
 
 export const WORKER_LIMITS = {
   redisMs: 30_000,
@@ -99,6 +100,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
 
   const segments = wireSegments({ config, log, redis, keys, registry, name, clock });
 
+  const claims = claimJobs({ redis, keys, name, clock, log });
   const behindEvents = (handler: StreamHandler, gatherMs: number) =>
     new StreamConsumer({ streams: events, handler, parse: parseEvent, redis, connect, consumer: name, log, gatherMs });
   const { gatherMs } = WORKER_LIMITS;
@@ -110,6 +112,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
     archive: behindEvents(archiver, gatherMs.archive),
     trending: behindEvents(new TrendingCounter(trending, clock), gatherMs.trending),
     triggers: behindEvents(offers.triggers, gatherMs.triggers),
+    claims: behindEvents(claims.events, gatherMs.triggers),
     segments: behindEvents(segments.keeper, gatherMs.segments),
     impressions: new StreamConsumer({
       streams: impressions, handler: drift, parse: parseVectors, redis, connect, consumer: name, log,
@@ -176,6 +179,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   trimming.start();
   counting.start();
   offers.priceWatch.start();
+  claims.keeper.start();
   registry.start(processors);
   registry.lead([
     { name: RECOUNT_STATISTICS, everyMs: config.statisticsEveryMs, startsLater: true }, { name: EXPIRE, everyMs: WORKER_LIMITS.expireEveryMs },
@@ -192,7 +196,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
     async close() {
       stopping.abort();
       await filling;
-      await Promise.all([...Object.values(consumers).map((consumer) => consumer.stop()), offers.priceWatch.stop(), segments.stop(), publisher.stop(), counting.stop(), catalogArchiver.stop(), drift.stop(), trimming.stop(), registry.stop()]);
+      await Promise.all([...Object.values(consumers).map((consumer) => consumer.stop()), offers.priceWatch.stop(), claims.keeper.stop(), segments.stop(), publisher.stop(), counting.stop(), catalogArchiver.stop(), drift.stop(), trimming.stop(), registry.stop()]);
       await writer.close();
       redis.disconnect();
     },

@@ -5,25 +5,23 @@ const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 /** 25 letters of 5 bits: 125 random bits. */
 const LETTERS = 25;
 const POOL_CODES = 256;
+/** Hexadecimal, 128 bits. */
+const NUMBER_DIGITS = 32;
 
-/** @returns one letter per byte, by its lower five bits */
-function letters(bytes: Uint8Array, from: number): string {
-  let text = '';
-  for (let i = from; i < from + LETTERS; i++) text += ALPHABET[bytes[i]! & 31];
-  return text;
-}
-
-/** A source of unguessable codes: random bytes are drawn for many at a time. */
-export function codeSource(fill: (pool: Uint8Array) => void = (pool) => { randomFillSync(pool); }): () => string {
-  const pool = new Uint8Array(LETTERS * POOL_CODES);
+/** A source of unguessable codes: random bytes are drawn, and made letters, for many at a time. */
+export function codeSource(fill: (pool: Buffer) => void = (pool) => { randomFillSync(pool); }): () => string {
+  const pool = Buffer.alloc(LETTERS * POOL_CODES);
+  let letters = '';
   let at = pool.length;
   return () => {
     if (at === pool.length) {
       fill(pool);
+      for (let i = 0; i < pool.length; i++) pool[i] = ALPHABET.charCodeAt(pool[i]! & 31);
+      letters = pool.toString('latin1');
       at = 0;
     }
     at += LETTERS;
-    return letters(pool, at - LETTERS);
+    return letters.slice(at - LETTERS, at);
   };
 }
 
@@ -31,7 +29,7 @@ export function codeSource(fill: (pool: Uint8Array) => void = (pool) => { random
  * The random part of a claim's id, out of that of its code: whoever is shown a code finds the claim without an index, and
  * an id in a log or an address tells nothing of the code.
  */
-export const claimNumberOf = (code: string): string => letters(hash('sha256', code, 'buffer'), 0);
+export const claimNumberOf = (code: string): string => hash('sha256', code, 'hex').slice(0, NUMBER_DIGITS);
 
 /** Ids and codes begin with the offer, whose slot holds the claim. */
 export const claimIdOf = (offerId: string, number: string): string => `${offerId}.${number}`;
@@ -39,7 +37,7 @@ export const codeOf = (offerId: string, code: string): string => `${offerId}-${c
 
 /** @returns offer and random part of a claim id; undefined when it is none */
 export function partsOfClaimId(id: string): { offerId: string; number: string } | undefined {
-  const parts = /^([A-Za-z0-9_-]{1,64})\.([a-z0-9]{25})$/u.exec(id);
+  const parts = /^([A-Za-z0-9_-]{1,64})\.([0-9a-f]{32})$/u.exec(id);
   return parts === null ? undefined : { offerId: parts[1]!, number: parts[2]! };
 }
 

@@ -5,8 +5,8 @@ export const CLAIM_LIMITS = { idCharsMax: 256, deviceCharsMax: 256 } as const;
 
 /** No control characters: scripts part fields by them. */
 const plain = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: '^[^\\u0000-\\u001f]+$' });
-/** `<offer>.<25 letters>` */
-export const ClaimIdSchema = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}\\.[a-z0-9]{25}$' });
+/** `<offer>.<32 hexadecimal digits>` */
+export const ClaimIdSchema = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}\\.[0-9a-f]{32}$' });
 
 /** Who claims an offer, and what of it. */
 export const ClaimInputSchema = Type.Object({

@@ -97,7 +97,7 @@ export class OfferBook {
     const { store } = this.#options;
     const ids = await store.openIds();
     const pulses = await store.pulses(ids);
-    const read = await Promise.all(ids.map((id, i) => {
+    const read = await Promise.all(ids.map(async (id, i) => {
       const known = this.#offers.get(id)?.offer;
       return known !== undefined && known.version === pulses[i]?.version ? known : store.read(id);
     }));

@@ -68,9 +68,9 @@ export class Claims {
       if (offer === undefined) throw new AppError('not_found', `There is no offer ${offerId}.`);
       const named = namedBy(input, offer);
       const isEligible = await this.#options.isEligible(offer, shopper);
-      outcome = await store.claim({ offerId, key, shopper, deviceId: input.deviceId, named, isEligible, at: clock() });
+      outcome = await store.claim({ offerId, kind: offer.terms.kind, key, shopper, deviceId: input.deviceId, named, isEligible, at: clock() });
     } catch (error) {
-      if (isUncertain(error)) return { kind: 'pending' };
+      if (isUncertain(error) || (error instanceof AppError && error.code === 'write_unknown')) return { kind: 'pending' };
       throw storeError(error);
     }
     if ('refusal' in outcome) throw refused(outcome.refusal);

@@ -117,16 +117,12 @@ export class OfferDesk {
     const now = clock();
     const changed: Offer = { ...definition, version: offer.version + 1, createdAt: offer.createdAt, updatedAt: now };
     const result = await store.write(changed, { at: now, by, action, version: changed.version, changes: changesOf(offer, changed) });
-    switch (result.kind) {
-      case 'written':
-        return changed;
-      case 'changed':
-        throw changedMeanwhile(id, result.version);
-      case 'budget_missing':
-        throw new AppError('budget_missing', `The budget of offer ${id} is gone from the store, so nothing is claimed of it. Restore the store, or archive it and draft another.`);
-      case 'below':
-        throw new AppError('conflict', `Offer ${id} has ${result.count} claims and ${result.moneyMinor} minor units out; its budget cannot go below that.`);
+    if (result.kind === 'written') return changed;
+    if (result.kind === 'changed') throw changedMeanwhile(id, result.version);
+    if (result.kind === 'budget_missing') {
+      throw new AppError('budget_missing', `The budget of offer ${id} is gone from the store: it can be neither claimed nor changed until the store is restored.`);
     }
+    throw new AppError('conflict', `Offer ${id} has ${result.count} claims and ${result.moneyMinor} minor units out; its budget cannot go below that.`);
   }
 
   #check(input: OfferInput): void {

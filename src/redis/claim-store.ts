@@ -1,11 +1,16 @@
 import type { Redis } from 'ioredis';
 import type { Claim, ClaimStatus } from '../domain/claim.js';
-import { claimIdOf, claimNumberOf, codeOf } from '../domain/claim-code.js';
+import type { ShopperEvent } from '../domain/event.js';
+import type { OfferKind } from '../domain/offer.js';
+import { claimIdOf, claimNumberOf, codeOf, partsOfClaimId } from '../domain/claim-code.js';
+import { AppError } from '../errors.js';
 import { hash48 } from '../util/hash.js';
 import type { Keys } from './keys.js';
 import { readScript } from './profile-store.js';
 
 const CLAIM_STORE_LIMITS = {
+  /** Claims of one script call. */
+  perCall: 64,
   /** Entries of an offer's ledger that no worker has followed, from which on nothing is claimed. */
   ledgerMax: 1_000_000,
 } as const;
@@ -21,6 +26,8 @@ export type SettleRefusal = (typeof SETTLE_REFUSALS)[number];
 
 export interface ClaimRequest {
   readonly offerId: string;
+  /** Of the offer. */
+  readonly kind: OfferKind;
   /** Chosen by the client: the same key gets the same claim. No control characters. */
   readonly key: string;
   /** `u:` or `a:` and the id; no control characters. */
@@ -41,16 +48,36 @@ export type ClaimOutcome<Refusal> =
 
 /** How many replicas must have a write before it counts as done. */
 export interface WaitPolicy {
+  /** A connection for nothing else: WAIT counts the writes of its own, and holds up what comes after it. */
+  readonly redis: Redis;
   readonly replicas: number;
   readonly timeoutMs: number;
 }
 
+/** A claim that waits for the end of the turn, when all of one offer go to Redis together. */
+interface WaitingClaim {
+  readonly lines: string;
+  readonly resolve: (reply: string) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 interface ClaimScripts {
-  claimOffer(state: string, ledger: string, due: string, request: string, flags: string): Promise<string>;
+  claimTogether(state: string, ledger: string, due: string, requests: string): Promise<string>;
+  claimOffer(state: string, ledger: string, due: string, requests: string): Promise<string>;
   settleClaim(state: string, ledger: string, due: string, what: string, number: string, now: number, spent: number): Promise<string>;
+  buyByShare(state: string, ledger: string, due: string, what: string, number: string, shopper: string, purchase: number, item: number | string, at: number, now: number): Promise<number>;
+  relinkClaim(state: string, ledger: string, due: string, number: string, from: string, to: string): Promise<number>;
   sweepClaims(state: string, ledger: string, due: string, now: number, limit: number): Promise<number>;
 }
 
+/** What a script has changed: claims, each as it became. */
+export interface LedgerEntry {
+  readonly id: string;
+  readonly claims: readonly Claim[];
+}
+
+/** Lines of a claim in the ledger: its random part and its record. */
+const ENTRY_LINES = 14;
 const STATUSES: Readonly<Record<string, ClaimStatus>> = { h: 'held', c: 'claimed', r: 'redeemed', l: 'released', e: 'expired', f: 'refunded' };
 const script = (name: string): string => readScript('claim-record') + readScript(name);
 
@@ -60,36 +87,152 @@ export class ClaimStore {
   readonly #scripts: ClaimScripts;
   readonly #keys: Keys;
   readonly #newCode: () => string;
+  /** By offer; not empty until the end of the turn. */
+  readonly #waiting = new Map<string, WaitingClaim[]>();
+
+  readonly #wait: WaitPolicy | undefined;
+  /** A call of claims is under way whose replicas are waited for: those that come meanwhile travel together after it. */
+  #isWaiting = false;
 
   /** @param newCode 25 unguessable letters at each call */
-  constructor(redis: Redis, keys: Keys, newCode: () => string) {
-    redis.defineCommand('claimOffer', { numberOfKeys: 3, lua: script('claim-offer').replaceAll('$LEDGER_MAX', String(CLAIM_STORE_LIMITS.ledgerMax)) });
-    redis.defineCommand('settleClaim', { numberOfKeys: 3, lua: script('settle-claim') });
-    redis.defineCommand('sweepClaims', { numberOfKeys: 3, lua: script('sweep-claims') });
+  constructor(redis: Redis, keys: Keys, newCode: () => string, wait?: WaitPolicy) {
+    this.#wait = wait;
+    for (const connection of wait === undefined ? [redis] : [redis, wait.redis]) this.#define(connection);
     this.#redis = redis;
     this.#scripts = redis as unknown as ClaimScripts;
     this.#keys = keys;
     this.#newCode = newCode;
   }
 
-  /** Claims once per key, however often it is asked. @throws what Redis says; whether it was claimed is then unknown */
-  async claim({ offerId, key, shopper, deviceId, named = '', isEligible, at }: ClaimRequest): Promise<ClaimOutcome<ClaimRefusal>> {
-    const { state, ledger, due } = this.#keys.offer(offerId);
+  #define(redis: Redis): void {
+    const lua = readScript('claim-offer').replace('$LEDGER_MAX, entries', 'Entries').replace('$LEDGER_MAX', String(CLAIM_STORE_LIMITS.ledgerMax));
+    redis.defineCommand('claimOffer', { numberOfKeys: 3, lua });
+    redis.defineCommand('claimTogether', { numberOfKeys: 3, lua: readScript('claim-record') + lua.replace('-- $TOGETHER\n', () => readScript('claim-together')) });
+    redis.defineCommand('settleClaim', { numberOfKeys: 3, lua: script('settle-claim') });
+    redis.defineCommand('buyByShare', { numberOfKeys: 3, lua: script('buy-by-share') });
+    redis.defineCommand('relinkClaim', { numberOfKeys: 3, lua: script('relink-claim') });
+    redis.defineCommand('sweepClaims', { numberOfKeys: 3, lua: script('sweep-claims') });
+  }
+
+  /**
+   * Claims once per key, however often it is asked. Claims of one turn on one offer travel in one call, which costs the
+   * client and Redis far less than a call each.
+   * @throws what Redis says; whether it was claimed is then unknown
+   */
+  async claim({ offerId, kind, key, shopper, deviceId, named = '', isEligible, at }: ClaimRequest): Promise<ClaimOutcome<ClaimRefusal>> {
     const code = this.#newCode();
     const device = deviceId === undefined ? '' : hash48(deviceId);
-    const request = `${at}\n${claimNumberOf(code)}\n${code}\n${key}\n${device}\n${named}\n${shopper}`;
-    return outcomeOf(offerId, await this.#scripts.claimOffer(state, ledger, due, request, isEligible ? '' : 'x'));
+    const lines = `${at}\n${claimNumberOf(code)}\n${code}\n${this.#wait === undefined ? '' : 'w'}${isEligible ? '' : 'x'}\n${key}\n${device}\n${named}\n${shopper}\n`;
+    const reply = await (kind === 'group_buy' || kind === 'share_reward' ? this.#together(offerId, lines) : this.#inTurn(offerId, lines));
+    return outcomeOf(offerId, reply);
+  }
+
+  /** Of offers whose claims change other claims: one a call. */
+  #together(offerId: string, lines: string): Promise<string> {
+    const { state, ledger, due } = this.#keys.offer(offerId);
+    return this.#durably((scripts) => scripts.claimTogether(state, ledger, due, lines));
+  }
+
+  #inTurn(offerId: string, lines: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      // After all microtasks: whatever the replies of this turn lead to has been asked for by then.
+      if (this.#waiting.size === 0 && !this.#isWaiting) process.nextTick(() => { this.#flush(); });
+      const claims = this.#waiting.get(offerId);
+      if (claims === undefined) this.#waiting.set(offerId, [{ lines, resolve, reject }]);
+      else claims.push({ lines, resolve, reject });
+    });
+  }
+
+  #flush(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const [offerId, claims] of waiting) {
+      for (let from = 0; from < claims.length; from += CLAIM_STORE_LIMITS.perCall) void this.#call(offerId, claims.slice(from, from + CLAIM_STORE_LIMITS.perCall));
+    }
+  }
+
+  /**
+   * Makes a call, and where replicas are to have it, waits for them right behind it on the same connection.
+   * @throws AppError `write_unknown` when too few have it in time
+   */
+  async #durably(call: (scripts: ClaimScripts) => unknown): Promise<string> {
+    if (this.#wait === undefined) return await call(this.#scripts) as string;
+    const { redis, replicas, timeoutMs } = this.#wait;
+    const pipeline = redis.pipeline();
+    call(pipeline as unknown as ClaimScripts);
+    const [made, waited] = await pipeline.wait(replicas, timeoutMs).exec() ?? [];
+    const fault = made?.[0] ?? waited?.[0];
+    if (fault !== undefined && fault !== null) throw fault;
+    if (Number(waited?.[1]) < replicas) {
+      throw new AppError('write_unknown', `Fewer than ${replicas} replicas had this within ${timeoutMs} ms; send the same again, it is done at most once.`);
+    }
+    return String(made?.[1]);
+  }
+
+  async #call(offerId: string, claims: readonly WaitingClaim[]): Promise<void> {
+    const { state, ledger, due } = this.#keys.offer(offerId);
+    const lines = claims.map((claim) => claim.lines).join('');
+    this.#isWaiting = this.#wait !== undefined;
+    try {
+      const replies = (await this.#durably((scripts) => scripts.claimOffer(state, ledger, due, lines))).split('\0');
+      claims.forEach(({ resolve }, i) => { resolve(replies[i]!); });
+    } catch (error) {
+      for (const { reject } of claims) reject(error);
+    }
+    this.#isWaiting = false;
+    if (this.#wait !== undefined && this.#waiting.size > 0) this.#flush();
   }
 
   /** @param spentMinor what a redeemed claim came to */
   async settle(what: 'redeem' | 'release' | 'refund', offerId: string, number: string, at: number, spentMinor = 0): Promise<ClaimOutcome<SettleRefusal>> {
     const { state, ledger, due } = this.#keys.offer(offerId);
-    return outcomeOf(offerId, await this.#scripts.settleClaim(state, ledger, due, what, number, at, spentMinor));
+    return outcomeOf(offerId, await this.#durably((scripts) => scripts.settleClaim(state, ledger, due, what, number, at, spentMinor)));
   }
 
   async get(offerId: string, number: string): Promise<Claim | undefined> {
     const record = await this.#redis.hget(this.#keys.offer(offerId).state, `c:${number}`);
     return record === null ? undefined : claimOf(offerId, number, record);
+  }
+
+  /**
+   * Notes a purchase by a friend who came by a share, or that it was returned.
+   * @returns whether the claim is a friend's that waits for it
+   */
+  async buyByShare(what: 'purchase' | 'refund', claimId: { offerId: string; number: string }, event: ShopperEvent, now: number): Promise<boolean> {
+    const { state, ledger, due } = this.#keys.offer(claimId.offerId);
+    const item = event.itemId === undefined ? '' : hash48(event.itemId);
+    return (await this.#scripts.buyByShare(state, ledger, due, what, claimId.number, event.shopper, hash48(event.id), item, event.at, now)) === 1;
+  }
+
+  /** Gives a claim to another shopper, or with an empty `to` to nobody. */
+  async relink({ offerId, number }: { offerId: string; number: string }, from: string, to: string): Promise<void> {
+    const { state, ledger, due } = this.#keys.offer(offerId);
+    await this.#scripts.relinkClaim(state, ledger, due, number, from, to);
+  }
+
+  /** Entries of an offer's ledger that nobody has followed, oldest first. */
+  async ledger(offerId: string, limit: number): Promise<LedgerEntry[]> {
+    const rows = await this.#redis.xrange(this.#keys.offer(offerId).ledger, '-', '+', 'COUNT', limit);
+    return rows.map(([id, fields]) => ({ id, claims: claimsOf(offerId, fields[1] ?? '') }));
+  }
+
+  /** Notes when new claims expire; one that has changed since is noted already, by who changed it. */
+  async noteDue(offerId: string, claims: readonly Claim[]): Promise<void> {
+    const pairs = claims.flatMap(({ id, expiresAt }) => [expiresAt, partsOfClaimId(id)!.number]);
+    await this.#redis.zadd(this.#keys.offer(offerId).due, 'NX', ...pairs);
+  }
+
+  /** Drops the entries of a ledger up to and with `last`. */
+  async dropLedger(offerId: string, last: string): Promise<void> {
+    const [ms, sequence] = last.split('-');
+    await this.#redis.xtrim(this.#keys.offer(offerId).ledger, 'MINID', `${ms}-${Number(sequence) + 1}`);
+  }
+
+  /** @returns whether nothing is left to follow, to expire or to forget */
+  async isDone(offerId: string): Promise<boolean> {
+    const { ledger, due } = this.#keys.offer(offerId);
+    const [entries, claims] = await Promise.all([this.#redis.xlen(ledger), this.#redis.zcard(due)]);
+    return entries === 0 && claims === 0;
   }
 
   /** Does what is due in an offer: expiry, failed groups, rewards of shares, forgetting. @returns how many claims were looked at */
@@ -107,13 +250,24 @@ function outcomeOf<Refusal extends string>(offerId: string, reply: string): Clai
   return { claim: claimOf(offerId, reply.slice(1, end), reply.slice(end + 1)), isNew: sign === '+' };
 }
 
+/** @param lines of a ledger entry: of each claim its random part and its record */
+function claimsOf(offerId: string, lines: string): Claim[] {
+  const all = lines.split('\n');
+  return Array.from({ length: Math.floor(all.length / ENTRY_LINES) }, (_, i) =>
+    claimOf(offerId, all[i * ENTRY_LINES]!, all.slice(i * ENTRY_LINES + 1, (i + 1) * ENTRY_LINES).join('\n')));
+}
+
 /** @param record lines, as `claim-record.lua` says */
 function claimOf(offerId: string, number: string, record: string): Claim {
   const [status, role, created, expires, reserved, spent, link, , code, , , , shopper] = record.split('\n');
   const id = claimIdOf(offerId, number);
-  return {
+  const claim = {
     id, offerId, shopper: shopper!, code: codeOf(offerId, code!), status: STATUSES[status!]!,
     createdAt: Number(created), expiresAt: Number(expires), reservedMinor: Number(reserved),
+  };
+  if (role === 'p' && spent === '') return claim;
+  return {
+    ...claim,
     ...(spent === '' ? {} : { spentMinor: Number(spent) }),
     ...(role === 'g' ? { groupId: claimIdOf(offerId, link!) } : {}),
     ...(role === 's' ? { shareCode: id } : {}),

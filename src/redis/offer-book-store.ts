@@ -102,6 +102,11 @@ export class OfferBookStore {
     return this.#redis.zcard(this.#keys.openOffers);
   }
 
+  /** Lets an offer go of which nothing is left to do; it stays readable and listed. */
+  async close(id: string): Promise<void> {
+    await this.#redis.zrem(this.#keys.openOffers, id);
+  }
+
   /** Entries, newest first. @param before id of the last one of the page before; undefined to begin */
   async audit(id: string, before: string | undefined, limit: number): Promise<{ id: string; entry: AuditEntry }[]> {
     const rows = await this.#redis.xrevrange(this.#keys.offer(id).audit, before === undefined ? '+' : `(${before}`, '-', 'COUNT', limit);

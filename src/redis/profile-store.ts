@@ -12,7 +12,7 @@ export type WriteResult =
 
 interface ProfileScripts {
   writeProfilesBuffer(keyCount: number, ...keysAndWrites: (string | Buffer)[]): Promise<number | (number | Buffer)[]>;
-  eraseProfile(profile: string, attributes: string, stream: string, record: string): Promise<number>;
+  eraseProfile(profile: string, attributes: string, stream: string, wallet: string, record: string): Promise<number>;
 }
 
 const WRITE_LIMITS = {
@@ -47,7 +47,7 @@ export class ProfileStore {
   constructor(redis: Redis, keys: Keys, limits: { profileTtlS: number; streamEntriesMax: number }) {
     const lua = readScript('write-profiles').replaceAll('$TTL_S', String(limits.profileTtlS)).replaceAll('$STREAM_MAX', String(limits.streamEntriesMax));
     redis.defineCommand('writeProfiles', { lua });
-    redis.defineCommand('eraseProfile', { numberOfKeys: 3, lua: readScript('erase-profile') });
+    redis.defineCommand('eraseProfile', { numberOfKeys: 4, lua: readScript('erase-profile') });
     this.#redis = redis;
     this.#scripts = redis as unknown as ProfileScripts;
     this.#keys = keys;
@@ -134,6 +134,6 @@ export class ProfileStore {
 
   /** Removes the profile and what the store said of the shopper. @returns whether there was either */
   async erase(shopper: string, record: string): Promise<boolean> {
-    return (await this.#scripts.eraseProfile(this.#keys.profile(shopper), this.#keys.attributes(shopper), this.#keys.eventsOf(shopper), record)) === 1;
+    return (await this.#scripts.eraseProfile(this.#keys.profile(shopper), this.#keys.attributes(shopper), this.#keys.eventsOf(shopper), this.#keys.wallet(shopper), record)) === 1;
   }
 }

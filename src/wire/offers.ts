@@ -13,11 +13,15 @@ import { CartChecker } from '../paths/check-cart.js';
 import { Claims } from '../paths/claims.js';
 import { OfferDesk } from '../paths/offer-desk.js';
 import { ClaimStore } from '../redis/claim-store.js';
+import { connectRedis, untilReady } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
 import { OfferBookStore } from '../redis/offer-book-store.js';
 import { WalletStore } from '../redis/wallet-store.js';
 import type { Clock } from '../util/clock.js';
 import type { Eligibility } from './decisions.js';
+
+/** Time Redis gets to come up, ms. */
+const START_MS = 30_000;
 
 export interface OfferParts {
   readonly config: Config;
@@ -42,13 +46,24 @@ export async function wireOffers(app: FastifyInstance, { config, log, redis, key
   await book.ready;
   const offers = { get: (id: string) => book.get(id), read: (id: string) => store.read(id) };
   const isEligible = (offer: Offer, shopper: string): Promise<boolean> => eligibility.isEligible(offer, shopper);
+  const wait = config.claimWaitReplicas === 0 ? undefined : {
+    redis: connectRedis(config.redisUrl, 'commands', { timeoutMs: config.redisTimeoutMs + config.claimWaitMs, name: 'rivulet-claims' }),
+    replicas: config.claimWaitReplicas, timeoutMs: config.claimWaitMs,
+  };
+  if (wait !== undefined) await untilReady(wait.redis, START_MS);
   const claims = new Claims({
-    store: new ClaimStore(redis, keys, codeSource()), wallets: new WalletStore(redis, keys), clock,
+    store: new ClaimStore(redis, keys, codeSource(), wait), wallets: new WalletStore(redis, keys), clock,
     offers, isEligible,
     onWalletFault: (error) => { log.debug({ err: error }, 'wallet not written yet'); },
   });
   offerRoutes(app, new OfferDesk({ store, clock, checkEligibility: (offer) => { eligibility.check(offer); } }));
   claimRoutes(app, claims);
   cartRoutes(app, new CartChecker({ catalog, claims, offers, isEligible, clock }));
-  return { book, claims, stop: () => book.stop() };
+  return {
+    book, claims,
+    async stop() {
+      await book.stop();
+      wait?.redis.disconnect();
+    },
+  };
 }

@@ -5,7 +5,8 @@
 --   g:<group> deadline and members while it is open.
 -- A record is lines: status (h held, c claimed, r redeemed, l released, e expired, f refunded), role (p plain, g of a
 --   group, s sharer, f friend), created, expires, reserved,
---   spent, link (group; of a sharer the friend's claim, of a friend the sharer's), bought (purchase and item, by their hashes), code, key, device,
+--   spent, link (group; of a sharer the friend's claim, of a friend the sharer's), bought (purchase:item, by their
+--   hashes, or :purchase of one that was returned), code, key, device,
 --   named (the group or share the request named), shopper.
 local RECORD = '^(%a)\n(%a)\n(%d+)\n(%d+)\n(%d+)\n(%d*)\n(%w*)\n([%d:]*)\n(%w+)\n([^\n]*)\n([^\n]*)\n([^\n]*)\n(.*)$'
 
@@ -31,8 +32,9 @@ local function write(claim, due)
   redis.call('ZADD', KEYS[3], due, claim.id)
 end
 
-local function log(claim, now)
-  redis.call('XADD', KEYS[2], '*', 'e', table.concat({ claim.status, claim.id, now, claim.reserved, claim.spent, claim.shopper }, '\n'))
+-- An entry has claims and their records as they have become, in lines.
+local function log(claim)
+  redis.call('XADD', KEYS[2], '*', 'e', claim.id .. '\n' .. text_of(claim))
 end
 
 local function limits()
@@ -61,7 +63,7 @@ local function give_back(claim, status, now, kept)
   end
   claim.status = status
   write(claim, now + kept)
-  log(claim, now)
+  log(claim)
 end
 
 -- Takes a held claim out of its open group, or off the share it names.

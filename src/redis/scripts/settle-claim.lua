@@ -29,7 +29,7 @@ local function redeem()
   redis.call('HINCRBY', KEYS[1], 'spent', ARGV[4])
   claim.status, claim.spent = 'r', ARGV[4]
   write(claim, now + terms.kept)
-  log(claim, now)
+  log(claim)
   return '+'
 end
 
@@ -59,7 +59,7 @@ local function refund()
   end
   claim.status = 'f'
   write(claim, now + terms.kept)
-  log(claim, now)
+  log(claim)
   return '+'
 end
 

@@ -12,7 +12,7 @@ local terms = limits()
 local function reward(claim)
   claim.status, claim.expires = 'c', now + terms.ttl
   write(claim, claim.expires)
-  log(claim, now)
+  log(claim)
 end
 
 -- All members at once: nobody is left with a part of a group.
@@ -27,7 +27,7 @@ local function settle(claim)
   local list = claim.role == 'g' and string.match(redis.call('HGET', KEYS[1], 'g:' .. claim.link) or '', '^%d+\n(.*)$')
   if list then
     fail_group(claim.link, list)
-  elseif claim.status == 'h' and claim.bought ~= '' then
+  elseif claim.status == 'h' and string.find(claim.bought, '^%d') then
     local sharer = read(claim.link)
     reward(claim)
     if sharer and sharer.status == 'h' and sharer.link == claim.id then

@@ -1,0 +1,32 @@
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { codeSource } from '../domain/claim-code.js';
+import { ClaimEvents } from '../jobs/claim-events.js';
+import { ClaimKeeper } from '../jobs/claim-keeper.js';
+import { ClaimStore } from '../redis/claim-store.js';
+import type { Keys } from '../redis/keys.js';
+import { Lease } from '../redis/lease.js';
+import { OfferBookStore } from '../redis/offer-book-store.js';
+import { WalletStore } from '../redis/wallet-store.js';
+import type { Clock } from '../util/clock.js';
+
+interface ClaimJobsOptions {
+  /** Short commands. */
+  readonly redis: Redis;
+  readonly keys: Keys;
+  /** Of this worker, unique. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly everyMs?: number;
+}
+
+/** All that a worker does for claims: `events` behind the event stream, `keeper` at intervals. */
+export function claimJobs({ redis, keys, name, clock, log, ...rest }: ClaimJobsOptions): { events: ClaimEvents; keeper: ClaimKeeper } {
+  const claims = new ClaimStore(redis, keys, codeSource());
+  const wallets = new WalletStore(redis, keys);
+  return {
+    events: new ClaimEvents({ claims, wallets, clock }),
+    keeper: new ClaimKeeper({ claims, book: new OfferBookStore(redis, keys), wallets, lease: new Lease(redis, keys.lock('claims'), name), clock, log, ...rest }),
+  };
+}
