@@ -77,11 +77,11 @@ type Report = (rule: Rule, what: string) => void;
 
 /** One key, one claim: for all who ask with it, and for ever. */
 function checkKeys(made: readonly Claimed[], ops: readonly Op[], report: Report): void {
-  const claimOf = new Map<string, { claim: string; since: number }>();
+  const claimOf = new Map<string, { claim: string; shopper: string | undefined; since: number }>();
   const keyOf = new Map<string, string>();
-  for (const { invoked: { key = '' }, answer } of made) {
+  for (const { invoked: { key = '', shopper }, answer } of made) {
     const known = claimOf.get(key);
-    if (known === undefined) claimOf.set(key, { claim: answer.claim, since: answer.at });
+    if (known === undefined) claimOf.set(key, { claim: answer.claim, shopper, since: answer.at });
     else if (known.claim !== answer.claim) report('key_has_two_claims', `${key}: ${known.claim} and ${answer.claim}`);
     else known.since = Math.min(known.since, answer.at);
     const other = keyOf.get(answer.claim);
@@ -90,7 +90,8 @@ function checkKeys(made: readonly Claimed[], ops: readonly Op[], report: Report)
   }
   for (const { invoked, answer } of ops) {
     const known = invoked.act === 'claim' ? claimOf.get(invoked.key ?? '') : undefined;
-    if (known !== undefined && answer?.type === 'fail' && invoked.at > known.since) report('replay_refused', `${invoked.key}: ${answer.reason ?? 'refused'}, after ${known.claim}`);
+    // Somebody else who comes with the same key is to be refused.
+    if (known !== undefined && known.shopper === invoked.shopper && answer?.type === 'fail' && invoked.at > known.since) report('replay_refused', `${invoked.key}: ${answer.reason ?? 'refused'}, after ${known.claim}`);
   }
 }
 
@@ -122,12 +123,12 @@ function checkEffects({ id, status }: FinalClaim, ops: readonly Op[], report: Re
   const possible = (act: string): boolean => ops.some(({ invoked, answer }) => invoked.act === act && answer?.type !== 'fail');
   if (acknowledged('refund') && status !== 'refunded') report('effect_lost', `${id} was refunded and is ${status}`);
   else if (acknowledged('redeem') && status !== 'redeemed' && status !== 'refunded') report('effect_lost', `${id} was redeemed and is ${status}`);
-  else if (acknowledged('release') && status !== 'released') report('effect_lost', `${id} was released and is ${status}`);
+  else if (acknowledged('release') && status !== 'released' && status !== 'expired') report('effect_lost', `${id} was released and is ${status}`);
   const needs = { redeemed: 'redeem', released: 'release', refunded: 'refund' } as const;
   if (status in needs && !possible(needs[status as keyof typeof needs])) report('effect_uninvited', `${id} is ${status} by nobody`);
 }
 
-/** At no instant did more stand than may: of the offer's claims, of its money, of one shopper's claims. */
+/** At no instant did more stand than may: of the offer's claims, of its money, of one shopper's claims; and at rest of one device's. */
 function checkBudget(offer: FinalOffer, made: readonly Claimed[], ops: readonly Op[], report: Report): void {
   let standing = 0;
   let worst = 0;
@@ -143,12 +144,14 @@ function checkBudget(offer: FinalOffer, made: readonly Claimed[], ops: readonly 
   const rest = offer.claims.filter(({ status }) => STANDING.has(status));
   worst = Math.max(worst, rest.length);
   for (const [shopper, own] of groupBy(rest, (claim) => claim.shopper)) if (own.length > offer.perUserMax) over.add(shopper);
+  const withDevice = rest.filter(({ device }) => device !== undefined);
+  for (const [device, own] of groupBy(withDevice, (claim) => claim.device ?? '')) if (own.length > offer.perDeviceMax) over.add(`device ${device}`);
   if (worst > offer.countMax) report('over_issued', `${worst} of ${offer.countMax} stood at once`);
   // What a redeemed claim did not need is free again from an instant that no client knows.
   const isFreed = rest.some(({ holdsMinor }) => holdsMinor < offer.reserveMinor);
   const money = Math.max(offer.claims.reduce((sum, { holdsMinor }) => sum + holdsMinor, 0), isFreed ? 0 : worst * offer.reserveMinor);
   if (money > offer.moneyMinorMax) report('over_money', `${money} of ${offer.moneyMinorMax} was out at once`);
-  for (const shopper of over) report('over_cap', `${shopper} had more than ${offer.perUserMax}`);
+  for (const shopper of over) report('over_cap', `${shopper} had more than ${shopper.startsWith('device ') ? offer.perDeviceMax : offer.perUserMax}`);
 }
 
 /** When each claim surely begins to stand, and when that ends, in order of time; at one instant ends come first. */

@@ -36,6 +36,7 @@ export interface FinalClaim {
   readonly status: 'held' | 'claimed' | 'redeemed' | 'released' | 'expired' | 'refunded';
   /** What it holds of the budget, minor units: reserved, spent, or 0. */
   readonly holdsMinor: number;
+  readonly device?: string;
 }
 
 /** An offer as it was promised, and as the store has it when all is quiet. */
@@ -44,6 +45,8 @@ export interface FinalOffer {
   readonly countMax: number;
   readonly moneyMinorMax: number;
   readonly perUserMax: number;
+  /** Infinity where there is no such cap. */
+  readonly perDeviceMax: number;
   readonly reserveMinor: number;
   /** Claims that count against the budget, and their money, by the store's own counters. */
   readonly count: number;

@@ -6,7 +6,7 @@ import { seededRandom, type Random } from '../../../src/util/random.js';
 interface World { readonly entries: HistoryEntry[]; readonly offers: FinalOffer[] }
 type Plain<T> = { -readonly [K in keyof T]: T[K] };
 
-const LIMITS = { countMax: 20, moneyMinorMax: 2000, perUserMax: 2, reserveMinor: 100 };
+const LIMITS = { countMax: 20, moneyMinorMax: 2000, perUserMax: 2, perDeviceMax: Infinity, reserveMinor: 100 };
 const STANDING = ['held', 'claimed', 'redeemed'];
 
 /** A store that keeps its promises, before clients some of whose answers are lost and who ask again. */
@@ -97,6 +97,19 @@ await t.test('a history that breaks a rule is found out', async (t) => {
     const found = checkHistory(BROKEN[rule].entries, BROKEN[rule].offers).map((violation) => violation.rule);
     t.ok(found.includes(rule), `${rule}: ${found.join(', ')}`);
   }
+});
+
+await t.test('what looks like a fault and is none', async (t) => {
+  const { entries, offers } = calm({ entries: act(5, 'claim', { key: 'k-a', shopper: 'u:z' }, { type: 'fail', reason: 'key_reused' }) });
+  t.same(checkHistory(entries, offers), [], 'a key of somebody else is refused');
+  const late = calm({ entries: act(5, 'release', { claim: 'c-a' }, { type: 'ok', claim: 'c-a' }), offer: { count: 1, moneyMinor: 100, claims: [{ ...first, status: 'expired', holdsMinor: 0 }, second] } });
+  t.same(checkHistory(late.entries, late.offers), [], 'given back when it had expired already');
+});
+
+await t.test('a device has no more than it may', async (t) => {
+  const withDevice = [first, second].map((claim): FinalClaim => ({ ...claim, device: 'd' }));
+  const { entries, offers } = calm({ offer: { perDeviceMax: 1, claims: withDevice } });
+  t.match(checkHistory(entries, offers), [{ rule: 'over_cap', what: /device d/u }]);
 });
 
 await t.test('more stood at once than may, though all is given back in the end', async (t) => {
