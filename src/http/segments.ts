@@ -7,9 +7,8 @@ import type { SegmentDesk } from '../paths/segment-desk.js';
 const Params = Type.Object({ id: SegmentIdSchema });
 const MemberQuery = Type.Object({
   cursor: Type.Optional(Type.String({ maxLength: 1024 })),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: SEGMENT_LIMITS.membersPerPageMax })),
+  limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,4}$', description: `1 to ${SEGMENT_LIMITS.membersPerPageMax}, 100 by default` })),
 }, { additionalProperties: false });
-const MEMBERS_DEFAULT = 100;
 
 export function segmentRoutes(server: FastifyInstance, desk: SegmentDesk): void {
   const app = server.withTypeProvider<TypeBoxTypeProvider>();
@@ -27,8 +26,8 @@ export function segmentRoutes(server: FastifyInstance, desk: SegmentDesk): void 
   app.get('/v1/segments/:id/members', {
     config, schema: { summary: 'Who is in a segment, a page at a time', tags: ['segments'], params: Params, querystring: MemberQuery },
   }, async (request, reply) => {
-    const { cursor = '', limit = MEMBERS_DEFAULT } = request.query;
-    const page = await desk.members(request.params.id, cursor, limit);
+    const { cursor = '', limit = '100' } = request.query;
+    const page = await desk.members(request.params.id, cursor, Math.min(SEGMENT_LIMITS.membersPerPageMax, Math.max(1, Number(limit))));
     void reply.preventCache();
     return { members: page.members.map(named), ...page.cursor === '' ? {} : { cursor: page.cursor } };
   });
