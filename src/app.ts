@@ -23,8 +23,9 @@ import { LIVE_LIMITS } from './live/limits.js';
 import { driftMetrics, lagMetrics } from './jobs/worker-metrics.js';
 import { liveSocket } from './live/socket.js';
 import { makeMetrics, type Metrics } from './metrics.js';
-import { pendingOffers } from './offers/inbox.js';
+import type { StoredEvents } from './campaigns/instant.js';
 import type { DecisionService } from './paths/decision-service.js';
+import type { Inbox } from './paths/inbox.js';
 import { EventIngestor } from './paths/ingest-events.js';
 import { RecommendationService } from './paths/recommendation-service.js';
 import { Recommender } from './paths/recommend.js';
@@ -41,14 +42,13 @@ import type { AttributeStore } from './redis/attribute-store.js';
 import { CatalogStore } from './redis/catalog-store.js';
 import { connectRedis, untilReady } from './redis/client.js';
 import { DriftStore } from './redis/drift-store.js';
-import { storeError } from './redis/errors.js';
 import { ImpressionLog } from './redis/impression-log.js';
 import { makeKeys, type Keys } from './redis/keys.js';
 import { checkLayout } from './redis/meta.js';
-import { OfferStore } from './redis/offer-store.js';
 import { ProfileStore } from './redis/profile-store.js';
 import { ShadowStore } from './redis/shadow-store.js';
 import { idSource } from './util/id-source.js';
+import { wireCampaigns } from './wire/campaigns.js';
 import { wireDecisions, wireEligibility } from './wire/decisions.js';
 import { wireOffers } from './wire/offers.js';
 import { wirePortraits } from './wire/portraits.js';
@@ -107,14 +107,19 @@ export async function startApi(config: Config, log: Logger): Promise<Api> {
   const eligibility = wireEligibility({ redis, keys, profiles: store, clock, portraits });
   const offers = await wireOffers(app, { config, log, redis, keys, catalog, clock, eligibility });
   const decisions = await wireDecisions(app, { config, log, redis, keys, catalog, metrics: metrics.registry, clock, offers: offers.book, eligibility });
-  const paths = wirePaths(config, log, { redis, keys, catalog, catalogFollower, store, attributes, decisions: decisions.service, metrics, clock });
+  const campaigns = await wireCampaigns(app, {
+    config, log, redis, keys, profiles: store, portraits, decisions: decisions.service, clock,
+    items: { getItem: (id) => Promise.resolve(catalog.item(catalog.rowOf(id))) }, offers: { read: (id) => Promise.resolve(offers.book.get(id)) },
+  });
+  const { afterStored, inbox } = campaigns;
+  const paths = wirePaths(config, log, { redis, keys, catalog, catalogFollower, store, attributes, decisions: decisions.service, afterStored, metrics, clock });
   const state: DrainState = { draining: false };
   eventRoutes(app, paths.ingestor);
   recommendationRoutes(app, paths.service);
   itemRoutes(app, catalogStore, catalog);
   userRoutes(app, paths.shoppers, portraits, catalog, clock);
   healthRoutes(app, { missing: () => missing(state, redis), facts: () => facts(catalog, paths.model) }, metrics.registry);
-  await openSocket(app, config, log, { redis, keys, metrics, clock }, paths);
+  await openSocket(app, config, log, { redis, keys, metrics, clock }, { ...paths, inbox });
   await pageRoutes(app, config.demo ? [demoPage] : []);
   lagMetrics(metrics.registry, redis, keys);
   driftMetrics(metrics.registry, new DriftStore(redis, keys));
@@ -124,7 +129,7 @@ export async function startApi(config: Config, log: Logger): Promise<Api> {
   return {
     url,
     close: () => close(app, state, config, [
-      () => watcher.stop(), () => surroundings.stop(), () => offers.stop(), () => decisions.stop(), () => paths.impressions.flush(), () => paths.shadows.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(),
+      () => watcher.stop(), () => surroundings.stop(), () => campaigns.stop(), () => offers.stop(), () => decisions.stop(), () => paths.impressions.flush(), () => paths.shadows.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(),
       () => paths.model.close(), () => { redis.disconnect(); },
     ]),
   };
@@ -138,14 +143,15 @@ interface Parts {
   readonly store: ProfileStore;
   readonly attributes: AttributeStore;
   readonly decisions: DecisionService;
+  readonly afterStored: (stored: StoredEvents) => void;
   readonly metrics: Metrics;
   readonly clock: () => number;
 }
 
-function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogFollower, store, attributes, decisions, metrics, clock }: Parts) {
+function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogFollower, store, attributes, decisions, afterStored, metrics, clock }: Parts) {
   const newToken = tokenSource();
   const newId = idSource();
-  const ingestor = new EventIngestor({ store, catalog, clock, newToken, onFolded: metrics.onFolded });
+  const ingestor = new EventIngestor({ store, catalog, clock, newToken, onFolded: metrics.onFolded, afterStored });
   const impressions = new ImpressionLog(redis, keys);
   const shadows = new ShadowStore(redis, keys);
   const model = new ModelHolder({
@@ -185,12 +191,11 @@ function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogF
 /** The socket, over the same paths as HTTP. */
 async function openSocket(
   app: FastifyInstance, config: Config, log: Logger, { redis, keys, metrics, clock }: Pick<Parts, 'redis' | 'keys' | 'metrics' | 'clock'>,
-  { ingestor, service, store }: Pick<ReturnType<typeof wirePaths>, 'ingestor' | 'service' | 'store'>,
+  { ingestor, service, inbox }: Pick<ReturnType<typeof wirePaths>, 'ingestor' | 'service'> & { inbox: Inbox },
 ): Promise<void> {
   const isOpen = config.apiKeys.size === 0;
   const scopesOf = keyBook(config.apiKeys);
   const everything = new Set(SCOPES);
-  const offers = new OfferStore(redis, keys, { caps: config.contactCaps, clock });
   const onFault = (error: unknown): void => { log.error({ err: error }, 'socket'); };
   const hub = new LiveHub({ redis, channelOf: keys.push, limits: LIVE_LIMITS, onFault });
   let sockets = 0;
@@ -200,13 +205,7 @@ async function openSocket(
     services: {
       ingest: (events) => ingestor.ingest(events),
       recommend: (input) => service.recommend(input),
-      pendingOffers: async (shopper) => {
-        try {
-          return await pendingOffers({ offers, profiles: store, clock }, shopper);
-        } catch (error) {
-          throw storeError(error);
-        }
-      },
+      pendingOffers: (shopper) => inbox.messages(shopper),
       scopesOf: (token) => (isOpen ? everything : scopesOf(token)),
       onFault,
     },

@@ -28,8 +28,9 @@ export const SETTINGS = {
   REDIS_TIMEOUT_MS: { fallback: '1000', about: 'a Redis command without a reply by then is unknown, ms' },
   PROFILE_TTL_DAYS: { fallback: '400', about: 'a profile is forgotten this long after its last event, days' },
   STREAM_ENTRIES_MAX: { fallback: '1000000', about: 'unarchived events per partition before new ones are refused' },
-  CART_ABANDONED_AFTER_S: { fallback: '1800', about: 'pause after the last cart change before an offer, s; 15 in the demo store' },
-  OFFER_COOLDOWN_S: { fallback: '86400', about: 'at least this long between two offers of a kind to a shopper, s' },
+  CART_ABANDONED_AFTER_S: { fallback: '1800', about: 'pause after the last change of a cart, or step of a checkout, before a message, s; 15 in the demo store' },
+  OFFER_COOLDOWN_S: { fallback: '86400', about: 'at least this long between two messages to a shopper of a campaign about carts or prices, s' },
+  WEBHOOK_LOOPBACK: { fallback: '0', about: '1: webhooks may go to this machine itself, by http, too: for tests and development' },
   CONTACTS_PER_DAY_MAX: { fallback: '5', about: 'offers and messages to a shopper in 24 hours, over all channels; 0: no cap' },
   CONTACTS_PER_WEEK_MAX: { fallback: '20', about: 'the same in 7 days' },
   QUIET_HOURS: { fallback: '', about: 'local hours in which nothing is pushed, e.g. 22-8; empty: none' },
@@ -82,6 +83,7 @@ export interface Config {
   readonly streamEntriesMax: number;
   readonly cartAbandonedAfterMs: number;
   readonly offerCooldownMs: number;
+  readonly webhookLoopback: boolean;
   readonly contactCaps: { readonly perDayMax: number; readonly perWeekMax: number };
   /** Local hours; the same twice: none. */
   readonly quietHours: { readonly from: number; readonly until: number; readonly timezone: string };
@@ -151,6 +153,7 @@ export function readConfig(env: Environment = process.env): Config {
     streamEntriesMax: whole('STREAM_ENTRIES_MAX', 1000, 1e9),
     cartAbandonedAfterMs: whole('CART_ABANDONED_AFTER_S', 1, 86_400 * 30) * 1000,
     offerCooldownMs: whole('OFFER_COOLDOWN_S', 0, 86_400 * 365) * 1000,
+    webhookLoopback: whole('WEBHOOK_LOOPBACK', 0, 1) === 1,
     contactCaps: { perDayMax: whole('CONTACTS_PER_DAY_MAX', 0, 1000), perWeekMax: whole('CONTACTS_PER_WEEK_MAX', 0, 1000) },
     quietHours: { ...readHours(text('QUIET_HOURS')), timezone: readTimezone(text('STORE_TIMEZONE')) },
     consentRequired: whole('CONSENT_REQUIRED', 0, 1) === 1,

@@ -15,7 +15,6 @@ import { CatalogArchiver } from './jobs/catalog-archive.js';
 import { DriftMonitor } from './jobs/drift.js';
 import { ERASE_ARCHIVE, eraseArchive } from './jobs/erase-archive.js';
 import { EXPIRE, expire } from './jobs/expire.js';
-import { offerJobs } from './jobs/offers.js';
 import { LiveStatisticsProcess } from './jobs/live-statistics-process.js';
 import { RECOUNT_STATISTICS, STATISTICS_GROUP } from './jobs/live-statistics.js';
 import { JobRegistry, type Processors } from './jobs/registry.js';
@@ -43,6 +42,7 @@ import { StatisticsStore } from './redis/statistics-store.js';
 import { StreamKeeper } from './redis/stream-keeper.js';
 import { TrendingStore } from './redis/trending-store.js';
 import type { Clock } from './util/clock.js';
+import { wireCampaignWork } from './wire/campaign-work.js';
 import { wireSegments } from './wire/segments.js';
 import { backoffMs, pause } from './util/pause.js';
 import { claimJobs } from './wire/claim-jobs.js';
@@ -93,12 +93,8 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
     writer, clock,
     onErased: ({ from, closedAt }) => registry.add(ERASE_ARCHIVE, { from }, { delayMs: Math.max(0, closedAt - clock()), jobId: `${ERASE_ARCHIVE} ${from}` }),
   });
-  const offers = offerJobs({
-    redis, connect, keys, profiles: new ProfileStore(redis, keys, config), catalog: new CatalogStore(redis, keys), registry, clock, log,
-    cartAbandonedAfterMs: config.cartAbandonedAfterMs, offerCooldownMs: config.offerCooldownMs, contactCaps: config.contactCaps,
-  });
-
   const segments = wireSegments({ config, log, redis, keys, registry, name, clock });
+  const campaigns = await wireCampaignWork({ config, log, redis, keys, connect, registry, name, metrics, segments, clock });
 
   const claims = claimJobs({ redis, keys, name, clock, log });
   const behindEvents = (handler: StreamHandler, gatherMs: number) =>
@@ -111,9 +107,10 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   const consumers = {
     archive: behindEvents(archiver, gatherMs.archive),
     trending: behindEvents(new TrendingCounter(trending, clock), gatherMs.trending),
-    triggers: behindEvents(offers.triggers, gatherMs.triggers),
+    triggers: behindEvents(campaigns.triggers, gatherMs.triggers),
     claims: behindEvents(claims.events, gatherMs.triggers),
     segments: behindEvents(segments.keeper, gatherMs.segments),
+    ...campaigns.consumers,
     impressions: new StreamConsumer({
       streams: impressions, handler: drift, parse: parseVectors, redis, connect, consumer: name, log,
       gatherMs: gatherMs.archive, perStream: WORKER_LIMITS.impressionEntries,
@@ -132,8 +129,9 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   const trimming = new Trimming({
     keeper, everyMs: WORKER_LIMITS.trimEveryMs, log,
     plans: [
-      { streams: events, groups: [ARCHIVE_GROUP, 'trending', offers.triggers.name, segments.keeper.name, STATISTICS_GROUP] },
+      { streams: events, groups: [ARCHIVE_GROUP, 'trending', campaigns.triggers.name, segments.keeper.name, STATISTICS_GROUP] },
       { streams: [...impressions, ...decisions], groups: [ARCHIVE_GROUP] },
+      ...campaigns.plans,
     ],
   });
   const statistics = new StatisticsStore(redis, keys);
@@ -151,7 +149,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
     onDone: (what) => { log.info(what, 'model retrained'); },
   });
   const processors: Processors = {
-    ...offers.processors,
+    ...campaigns.processors,
     ...segments.processors,
     ...retraining,
     [RECOUNT_STATISTICS]: () => statistics.askRecount('in due time'),
@@ -171,19 +169,19 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   };
   workerMetrics(metrics, { consumers, registry, trimming });
 
-  await segments.start();
+  await Promise.all([segments.start(), campaigns.start()]);
   for (const consumer of Object.values(consumers)) consumer.start();
   publisher.start();
   catalogArchiver.start();
   drift.start();
   trimming.start();
   counting.start();
-  offers.priceWatch.start();
   claims.keeper.start();
   registry.start(processors);
   registry.lead([
     { name: RECOUNT_STATISTICS, everyMs: config.statisticsEveryMs, startsLater: true }, { name: EXPIRE, everyMs: WORKER_LIMITS.expireEveryMs },
     { name: RETRAIN, everyMs: config.trainEveryMs, startsLater: true }, { name: SWEEP_SEGMENTS, everyMs: config.segmentSweepEveryMs, startsLater: true },
+    ...campaigns.schedules,
   ], name, redis);
   const stopping = new AbortController();
   const filling = config.demo
@@ -196,7 +194,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
     async close() {
       stopping.abort();
       await filling;
-      await Promise.all([...Object.values(consumers).map((consumer) => consumer.stop()), offers.priceWatch.stop(), claims.keeper.stop(), segments.stop(), publisher.stop(), counting.stop(), catalogArchiver.stop(), drift.stop(), trimming.stop(), registry.stop()]);
+      await Promise.all([...Object.values(consumers).map((consumer) => consumer.stop()), campaigns.stop(), claims.keeper.stop(), segments.stop(), publisher.stop(), counting.stop(), catalogArchiver.stop(), drift.stop(), trimming.stop(), registry.stop()]);
       await writer.close();
       redis.disconnect();
     },

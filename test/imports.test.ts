@@ -8,7 +8,7 @@ import t from 'tap';
  * meant. The order is the reading order: data at the top, wiring at the bottom.
  */
 const PURE = ['domain', 'util', 'errors'];
-const STAGES = ['profile', 'segments', 'catalog', 'candidates', 'ranking', 'offers', 'live'];
+const STAGES = ['profile', 'segments', 'catalog', 'candidates', 'ranking', 'offers', 'campaigns', 'webhooks', 'live'];
 /** How a profile is shown: pure views of it, no insides. */
 const VIEWS = ['profile/portrait', 'profile/describe', 'profile/vector'];
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
@@ -25,10 +25,12 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ranking: [...PURE, 'catalog', 'profile', 'candidates/pool', 'candidates/statistics', 'candidates/statistics-settings', 'encoder', 'type candidates'],
   segments: [...PURE, 'profile'],
   offers: [...PURE, 'profile', 'type catalog'],
+  campaigns: [...PURE, 'profile', 'segments/expression', 'offers'],
+  webhooks: PURE,
   live: [...PURE, 'config', 'type offers'],
   archive: [...PURE, 'type offers'],
   // What the stores keep: encoded profiles and statistics, and impressions with their features' names.
-  redis: [...PURE, 'profile/codec', 'profile/vector', 'ranking/features', 'candidates/statistics-codec', 'offers/contact-policy', 'offers/decide/offer-features', 'type candidates', 'type offers'],
+  redis: [...PURE, 'profile/codec', 'profile/vector', 'ranking/features', 'candidates/statistics-codec', 'offers/contact-policy', 'offers/decide/offer-features', 'type candidates', 'type offers', 'type campaigns'],
   paths: [...PURE, ...STAGES, 'redis'],
   follow: [...PURE, ...STAGES, 'redis', 'archive', 'type paths'],
   jobs: [...PURE, ...STAGES, 'redis', 'archive', 'type paths', 'type learn'],

@@ -8,7 +8,14 @@ export type ShopperRecord =
   | { readonly type: 'erase'; readonly id: string; readonly shopper: string; readonly at: number };
 
 /** Something that a portrait shows beside the profile has changed (attributes, points, risk): it is to be looked at again. Not archived. */
-export interface PortraitRecord { readonly type: 'portrait'; readonly id: string; readonly shopper: string; readonly at: number }
+export interface PortraitRecord {
+  readonly type: 'portrait';
+  readonly id: string;
+  readonly shopper: string;
+  readonly at: number;
+  /** The growth level reached by it; the same record id when it is said again. */
+  readonly levelUp?: number;
+}
 
 export type StreamRecord = ShopperEvent | ShopperRecord | PortraitRecord;
 

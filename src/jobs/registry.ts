@@ -27,8 +27,11 @@ export const REGISTRY_LIMITS = {
   closeMs: 10_000, closeIdleMs: 2000,
 } as const;
 
-/** Does one job. Idempotent: it may run again after a failure or a crash. The signal says that the worker stops. */
-export type Processor = (data: unknown, signal: AbortSignal) => Promise<void>;
+/**
+ * Does one job. Idempotent: it may run again after a failure or a crash. The signal says that the worker stops;
+ * `isLastTry`, that it does not run again if this fails.
+ */
+export type Processor = (data: unknown, signal: AbortSignal, isLastTry: boolean) => Promise<void>;
 export type Processors = Readonly<Record<string, Processor>>;
 
 export interface AddOptions {
@@ -39,6 +42,8 @@ export interface AddOptions {
    */
   readonly jobId?: string;
   readonly attempts?: number;
+  /** Pause before the second try, ms; it doubles. */
+  readonly backoffMs?: number;
 }
 
 interface RegistryOptions {
@@ -46,6 +51,8 @@ interface RegistryOptions {
   readonly connect: () => Redis;
   readonly keys: Keys;
   readonly log: Logger;
+  /** Work that waits for others' servers has a queue of its own, so that it holds up nothing else. Default `jobs`. */
+  readonly queue?: string;
   readonly lockMs?: number;
   readonly stalledEveryMs?: number;
 }
@@ -58,7 +65,7 @@ interface Schedule {
   readonly startsLater?: boolean;
 }
 
-/** The one queue of jobs: any process adds, workers run, one of them holds the schedule. */
+/** A queue of jobs: any process adds, workers run, one of them holds the schedule. */
 export class JobRegistry {
   readonly #options: RegistryOptions;
   readonly #connection: Redis;
@@ -80,7 +87,7 @@ export class JobRegistry {
       this.#duplicates.push(connection);
       return connection;
     };
-    this.#queue = new Queue(QUEUE, {
+    this.#queue = new Queue(options.queue ?? QUEUE, {
       connection: this.#connection,
       prefix: options.keys.queues,
       defaultJobOptions: {
@@ -94,11 +101,12 @@ export class JobRegistry {
   }
 
   /** @throws AppError `store_unavailable` when Redis does not answer; it may then still have been added */
-  async add(name: string, data: unknown, { delayMs, jobId, attempts }: AddOptions = {}): Promise<void> {
+  async add(name: string, data: unknown, { delayMs, jobId, attempts, backoffMs }: AddOptions = {}): Promise<void> {
     const added = this.#queue.add(name, data, {
       ...(delayMs === undefined ? {} : { delay: delayMs }),
       ...(jobId === undefined ? {} : { jobId: queueId(jobId) }),
       ...(attempts === undefined ? {} : { attempts }),
+      ...(backoffMs === undefined ? {} : { backoff: { type: 'exponential', delay: backoffMs } }),
     });
     added.catch(() => { /* Told below, unless it came too late. */ });
     if ((await within(added, REGISTRY_LIMITS.addMs)) === LATE) throw new AppError('store_unavailable', `Job ${name} could not be queued in time.`);
@@ -106,7 +114,7 @@ export class JobRegistry {
 
   /** Runs jobs by name from here on. A name nobody knows fails, and is tried again later: by a newer worker, perhaps. */
   start(processors: Processors): void {
-    const worker = new Worker(QUEUE, (job) => this.#run(job, processors), {
+    const worker = new Worker(this.#queue.name, (job) => this.#run(job, processors), {
       connection: this.#connection,
       prefix: this.#options.keys.queues,
       concurrency: REGISTRY_LIMITS.concurrency,
@@ -149,7 +157,7 @@ export class JobRegistry {
     if (processor === undefined) throw new Error(`No processor for job ${job.name}.`);
     this.#active += 1;
     try {
-      await processor(job.data, this.#stopping.signal);
+      await processor(job.data, this.#stopping.signal, job.attemptsMade + 1 >= (job.opts.attempts ?? 1));
     } finally {
       this.#active -= 1;
     }

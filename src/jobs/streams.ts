@@ -45,7 +45,7 @@ export type Fields = readonly Buffer[];
 
 /** @returns undefined for an entry that is no record */
 export function parseEvent(partition: number, id: string, fields: Fields): EventEntry | undefined {
-  const json = field(fields, 'e')?.toString();
+  const json = fieldOf(fields, 'e')?.toString();
   if (json === undefined) return undefined;
   try {
     const record = JSON.parse(json) as StreamRecord;
@@ -57,9 +57,9 @@ export function parseEvent(partition: number, id: string, fields: Fields): Event
 
 /** @returns undefined for an entry whose parts do not fit together */
 export function parseVectors(partition: number, id: string, fields: Fields): VectorEntry | undefined {
-  const lines = field(fields, 'i')?.toString().split('\n') ?? [];
-  const counts = field(fields, 'n')?.toString().split(',').map(Number) ?? [];
-  const vectors = field(fields, 'v');
+  const lines = fieldOf(fields, 'i')?.toString().split('\n') ?? [];
+  const counts = fieldOf(fields, 'n')?.toString().split(',').map(Number) ?? [];
+  const vectors = fieldOf(fields, 'v');
   if (vectors === undefined || lines.length !== counts.length || vectors.length !== FLOAT_BYTES * counts.reduce((sum, count) => sum + count, 0)) return undefined;
   let at = 0;
   const records = lines.map((json, i) => {
@@ -70,7 +70,7 @@ export function parseVectors(partition: number, id: string, fields: Fields): Vec
   return { partition, id, records };
 }
 
-function field(fields: Fields, name: string): Buffer | undefined {
+export function fieldOf(fields: Fields, name: string): Buffer | undefined {
   for (let i = 0; i < fields.length; i += 2) if (fields[i]!.toString() === name) return fields[i + 1];
   return undefined;
 }

@@ -29,7 +29,7 @@ export interface Contact {
 }
 
 /** What came of trying to send something: `sent_before` and `sent` are both success. */
-export type SendResult = 'sent' | 'sent_before' | 'cooldown' | 'capped';
+export type SendResult = 'sent' | 'sent_before' | 'cooldown' | 'capped' | 'no_consent';
 
 /** @returns whether one more contact fits under the caps */
 export function hasRoom({ perDayMax, perWeekMax }: ContactCaps, contacts: readonly Contact[], now: number): boolean {

@@ -3,6 +3,9 @@ import type { Clock } from '../util/clock.js';
 import { hash48 } from '../util/hash.js';
 import { currentProfile, type ProfileReader } from './current-profile.js';
 
+/** A message in an inbox. */
+export type InboxMessage = OfferMessage & { readonly isRead?: true };
+
 /** `OfferMemory.state`: taken up, or declined. */
 const ANSWERED = 2 | 4;
 
@@ -12,8 +15,8 @@ const ANSWERED = 2 | 4;
  * was reloaded has it; pages show each id once.
  */
 export async function pendingOffers(
-  { offers, profiles, clock }: { offers: { inbox(shopper: string, now: number): Promise<OfferMessage[]> }; profiles: ProfileReader; clock: Clock }, shopper: string,
-): Promise<OfferMessage[]> {
+  { offers, profiles, clock }: { offers: { inbox(shopper: string, now: number): Promise<InboxMessage[]> }; profiles: ProfileReader; clock: Clock }, shopper: string,
+): Promise<InboxMessage[]> {
   const kept = await offers.inbox(shopper, clock());
   if (kept.length === 0) return kept;
   const current = await currentProfile(profiles, shopper);

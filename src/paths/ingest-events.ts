@@ -1,3 +1,4 @@
+import type { StoredEvents } from '../campaigns/instant.js';
 import type { Catalog } from '../catalog/catalog.js';
 import type { ShopperEvent } from '../domain/event.js';
 import { AppError, type ErrorCode } from '../errors.js';
@@ -34,6 +35,8 @@ export interface IngestDeps {
   readonly newToken: () => Buffer;
   /** Counted: events taken, and those whose item the catalog does not know. */
   readonly onFolded: (events: number, unknownItems: number) => void;
+  /** Told of events the moment they are stored, before they are acknowledged; must not throw. */
+  readonly afterStored?: ((stored: StoredEvents) => void) | undefined;
 }
 
 interface Group {
@@ -146,7 +149,10 @@ export class EventIngestor {
       if (fresh.length === 0) return outcome;
       try {
         const result = await this.#deps.store.write(shopper, value, next, fresh.map((event) => JSON.stringify(event)));
-        if (result.written) return outcome;
+        if (result.written) {
+          this.#deps.afterStored?.({ shopper, events: fresh, value: next, isNew: value === null });
+          return outcome;
+        }
         value = result.current;
       } catch (error) {
         if (!isUncertain(error) || attempted.length > 0) throw error;

@@ -68,14 +68,32 @@ export function makeKeys(prefix: string) {
     pins: `${prefix}{catalog}:pins`,
     catalogChanges: `${prefix}{catalog}:changes`,
     catalogSequence: `${prefix}{catalog}:sequence`,
-    /** Item id → the last price seen by the watch for price drops, minor units. */
+    /** Item id → the last price seen by the watch over the catalog, minor units; and items seen sold out. */
     pricesSeen: `${prefix}{catalog}:prices-seen`,
+    soldOutSeen: `${prefix}{catalog}:sold-out-seen`,
     /** Where in the change stream that watch stands. */
     pricesPosition: `${prefix}{catalog}:prices-position`,
-    /** The latest offers of a shopper that still stand: list of JSON, newest first. */
+    /** The latest messages to a shopper that still stand: list of JSON, newest first. */
     inbox: (shopper: string) => `${ofShopper(shopper)}:inbox:${shopper}`,
-    /** Time of each shopper's last cart change: member shopper, score ms. */
-    cartChangesOf: (shopper: string) => `${ofShopper(shopper)}:cart-changes`,
+    /** What the shopper did with them: message id → `read` or `dismissed`. */
+    inboxMarks: (shopper: string) => `${ofShopper(shopper)}:inbox-marks:${shopper}`,
+    /** What was sent to shoppers, for webhooks: fields `s` shopper, `m` message, `n` sockets that listened. */
+    deliveries: (index: number) => `${partition(index)}:deliveries`,
+    deliveriesOf: (shopper: string) => `${ofShopper(shopper)}:deliveries`,
+    /** When a shopper last did what campaigns look for: member event type, or `seen`; score ms. */
+    happenings: (shopper: string) => `${ofShopper(shopper)}:happenings:${shopper}`,
+    /** Birthdays of a partition's shoppers: member shopper, score month × 100 + day. */
+    birthdays: (index: number) => `${partition(index)}:birthdays`,
+    birthdaysOf: (shopper: string) => `${ofShopper(shopper)}:birthdays`,
+    /** Operators' campaigns: id → JSON; and what counts their changes. */
+    campaigns: `${prefix}{campaigns}:definitions`,
+    campaignsVersion: `${prefix}{campaigns}:version`,
+    /** Set when the shoppers of a day are all in the campaign. */
+    campaignDay: (campaign: string, day: string) => `${prefix}{campaigns}:day:${campaign}:${day}`,
+    /** Endpoints of webhooks: id → JSON; and what could not be handed to one: by time, and by message. */
+    webhooks: `${prefix}{webhooks}:endpoints`,
+    webhookDeadTimes: (id: string) => `${prefix}{webhooks}:dead-times:${id}`,
+    webhookDead: (id: string) => `${prefix}{webhooks}:dead:${id}`,
     /** Items by which a shopper is found in `watchers`: member item id, score time. */
     watched: (shopper: string) => `${ofShopper(shopper)}:watched:${shopper}`,
     /** Shoppers who have an item in cart or wishlist: member shopper, score time. */

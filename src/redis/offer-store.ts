@@ -6,25 +6,41 @@ import type { Keys } from './keys.js';
 import { readScript } from './profile-store.js';
 
 const OFFER_STORE_LIMITS = {
-  /** Offers kept per shopper; the oldest goes. As many as a profile remembers having been shown. */
+  /** Messages kept per shopper; the oldest goes. As many as a profile remembers having been shown. */
   inboxMax: 8,
-  /** Life of an inbox after the last offer, ms; no offer stands longer. */
+  /** Life of an inbox after the last message, ms; no message stands longer. */
   inboxMs: 30 * 86_400_000,
+  /** Deliveries of a partition that wait for webhooks, about: without a worker they must not grow for ever. */
+  deliveriesMax: 10_000,
 } as const;
 
-const SEND_RESULTS = { 1: 'sent', 2: 'sent_before', 3: 'cooldown', 4: 'capped' } as const satisfies Record<number, SendResult>;
+const SEND_RESULTS = { 1: 'sent', 2: 'sent_before', 3: 'cooldown', 4: 'capped', 5: 'no_consent' } as const satisfies Record<number, SendResult>;
 
 interface OfferScripts {
   sendOffer(...args: (string | number)[]): Promise<keyof typeof SEND_RESULTS>;
 }
 
 export interface ContactOptions {
-  /** Over all offers and channels. */
+  /** Over all messages and channels. */
   readonly caps: ContactCaps;
+  /** Nothing without a stated consent to marketing; else nothing only where it was refused. */
+  readonly consentRequired: boolean;
   readonly clock: Clock;
 }
 
-/** Offers on their way to shoppers: pushed to whoever is connected, and kept for the next subscription. */
+/** Within its time only one holder sends messages of a kind. */
+export interface Cooldown {
+  readonly of: string;
+  readonly holder: string;
+  /** 0: none. */
+  readonly ms: number;
+}
+const NO_COOLDOWN: Cooldown = { of: '', holder: '', ms: 0 };
+
+/** What a shopper did with a message. */
+export type InboxMark = 'read' | 'dismissed';
+
+/** Messages on their way to shoppers: pushed to whoever is connected, kept for the next subscription, and handed to webhooks. */
 export class OfferStore {
   readonly #redis: Redis;
   readonly #scripts: OfferScripts;
@@ -33,48 +49,60 @@ export class OfferStore {
 
   constructor(redis: Redis, keys: Keys, contact: ContactOptions) {
     this.#contact = contact;
-    redis.defineCommand('sendOffer', { numberOfKeys: 5, lua: readScript('send-offer') });
+    redis.defineCommand('sendOffer', { numberOfKeys: 7, lua: readScript('send-offer') });
     this.#redis = redis;
     this.#scripts = redis as unknown as OfferScripts;
     this.#keys = keys;
   }
 
-  /**
-   * Sends an offer once, however often it is tried: safe to repeat after a failure.
-   * @param cooldownMs least time between two offers of this kind; 0 for none
-   */
-  async send(shopper: string, offer: OfferMessage, cooldownMs: number): Promise<SendResult> {
+  /** Sends a message once, however often it is tried: safe to repeat after a failure. */
+  async send(shopper: string, message: OfferMessage, cooldown: Cooldown = NO_COOLDOWN): Promise<SendResult> {
     const keys = this.#keys;
-    const { caps, clock } = this.#contact;
-    const onceMs = Math.max(cooldownMs, OFFER_STORE_LIMITS.inboxMs);
+    const { caps, consentRequired, clock } = this.#contact;
+    const { inboxMax, inboxMs, deliveriesMax } = OFFER_STORE_LIMITS;
     const result = await this.#scripts.sendOffer(
-      keys.once(shopper, `offer:${offer.id}`), keys.once(shopper, `cooldown:${offer.kind}`), keys.inbox(shopper), keys.push(shopper),
-      keys.contacts(shopper), offer.id, onceMs, cooldownMs, JSON.stringify(offer), JSON.stringify({ type: 'offer', offer }), OFFER_STORE_LIMITS.inboxMax, OFFER_STORE_LIMITS.inboxMs,
-      clock(), caps.perDayMax, caps.perWeekMax,
+      this.#sentMark(shopper, message.id), keys.once(shopper, `cooldown:${cooldown.of}`), keys.inbox(shopper), keys.push(shopper),
+      keys.contacts(shopper), keys.attributes(shopper), keys.deliveriesOf(shopper),
+      message.id, Math.max(cooldown.ms, inboxMs), cooldown.ms, cooldown.holder, JSON.stringify(message), shopper, inboxMax, inboxMs,
+      clock(), caps.perDayMax, caps.perWeekMax, consentRequired ? 1 : 0, deliveriesMax,
     );
     return SEND_RESULTS[result];
   }
 
-  /** @returns what was sent and has not expired at `now` (ms), oldest first */
-  async inbox(shopper: string, now: number): Promise<OfferMessage[]> {
-    const kept = await this.#redis.lrange(this.#keys.inbox(shopper), 0, -1);
-    return kept.map((json) => JSON.parse(json) as OfferMessage).filter((offer) => Date.parse(offer.expiresAt) > now).reverse();
+  async wasSent(shopper: string, messageId: string): Promise<boolean> {
+    return await this.#redis.exists(this.#sentMark(shopper, messageId)) === 1;
+  }
+
+  /** @returns what was sent, was not dismissed and has not expired at `now` (ms), oldest first */
+  async inbox(shopper: string, now: number): Promise<(OfferMessage & { isRead?: true })[]> {
+    const [kept, marks] = await Promise.all([this.#redis.lrange(this.#keys.inbox(shopper), 0, -1), this.#redis.hgetall(this.#keys.inboxMarks(shopper))]);
+    return kept.map((json) => JSON.parse(json) as OfferMessage)
+      .filter(({ id, expiresAt }) => marks[id] !== 'dismissed' && Date.parse(expiresAt) > now)
+      .map((message) => (marks[message.id] === 'read' ? { ...message, isRead: true as const } : message)).reverse();
+  }
+
+  /** Marks a message of the inbox; marks of messages that are gone go too. @returns whether the inbox has it */
+  async mark(shopper: string, messageId: string, mark: InboxMark): Promise<boolean> {
+    const marksKey = this.#keys.inboxMarks(shopper);
+    const [kept, marked] = await Promise.all([this.#redis.lrange(this.#keys.inbox(shopper), 0, -1), this.#redis.hkeys(marksKey)]);
+    const ids = new Set(kept.map((json) => (JSON.parse(json) as OfferMessage).id));
+    if (!ids.has(messageId)) return false;
+    const gone = marked.filter((id) => !ids.has(id));
+    await Promise.all([
+      // Reading again what was dismissed does not bring it back.
+      mark === 'read' ? this.#redis.hsetnx(marksKey, messageId, mark) : this.#redis.hset(marksKey, messageId, mark),
+      this.#redis.pexpire(marksKey, OFFER_STORE_LIMITS.inboxMs),
+      ...(gone.length === 0 ? [] : [this.#redis.hdel(marksKey, ...gone)]),
+    ]);
+    return true;
   }
 
   /** Forgets an erased shopper. */
   async forget(shopper: string): Promise<void> {
-    await Promise.all([this.#redis.del(this.#keys.inbox(shopper), this.#keys.contacts(shopper)), this.#redis.zrem(this.#keys.cartChangesOf(shopper), shopper)]);
+    await this.#redis.del(this.#keys.inbox(shopper), this.#keys.inboxMarks(shopper), this.#keys.contacts(shopper));
   }
 
-  /** Notes when a cart changed last (ms); an earlier change that comes late leaves it as it is. */
-  async noteCartChange(shopper: string, at: number, forgetBefore: number): Promise<void> {
-    const key = this.#keys.cartChangesOf(shopper);
-    await Promise.all([this.#redis.zadd(key, 'GT', at, shopper), this.#redis.zremrangebyscore(key, '-inf', `(${forgetBefore}`)]);
-  }
-
-  /** @returns when the cart changed last, ms; undefined when that is long ago */
-  async lastCartChange(shopper: string): Promise<number | undefined> {
-    const at = await this.#redis.zscore(this.#keys.cartChangesOf(shopper), shopper);
-    return at === null ? undefined : Number(at);
+  #sentMark(shopper: string, messageId: string): string {
+    return this.#keys.once(shopper, `offer:${messageId}`);
   }
 }

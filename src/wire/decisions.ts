@@ -86,7 +86,14 @@ export interface WiredDecisions {
 }
 
 /** Decisions of an api process, with their route. */
-export async function wireDecisions(app: FastifyInstance, { config, log, redis, keys, catalog, metrics, clock, offers, eligibility }: DecisionParts): Promise<WiredDecisions> {
+export async function wireDecisions(app: FastifyInstance, parts: DecisionParts): Promise<WiredDecisions> {
+  const decisions = await makeDecisions(parts);
+  decisionRoutes(app, decisions.service);
+  return decisions;
+}
+
+/** Decisions as any process makes them. */
+export async function makeDecisions({ config, log, redis, keys, catalog, metrics, clock, offers, eligibility }: DecisionParts): Promise<WiredDecisions> {
   const model = new ModelHolder({
     features: { userFeatures: USER_FEATURES, itemFeatures: OFFER_FEATURES }, clock: () => performance.now(),
     onEvent: (event) => {
@@ -108,7 +115,6 @@ export async function wireDecisions(app: FastifyInstance, { config, log, redis, 
     decider, facts: eligibility.facts, metrics: decisionMetrics(metrics), clock, newId, deadlineMs: config.decisionDeadlineMs,
     onFault: (error) => { log.error({ err: error }, 'decision failed; there is no offer'); },
   });
-  decisionRoutes(app, service);
   return {
     service,
     async stop() {

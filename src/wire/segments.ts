@@ -36,6 +36,9 @@ export interface SegmentWiring {
 export interface WiredSegments {
   /** To be run behind the event stream. */
   readonly keeper: SegmentKeeper;
+  /** What the keeper knows of the store, for others in this worker: current once it is started. */
+  readonly catalog: Catalog;
+  readonly surroundings: SegmentFollower;
   readonly processors: Processors;
   /** Resolves when the catalog, whose names portraits use, and the segments are here: before that the keeper would go wrong. */
   start(): Promise<void>;
@@ -62,7 +65,7 @@ export function wireSegments({ config, log, redis, keys, registry, name, clock }
     onError: (error) => { log.debug({ err: error }, 'buyers could not be summed up'); },
   });
   return {
-    keeper,
+    keeper, catalog, surroundings,
     processors: {
       [SWEEP_SEGMENTS]: async (data, signal) => {
         const { cause = 'time' } = data as { cause?: ChangeCause };

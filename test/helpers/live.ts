@@ -3,12 +3,13 @@ import Fastify from 'fastify';
 import type { Redis } from 'ioredis';
 import { emptyStatisticsData, Statistics } from '../../src/candidates/statistics.js';
 import { Catalog } from '../../src/catalog/catalog.js';
+import type { StoredEvents } from '../../src/campaigns/instant.js';
 import { SCOPES, type Scope } from '../../src/config.js';
 import type { Item } from '../../src/domain/item.js';
 import { LiveHub } from '../../src/live/hub.js';
 import { LIVE_LIMITS, type LiveLimits } from '../../src/live/limits.js';
 import { liveSocket } from '../../src/live/socket.js';
-import { pendingOffers } from '../../src/offers/inbox.js';
+import { Inbox } from '../../src/paths/inbox.js';
 import { EventIngestor } from '../../src/paths/ingest-events.js';
 import { RecommendationService } from '../../src/paths/recommendation-service.js';
 import { Recommender } from '../../src/paths/recommend.js';
@@ -18,7 +19,6 @@ import { USER_FEATURES } from '../../src/profile/vector.js';
 import { ITEM_FEATURES } from '../../src/ranking/features.js';
 import { ModelHolder } from '../../src/ranking/model-holder.js';
 import { connectRedis, untilReady } from '../../src/redis/client.js';
-import { storeError } from '../../src/redis/errors.js';
 import { ImpressionLog } from '../../src/redis/impression-log.js';
 import { makeKeys, type Keys } from '../../src/redis/keys.js';
 import { OfferStore } from '../../src/redis/offer-store.js';
@@ -48,6 +48,7 @@ export interface LiveServerOptions {
   readonly origins?: readonly string[];
   readonly apiKeys?: Readonly<Record<string, readonly Scope[]>>;
   readonly items?: readonly Item[];
+  readonly afterStored?: (stored: StoredEvents) => void;
 }
 
 /** The socket over the real paths, as an api process has it, without its other routes and without a model. */
@@ -58,8 +59,12 @@ export async function startLive(redisUrl: string, options: LiveServerOptions = {
   const catalog = new Catalog();
   for (const item of options.items ?? []) catalog.put(item);
   const store = new ProfileStore(redis, KEYS, { profileTtlS: 86_400, streamEntriesMax: 100_000 });
-  const offers = new OfferStore(redis, KEYS, { caps: NO_CAPS, clock: Date.now });
-  const ingestor = new EventIngestor({ store, catalog, clock: Date.now, newToken: () => randomBytes(8), onFolded: () => { /* not counted */ } });
+  const offers = new OfferStore(redis, KEYS, { caps: NO_CAPS, consentRequired: false, clock: Date.now });
+  const inbox = new Inbox({ offers, profiles: store, clock: Date.now });
+  const ingestor = new EventIngestor({
+    store, catalog, clock: Date.now, newToken: () => randomBytes(8), onFolded: () => { /* not counted */ },
+    afterStored: (stored) => { options.afterStored?.(stored); },
+  });
   const service = serviceOf({ redis, catalog, store, ingestor });
   const faults: unknown[] = [];
   const hub = new LiveHub({ redis, channelOf: KEYS.push, limits, onFault: (error) => faults.push(error) });
@@ -72,13 +77,7 @@ export async function startLive(redisUrl: string, options: LiveServerOptions = {
     services: {
       ingest: (events) => ingestor.ingest(events),
       recommend: (input) => service.recommend(input),
-      pendingOffers: async (shopper) => {
-        try {
-          return await pendingOffers({ offers, profiles: store, clock: Date.now }, shopper);
-        } catch (error) {
-          throw storeError(error);
-        }
-      },
+      pendingOffers: (shopper) => inbox.messages(shopper),
       scopesOf: (token) => (apiKeys.size === 0 ? new Set(SCOPES) : apiKeys.get(token ?? '')),
       onFault: (error) => faults.push(error),
     },

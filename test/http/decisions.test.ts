@@ -1,6 +1,6 @@
 import t from 'tap';
 import { startEngine } from '../helpers/engine.js';
-import { until } from '../helpers/offers.js';
+import { until } from '../helpers/until.js';
 
 const engine = await startEngine({ env: { DECISION_DEADLINE_MS: '20000', RECOMMEND_DEADLINE_MS: '20000' } });
 t.teardown(() => engine.stop());

@@ -29,18 +29,18 @@ await t.test('a frame sent by any process reaches all sockets of the shopper, an
     listener(here, { userId: 'ben' }), listener(there, { anonymousId: 'ann' }), listener(here, { userId: 'ann:push' }), listener(here, { userId: '*' }),
   ]);
   const unsubscribed = await LiveClient.open(here.url, { userId: 'ann' });
-  t.equal(await there.offers.send('u:ann', offer('o1'), 0), 'sent');
+  t.equal(await there.offers.send('u:ann', offer('o1')), 'sent');
   for (const client of mine) t.match(await client.next('offer'), { offer: { id: 'o1' } });
   await there.redis.spublish(there.keys.push('u:ann'), '{"type":"from_a_newer_version","x":1}');
   await there.redis.spublish(there.keys.push('u:ann'), 'nonsense');
-  t.equal(await here.offers.send('u:ann', offer('o1'), 0), 'sent_before', 'once');
+  t.equal(await here.offers.send('u:ann', offer('o1')), 'sent_before', 'once');
   for (const client of [...mine, ...others, unsubscribed]) t.same(await client.during(30, 'offer'), []);
   for (const client of [...mine, ...others, unsubscribed]) t.same(client.frames, []);
 });
 
 await t.test('frames for many shoppers go to each their own', async (t) => {
   const clients = await Promise.all(Array.from({ length: 60 }, (_, i) => listener(i % 2 === 0 ? here : there, { userId: `m${i}` })));
-  await Promise.all(clients.flatMap((_, i) => [1, 2, 3].map((n) => here.offers.send(`u:m${i}`, offer(`m${i}.${n}`), 0))));
+  await Promise.all(clients.flatMap((_, i) => [1, 2, 3].map((n) => here.offers.send(`u:m${i}`, offer(`m${i}.${n}`)))));
   for (const [i, client] of clients.entries()) {
     const ids = [await client.next('offer'), await client.next('offer'), await client.next('offer')].map((frame) => frame.offer?.id);
     t.same(new Set(ids), new Set([`m${i}.1`, `m${i}.2`, `m${i}.3`]));
@@ -48,9 +48,9 @@ await t.test('frames for many shoppers go to each their own', async (t) => {
 });
 
 await t.test('what was sent to nobody waits for the next subscription', async (t) => {
-  await here.offers.send('u:late', offer('w1'), 0);
-  await here.offers.send('u:late', offer('w2'), 0);
-  await here.offers.send('u:late', { ...offer('w3'), expiresAt: new Date(Date.now() - 1).toISOString() }, 0);
+  await here.offers.send('u:late', offer('w1'));
+  await here.offers.send('u:late', offer('w2'));
+  await here.offers.send('u:late', { ...offer('w3'), expiresAt: new Date(Date.now() - 1).toISOString() });
   const client = await listener(here, { userId: 'late' });
   t.same([(await client.next('offer')).offer?.id, (await client.next('offer')).offer?.id], ['w1', 'w2'], 'oldest first');
   t.same(await client.during(50, 'offer'), [], 'and what has expired is not sent');
@@ -65,15 +65,15 @@ await t.test('subscriptions outlive a lost connection and a restart of Redis; wh
   const client = await listener(here, { userId: 'eve' });
   await there.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
   await pause(200);
-  await there.offers.send('u:eve', offer('r1'), 0);
+  await there.offers.send('u:eve', offer('r1'));
   t.match(await client.next('offer'), { offer: { id: 'r1' } }, 'after the connection was lost');
   await redis.restart();
   while (there.redis.status !== 'ready') await pause(10);
-  await there.offers.send('u:eve', offer('r2'), 0);
+  await there.offers.send('u:eve', offer('r2'));
   // What was sent before may come again meanwhile.
   while ((await client.next('offer')).offer?.id !== 'r2');
   t.equal(client.closed, undefined, 'the socket stayed open');
-  await there.offers.send('u:eve', offer('r3'), 0);
+  await there.offers.send('u:eve', offer('r3'));
   while ((await client.next('offer')).offer?.id !== 'r3');
   t.equal(client.closed, undefined);
 });
@@ -90,7 +90,7 @@ await t.test('while Redis is away a socket stays; a new subscription is asked to
   t.equal(staying.closed, undefined);
   await redis.restart();
   while (server.redis.status !== 'ready') await pause(10);
-  await server.offers.send('u:stay', offer('back'), 0);
+  await server.offers.send('u:stay', offer('back'));
   t.match(await staying.next('offer'), { offer: { id: 'back' } });
   await Promise.all([server.close(), hasty.close()]);
 });

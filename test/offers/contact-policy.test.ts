@@ -2,8 +2,8 @@ import t from 'tap';
 import { DAY_MS, hasRoom, quietUntil } from '../../src/offers/contact-policy.js';
 import { connectRedis, untilReady } from '../../src/redis/client.js';
 import { ContactStore } from '../../src/redis/contact-store.js';
+import type { OfferMessage } from '../../src/domain/offer-message.js';
 import { OfferStore } from '../../src/redis/offer-store.js';
-import { priceDropOffer } from '../../src/offers/messages.js';
 import { KEYS } from '../helpers/live.js';
 import { startRedis } from '../helpers/redis.js';
 
@@ -38,18 +38,20 @@ await t.test('what is pushed and what a page shows count together; nothing is se
   t.teardown(() => { redis.disconnect(); });
   await untilReady(redis, 10_000);
   let now = at('2026-03-10T12:00:00Z');
-  const offers = new OfferStore(redis, KEYS, { caps: { perDayMax: 2, perWeekMax: 3 }, clock: () => now });
+  const offers = new OfferStore(redis, KEYS, { caps: { perDayMax: 2, perWeekMax: 3 }, consentRequired: false, clock: () => now });
   const contacts = new ContactStore(redis, KEYS);
-  const message = (itemId: string) => priceDropOffer('u:ann', { id: itemId, title: 'A thing' }, { wasMinor: 200, nowMinor: 100 }, now);
+  const message = (id: string): OfferMessage => ({
+    id, kind: 'notice', cause: 'test', title: 'A word', createdAt: new Date(now).toISOString(), expiresAt: new Date(now + DAY_MS).toISOString(),
+  });
   await contacts.note('u:ann', { id: 'page spring', at: now });
-  t.equal(await offers.send('u:ann', message('a'), 0), 'sent');
-  t.equal(await offers.send('u:ann', message('b'), 0), 'capped', 'a page and a push');
-  t.equal(await offers.send('u:ann', message('a'), 0), 'sent_before', 'a repetition is told so, cap or not');
-  t.equal(await offers.send('u:bob', message('b'), 0), 'sent', 'somebody else is not concerned');
+  t.equal(await offers.send('u:ann', message('a')), 'sent');
+  t.equal(await offers.send('u:ann', message('b')), 'capped', 'a page and a push');
+  t.equal(await offers.send('u:ann', message('a')), 'sent_before', 'a repetition is told so, cap or not');
+  t.equal(await offers.send('u:bob', message('b')), 'sent', 'somebody else is not concerned');
   now += DAY_MS;
-  t.equal(await offers.send('u:ann', message('b'), 0), 'sent', 'a day later');
-  t.equal(await offers.send('u:ann', message('c'), 0), 'capped', 'three in a week');
-  t.same((await contacts.read('u:ann')).map(({ id }) => id.slice(0, 5)), ['page ', 'price', 'price']);
+  t.equal(await offers.send('u:ann', message('b')), 'sent', 'a day later');
+  t.equal(await offers.send('u:ann', message('c')), 'capped', 'three in a week');
+  t.same((await contacts.read('u:ann')).map(({ id }) => id), ['a', 'page spring', 'b']);
   await offers.forget('u:ann');
   t.same(await contacts.read('u:ann'), []);
 });

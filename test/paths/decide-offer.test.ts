@@ -24,7 +24,7 @@ import { idSource } from '../../src/util/id-source.js';
 import { seededRandom } from '../../src/util/random.js';
 import { anOffer, factsOf, NOW, ON_PLAN, OPEN_POLICY } from '../helpers/decide.js';
 import { writeTestModel } from '../helpers/models.js';
-import { until } from '../helpers/offers.js';
+import { until } from '../helpers/until.js';
 import { startRedis } from '../helpers/redis.js';
 import { commandsTo, keys, listenTo, silent, tempDir } from '../helpers/streams.js';
 

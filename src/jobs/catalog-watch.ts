@@ -1,14 +1,14 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import type { CatalogChangeKind } from '../domain/campaign.js';
 import type { Item } from '../domain/item.js';
 import { toMinor } from '../domain/money.js';
-import { PRICE_DROP, type PriceDropJob } from '../offers/price-drop.js';
 import { parseChange, type CatalogChange, type CatalogStore } from '../redis/catalog-store.js';
 import type { Keys } from '../redis/keys.js';
 import type { WatcherStore } from '../redis/watcher-store.js';
 import { backoffMs, pause } from '../util/pause.js';
 
-const PRICE_WATCH_LIMITS = {
+const CATALOG_WATCH_LIMITS = {
   /** Change entries read at once. */
   entriesPerRead: 50,
   /** A read waits this long for entries, ms. */
@@ -20,7 +20,15 @@ const PRICE_WATCH_LIMITS = {
   retryToMs: 5000,
 } as const;
 
-export interface PriceWatchOptions {
+/** Something that the watchers of an item wait for has come about. */
+export interface ItemNews {
+  readonly itemId: string;
+  readonly change: CatalogChangeKind;
+  /** Of the change in the catalog that brought it about. */
+  readonly sequence: number;
+}
+
+export interface CatalogWatchOptions {
   /** Short commands. */
   readonly redis: Redis;
   /** Makes the connection that the reads block; the watch ends it. */
@@ -28,8 +36,8 @@ export interface PriceWatchOptions {
   readonly keys: Keys;
   readonly catalog: Pick<CatalogStore, 'listItems'>;
   readonly watchers: Pick<WatcherStore, 'watchedOf'>;
-  /** Adds a job; one that has this id already is left as it is. */
-  readonly addJob: (name: string, data: PriceDropJob, options: { jobId: string }) => Promise<unknown>;
+  /** Tells the watchers of an item; one that has this id already is left as it is. */
+  readonly tell: (news: ItemNews, id: string) => Promise<void>;
   readonly log: Logger;
 }
 
@@ -40,19 +48,19 @@ interface Position {
 }
 
 /**
- * Follows the catalog's changes and starts a job for each item that became cheaper while somebody watches it. The price
- * seen last is stored only after the job is added, and the position after both: a crash repeats, and never skips. An
- * item whose price was not seen before counts as cheaper; the job compares with what each shopper saw. Several workers
- * may follow at once: the same change makes the same job. Changes that were trimmed away unseen show as a gap in the
- * sequence, and the whole catalog is compared instead.
+ * Follows the catalog's changes and starts a job for each item that became cheaper, or can be had again, while somebody
+ * watches it. What was seen last is stored only after the job is added, and the position after both: a crash repeats,
+ * and never skips. An item whose price was not seen before counts as cheaper; the job compares with what each shopper
+ * saw. Several workers may follow at once: the same change makes the same job. Changes that were trimmed away unseen
+ * show as a gap in the sequence, and the whole catalog is compared instead.
  */
-export class PriceWatch {
-  readonly #options: PriceWatchOptions;
+export class CatalogWatch {
+  readonly #options: CatalogWatchOptions;
   readonly #stopping = new AbortController();
   #listening: Redis | undefined;
   #running: Promise<void> | undefined;
 
-  constructor(options: PriceWatchOptions) {
+  constructor(options: CatalogWatchOptions) {
     this.#options = options;
   }
 
@@ -81,15 +89,15 @@ export class PriceWatch {
         if (signal.aborted) return;
         failures += 1;
         position = undefined;
-        this.#options.log.warn({ err: error, failures }, 'watch for price drops failed; it goes on from its position');
-        await pause(backoffMs(failures, PRICE_WATCH_LIMITS.retryFromMs, PRICE_WATCH_LIMITS.retryToMs), signal);
+        this.#options.log.warn({ err: error, failures }, 'watch over the catalog failed; it goes on from its position');
+        await pause(backoffMs(failures, CATALOG_WATCH_LIMITS.retryFromMs, CATALOG_WATCH_LIMITS.retryToMs), signal);
       }
     }
   }
 
   async #step(listening: Redis, position: Position): Promise<Position> {
     const { redis, keys } = this.#options;
-    const { entriesPerRead, blockMs } = PRICE_WATCH_LIMITS;
+    const { entriesPerRead, blockMs } = CATALOG_WATCH_LIMITS;
     const reply = await listening.xread('COUNT', entriesPerRead, 'BLOCK', blockMs, 'STREAMS', keys.catalogChanges, position.id);
     const entries = reply?.[0]?.[1] ?? [];
     let last = position;
@@ -106,30 +114,50 @@ export class PriceWatch {
   async #apply({ op, what, data, sequence }: CatalogChange): Promise<void> {
     if (what !== 'items') return;
     if (op === 'delete') {
-      if (data.length > 0) await this.#options.redis.hdel(this.#options.keys.pricesSeen, ...data);
+      const { redis, keys } = this.#options;
+      if (data.length > 0) await Promise.all([redis.hdel(keys.pricesSeen, ...data), redis.srem(keys.soldOutSeen, ...data)]);
       return;
     }
     await this.#compare(data.filter((_, i) => i % 2 === 1).map((json) => JSON.parse(json) as Item), sequence);
   }
 
   async #compare(items: readonly Item[], sequence: number): Promise<void> {
-    const { redis, keys, watchers, addJob } = this.#options;
-    const prices = new Map(items.flatMap((item) => (item.price === undefined ? [] : [[item.id, toMinor(item.price, item.currency)] as const])));
-    if (prices.size === 0) return;
+    if (items.length === 0) return;
+    await this.#comparePrices(items.filter((item) => item.price !== undefined), sequence);
+    await this.#compareStock(items, sequence);
+  }
+
+  async #comparePrices(items: readonly Item[], sequence: number): Promise<void> {
+    const { redis, keys } = this.#options;
+    if (items.length === 0) return;
+    const prices = new Map(items.map((item) => [item.id, toMinor(item.price!, item.currency)] as const));
     const ids = [...prices.keys()];
     const seen = await redis.hmget(keys.pricesSeen, ...ids);
-    const cheaper = ids.filter((id, i) => seen[i] === null || prices.get(id)! < Number(seen[i]));
-    for (const itemId of await watchers.watchedOf(cheaper)) {
-      await addJob(PRICE_DROP, { itemId }, { jobId: `drop ${sequence} ${itemId}` });
-    }
+    await this.#tell(ids.filter((id, i) => seen[i] === null || prices.get(id)! < Number(seen[i])), 'price_drop', sequence);
     await redis.hset(keys.pricesSeen, prices);
+  }
+
+  async #compareStock(items: readonly Item[], sequence: number): Promise<void> {
+    const { redis, keys } = this.#options;
+    const soldOut = items.filter(({ stock }) => stock === 0).map(({ id }) => id);
+    const there = items.filter(({ stock }) => stock !== 0).map(({ id }) => id);
+    const wereSoldOut = there.length === 0 ? [] : await redis.smismember(keys.soldOutSeen, ...there);
+    const back = there.filter((_, i) => wereSoldOut[i] === 1);
+    await this.#tell(back, 'back_in_stock', sequence);
+    if (back.length > 0) await redis.srem(keys.soldOutSeen, ...back);
+    if (soldOut.length > 0) await redis.sadd(keys.soldOutSeen, ...soldOut);
+  }
+
+  async #tell(itemIds: readonly string[], change: CatalogChangeKind, sequence: number): Promise<void> {
+    const { watchers, tell } = this.#options;
+    for (const itemId of await watchers.watchedOf(itemIds)) await tell({ itemId, change, sequence }, `${change} ${sequence} ${itemId}`);
   }
 
   async #compareAll(sequence: number): Promise<void> {
     this.#options.log.info({ sequence }, 'catalog changes were missed; comparing every price');
     let cursor = '0';
     do {
-      const page = await this.#options.catalog.listItems(cursor, PRICE_WATCH_LIMITS.itemsPerPage);
+      const page = await this.#options.catalog.listItems(cursor, CATALOG_WATCH_LIMITS.itemsPerPage);
       await this.#compare(page.items, sequence);
       cursor = page.cursor;
     } while (cursor !== '0' && !this.#stopping.signal.aborted);

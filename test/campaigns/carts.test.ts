@@ -5,13 +5,14 @@ import { Shoppers } from '../../src/paths/shoppers.js';
 import { AttributeStore } from '../../src/redis/attribute-store.js';
 import { LiveClient } from '../helpers/live-client.js';
 import { ITEMS, KEYS, startLive } from '../helpers/live.js';
-import { startOfferWorker, until, type OfferWorker } from '../helpers/offers.js';
+import { startCampaignWorker, type CampaignWorker } from '../helpers/campaigns.js';
 import { startRedis } from '../helpers/redis.js';
+import { until } from '../helpers/until.js';
 
 const AFTER_MS = 500;
 const redis = await startRedis();
 const server = await startLive(redis.url, { items: ITEMS });
-const worker = await startOfferWorker(redis.url, { afterMs: AFTER_MS });
+const worker = await startCampaignWorker(redis.url, { afterMs: AFTER_MS });
 await worker.catalog.putItems(ITEMS);
 t.teardown(async () => {
   await worker.stop();
@@ -24,8 +25,8 @@ async function act(ids: { userId: string } | { anonymousId: string }, ...events:
   const report = await server.ingestor.ingest(events.map((event) => ({ id: randomUUID(), ...ids, ...event })));
   if (report.rejected.length > 0) throw new Error(JSON.stringify(report.rejected));
 }
-const outcomesOf = (userId: string, from: OfferWorker = worker): string[] =>
-  from.outcomes.filter(({ shopper }) => shopper === `u:${userId}`).map(({ outcome }) => outcome);
+const outcomesOf = (userId: string, from: CampaignWorker = worker): string[] =>
+  from.outcomes.filter(({ enrolment }) => enrolment.shopper === `u:${userId}`).map(({ outcome }) => outcome);
 const inboxOf = (userId: string): Promise<unknown[]> => server.offers.inbox(`u:${userId}`, Date.now());
 
 async function listener(userId: string): Promise<LiveClient> {
@@ -65,10 +66,11 @@ await t.test('the pause begins again with every change', async (t) => {
   while (await change(`busy${tries}`) >= AFTER_MS && tries < 20) client = await listener(`busy${++tries}`);
   const lastAt = Date.now() - 300;
   t.same(client.frames, [], 'nothing while the shopper is busy');
-  t.match((await client.next('offer')).offer, { itemId: undefined, cause: 'cart_abandoned' }, 'a checkout names no item');
+  t.match((await client.next('offer')).offer, { itemId: undefined, cause: 'checkout_abandoned' }, 'what was left behind in the end is a checkout');
   t.ok(Date.now() - lastAt >= AFTER_MS);
   t.equal(outcomesOf(`busy${tries}`).filter((outcome) => outcome === 'sent').length, 1);
-  t.ok(outcomesOf(`busy${tries}`).includes('changed'));
+  t.ok(outcomesOf(`busy${tries}`).includes('restarted'));
+  t.ok(outcomesOf(`busy${tries}`).includes('goal_met'), 'and a cart no longer');
 });
 
 await t.test('no offer for who bought, emptied the cart, or is gone', async (t) => {
@@ -82,9 +84,9 @@ await t.test('no offer for who bought, emptied the cart, or is gone', async (t) 
   await act({ userId: 'late' }, { type: 'add_to_cart', itemId: 'i1', timestamp: Date.now() - 2 * 3_600_000 });
   await until(() => ['bought', 'paid', 'emptied'].every((user) => outcomesOf(user).length > 0), 'the jobs');
   await pause(200);
-  t.same([...new Set(outcomesOf('bought'))], ['bought']);
-  t.same([...new Set(outcomesOf('paid'))], ['bought']);
-  t.ok(outcomesOf('emptied').every((outcome) => outcome === 'empty' || outcome === 'changed'));
+  t.same([...new Set(outcomesOf('bought'))], ['goal_met']);
+  t.same([...new Set(outcomesOf('paid'))], ['goal_met']);
+  t.ok(outcomesOf('emptied').every((outcome) => outcome === 'not_in_audience' || outcome === 'restarted'));
   t.same([outcomesOf('looked'), outcomesOf('late')], [[], []], 'nothing to look at');
   for (const user of ['bought', 'paid', 'emptied', 'looked', 'late']) t.same(await inboxOf(user), [], user);
 });
@@ -120,7 +122,8 @@ await t.test('one offer of a kind within the cooldown', async (t) => {
 await t.test('a job that is done again sends nothing again', async (t) => {
   await act({ userId: 'again' }, { type: 'add_to_cart', itemId: 'i1' });
   await until(() => outcomesOf('again').length === 1, 'the job');
-  await worker.processors['cart-abandonment']!({ shopper: 'u:again', until: Date.now() + 60_000, itemId: 'i1' }, new AbortController().signal);
+  const { enrolment } = worker.outcomes.find((one) => one.enrolment.shopper === 'u:again')!;
+  await worker.processors['campaign-step']!(enrolment, new AbortController().signal, false);
   t.same(outcomesOf('again'), ['sent', 'sent_before']);
   t.equal((await inboxOf('again')).length, 1);
 });
@@ -128,7 +131,7 @@ await t.test('a job that is done again sends nothing again', async (t) => {
 await t.test('with jobs that die after their work, each offer still comes once', async (t) => {
   const ownRedis = await startRedis();
   const own = await startLive(ownRedis.url, { items: ITEMS });
-  const failing = await startOfferWorker(ownRedis.url, { afterMs: 300, cooldownMs: 0, failAfterWork: 2 });
+  const failing = await startCampaignWorker(ownRedis.url, { afterMs: 300, cooldownMs: 0, failAfterWork: 2 });
   t.teardown(async () => {
     await failing.stop();
     await own.close();

@@ -4,12 +4,13 @@ import t from 'tap';
 import type { Item } from '../../src/domain/item.js';
 import { LiveClient } from '../helpers/live-client.js';
 import { ITEMS, KEYS, startLive } from '../helpers/live.js';
-import { startOfferWorker, until } from '../helpers/offers.js';
+import { startCampaignWorker } from '../helpers/campaigns.js';
 import { startRedis } from '../helpers/redis.js';
+import { until } from '../helpers/until.js';
 
 const redis = await startRedis();
 const server = await startLive(redis.url, { items: ITEMS });
-let worker = await startOfferWorker(redis.url, { afterMs: 3_600_000, cooldownMs: 0 });
+let worker = await startCampaignWorker(redis.url, { afterMs: 3_600_000, cooldownMs: 0 });
 await worker.catalog.putItems(ITEMS);
 t.teardown(async () => {
   await worker.stop();
@@ -45,7 +46,7 @@ await t.test('who has the item in cart or wishlist hears of a lower price', asyn
     kind: 'price_drop', cause: 'price_drop', itemId: 'i4', title: 'Item 4 now costs €9.50 instead of €14.00',
     discount: { type: 'amount', value: 4.5 }, price: { was: 14, now: 9.5 }, currency: 'EUR',
   });
-  await until(() => worker.dropped.some(({ sent }) => sent === 4), 'the job');
+  await until(() => worker.told.some(({ sent }) => sent === 4), 'the job');
   for (const user of ['cart', 'wish', 'both', 'kept']) t.same(await titlesOf(user), ['Item 4 now costs €9.50 instead of €14.00'], user);
   for (const user of ['viewer', 'removed', 'buyer']) t.same(await titlesOf(user), [], user);
 });
@@ -65,10 +66,10 @@ await t.test('no word of a price that rose, hardly fell, or of something sold ou
 
 await t.test('an index that is wrong does no harm and is put right', async (t) => {
   await worker.watchers.watch([{ shopper: 'u:nobody', itemId: 'i7', at: Date.now() }]);
-  const runs = worker.dropped.length;
+  const runs = worker.told.length;
   await setPrice('i7', 1);
-  await until(() => worker.dropped.length > runs, 'the job');
-  t.equal(worker.dropped.at(-1)?.sent, 0);
+  await until(() => worker.told.length > runs, 'the job');
+  t.equal(worker.told.at(-1)?.sent, 0);
   t.equal(await isWatched('nobody', 'i7'), false);
 });
 
@@ -77,8 +78,8 @@ await t.test('a job that runs again, or too late, sends nothing again', async (t
   await until(() => isWatched('late', 'i8'), 'the index');
   // Again; after the price went back up; of an item that is gone.
   for (const itemId of ['i4', 'i8', 'unheard of']) {
-    await worker.processors['price-drop']!({ itemId }, new AbortController().signal);
-    t.same(worker.dropped.at(-1), { itemId, sent: 0 });
+    await worker.processors['item-news']!({ itemId, change: 'price_drop', sequence: 1 }, new AbortController().signal, false);
+    t.same(worker.told.at(-1), { itemId, change: 'price_drop', sent: 0 });
   }
 });
 
@@ -90,14 +91,14 @@ await t.test('changes made while no worker ran are not lost', async (t) => {
   const { CatalogStore } = await import('../../src/redis/catalog-store.js');
   const catalog = new CatalogStore(other.redis, KEYS);
   await catalog.putItems([{ ...ITEMS[9]!, price: 5 }]);
-  worker = await startOfferWorker(redis.url, { afterMs: 3_600_000, cooldownMs: 0 });
+  worker = await startCampaignWorker(redis.url, { afterMs: 3_600_000, cooldownMs: 0 });
   await until(async () => (await titlesOf('patient')).length === 1, 'the first drop');
   await worker.stop();
   // This change is trimmed away before anybody read it: only the gap in the sequence tells of it.
   await catalog.putItems([{ ...ITEMS[10]!, price: 5 }]);
   await catalog.putItems([{ ...ITEMS[11]!, title: 'unrelated' }]);
   await other.redis.xtrim(KEYS.catalogChanges, 'MAXLEN', 1);
-  worker = await startOfferWorker(redis.url, { afterMs: 3_600_000, cooldownMs: 0 });
+  worker = await startCampaignWorker(redis.url, { afterMs: 3_600_000, cooldownMs: 0 });
   await until(async () => (await titlesOf('patient')).length === 2, 'the drop behind the gap');
   await other.close();
   t.pass('both came');
@@ -105,12 +106,12 @@ await t.test('changes made while no worker ran are not lost', async (t) => {
 
 await t.test('one offer of a kind within the cooldown', async (t) => {
   await worker.stop();
-  worker = await startOfferWorker(redis.url, { afterMs: 3_600_000, cooldownMs: 60_000 });
+  worker = await startCampaignWorker(redis.url, { afterMs: 3_600_000, cooldownMs: 60_000 });
   await act('often', { type: 'add_to_cart', itemId: 'i1' }, { type: 'add_to_cart', itemId: 'i2' });
   await until(async () => await isWatched('often', 'i1') && await isWatched('often', 'i2'), 'the index');
   await worker.catalog.putItems([{ ...ITEMS[1]!, price: 2 }, { ...ITEMS[2]!, price: 2 }]);
-  await until(() => worker.dropped.length === 2, 'both jobs');
-  t.equal(worker.dropped.reduce((sum, { sent }) => sum + sent, 0), 1);
+  await until(() => worker.told.length === 2, 'both jobs');
+  t.equal(worker.told.reduce((sum, { sent }) => sum + sent, 0), 1);
   t.equal((await titlesOf('often')).length, 1);
 });
 
