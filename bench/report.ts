@@ -7,6 +7,7 @@ import type { StoreFacts } from './store.js';
 export interface Ratio {
   readonly throughput: number;
   /** At the same rate: half of the floor's maximum. */
+  readonly p50?: number;
   readonly p99?: number;
   /** Work done per CPU second of the server process. */
   readonly perCpuSecond?: number;
@@ -23,7 +24,7 @@ export interface Report {
   readonly samples: readonly Round[];
 }
 
-const HTTP = ['recommend', 'page', 'events'] as const;
+const HTTP = ['recommend', 'decide', 'page', 'events'] as const;
 
 export function makeReport(machine: Machine, store: StoreFacts, samples: readonly Round[]): Report {
   const scenarios: Partial<Record<keyof Round, Sample | PipelineSample | SocketSample>> = {};
@@ -36,6 +37,7 @@ export function makeReport(machine: Machine, store: StoreFacts, samples: readonl
     if (scenarios[name] === undefined) continue;
     ratios[name] = {
       throughput: medianOf(samples, (round) => round[name]!.throughput / round.floor.throughput),
+      p50: medianOf(samples, (round) => round[name]!.latency.p50 / round.floor.latency.p50),
       p99: medianOf(samples, (round) => round[name]!.latency.p99 / round.floor.latency.p99),
       perCpuSecond: medianOf(samples, (round) => round.floor.cpuMicroseconds / round[name]!.cpuMicroseconds),
     };

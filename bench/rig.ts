@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startRedis, type TestRedis } from '../test/helpers/redis.js';
 import { startEngine, type Engine } from '../test/helpers/engine.js';
@@ -5,6 +6,7 @@ import { Child } from './child.js';
 import type { IngestFloorPlan, IngestFloorResult } from './ingest-floor.js';
 import type { LoadMessage, LoadPlan, LoadResult } from './load.js';
 import { CANDIDATES, type Size } from './sizes.js';
+import { writeResponseModel } from './offers.js';
 import type { SocketPlan, SocketResult } from './socket-load.js';
 import { PREFIX, fillStore, trimStreams, type StoreFacts } from './store.js';
 import type { WorkloadName } from './workloads.js';
@@ -34,6 +36,7 @@ interface Parts {
   readonly floorUrl: string;
   readonly load: LoadChild;
   readonly store: StoreFacts;
+  readonly responseModelDir: string;
 }
 
 /** Everything that runs: a Redis, the engine, the floors, the load, each a process of its own. */
@@ -48,21 +51,23 @@ export class Rig {
   /** @param nodeArgs options of Node for the engine, e.g. to profile it */
   static async start(size: Size, nodeArgs: readonly string[] = []): Promise<Rig> {
     const redis = await startRedis();
+    const responseModelDir = await writeResponseModel();
     let engine: Engine | undefined;
     const children: { stop(): void }[] = [];
     try {
-      engine = await startEngine({ redis, nodeArgs, env: { KEY_PREFIX: PREFIX, MODEL_DIR, CANDIDATES_MAX: String(CANDIDATES), RECOMMEND_DEADLINE_MS: String(size.deadlineMs) } });
+      engine = await startEngine({ redis, nodeArgs, env: { KEY_PREFIX: PREFIX, MODEL_DIR, RESPONSE_MODEL_DIR: responseModelDir, CANDIDATES_MAX: String(CANDIDATES), RECOMMEND_DEADLINE_MS: String(size.deadlineMs), DECISION_DEADLINE_MS: String(size.deadlineMs), CONTACTS_PER_DAY_MAX: '0', CONTACTS_PER_WEEK_MAX: '0' } });
       const store = await fillStore(engine, size, Date.now());
       const floor: FloorChild = new Child('floor.js', [redis.url, MODEL_DIR, PREFIX]);
       children.push(floor);
       const load: LoadChild = new Child('load.js');
       children.push(load);
       const hello = await floor.hear();
-      return new Rig({ size, redis, engine, floor, load, store, floorUrl: 'url' in hello ? hello.url : '' });
+      return new Rig({ size, redis, engine, floor, load, store, responseModelDir, floorUrl: 'url' in hello ? hello.url : '' });
     } catch (error) {
       for (const child of children) child.stop();
       await engine?.stop();
       await redis.stop();
+      await rm(responseModelDir, { recursive: true, force: true });
       throw error;
     }
   }
@@ -109,6 +114,7 @@ export class Rig {
     await this.#parts.engine.kill('SIGTERM');
     await this.#parts.engine.stop();
     await this.#parts.redis.stop();
+    await rm(this.#parts.responseModelDir, { recursive: true, force: true });
   }
 
   #newRun(): { run: string; seed: number } {

@@ -5,7 +5,7 @@ import { BATCH_EVENTS, type Size } from './sizes.js';
 /** An event as the streams carry it, bytes of its JSON. */
 const EVENT_BYTES = 150;
 
-export const SCENARIOS = ['recommend', 'page', 'events', 'eventsBatch', 'socket'] as const;
+export const SCENARIOS = ['recommend', 'decide', 'page', 'events', 'eventsBatch', 'socket'] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 
 /** What one side did in one round. */
@@ -29,6 +29,7 @@ export interface PipelineSample { readonly throughput: number; readonly cpuMicro
 export interface Round {
   readonly floor: Sample;
   readonly recommend?: Sample;
+  readonly decide?: Sample;
   readonly page?: Sample;
   readonly events?: Sample;
   readonly ingestFloor?: PipelineSample;
@@ -49,7 +50,7 @@ export async function calibrate(rig: Rig, size: Size, wanted: readonly ScenarioN
   const { connections, batchConnections } = size;
   await rig.http('floor', { connections });
   const floor = await rig.http('floor', { connections });
-  if (wanted.includes('recommend')) await rig.http('recommend', { connections });
+  for (const name of ['recommend', 'decide'] as const) if (wanted.includes(name)) await rig.http(name, { connections });
   const batch = wanted.includes('eventsBatch') ? await rig.http('eventsBatch', { connections: batchConnections }) : undefined;
   return { floorHalf: Math.round(floor.throughput / 2), batchHalf: Math.max(1, Math.round((batch?.throughput ?? 2) / 2)) };
 }
@@ -63,7 +64,7 @@ export async function measureRound(rig: Rig, { size, rates, wanted, index }: { s
   // Each load stands next to the one it is compared with, closed loops beside closed loops.
   const closed = new Map<string, Measured>();
   const open = new Map<string, Measured>();
-  const http = (['floor', ...(['recommend', 'page', 'events'] as const).filter(has)] as const);
+  const http = (['floor', ...(['decide', 'recommend', 'page', 'events'] as const).filter(has)] as const);
   const steps: (() => Promise<void>)[] = [
     ...http.map((name) => async () => { closed.set(name, await rig.http(name, { connections })); }),
     ...http.map((name) => async () => { open.set(name, await rig.http(name, { connections, rate: half })); }),

@@ -15,6 +15,7 @@ import { connectRedis, untilReady } from '../src/redis/client.js';
 import { makeKeys, type Keys } from '../src/redis/keys.js';
 import { StatisticsStore } from '../src/redis/statistics-store.js';
 import type { Engine } from '../test/helpers/engine.js';
+import { putOffers } from './offers.js';
 import { CANDIDATES, type Size } from './sizes.js';
 import { shopperId } from './workloads.js';
 
@@ -48,6 +49,7 @@ export async function fillStore(engine: Engine, size: Size, now: number): Promis
   const sizes = await writeProfiles(redis, keys, profiles, size.profiles);
   await new StatisticsStore(redis, keys).write(statistics.build(), Date.now);
   await untilServing(engine.url, size);
+  await putOffers(engine.url, size.items, now);
   redis.disconnect();
   return {
     items: items.length, profiles: size.profiles, profileBytesMedian: sizes.toSorted((a, b) => a - b)[sizes.length >> 1]!,
@@ -60,7 +62,7 @@ export async function trimStreams(engine: Engine): Promise<void> {
   const redis = connectRedis(engine.redis.url, 'commands', { timeoutMs: 30_000, name: 'bench' });
   await untilReady(redis, 10_000);
   const keys = makeKeys(PREFIX);
-  await Promise.all(Array.from({ length: 64 }, (_, partition) => [keys.events(partition), keys.impressions(partition)])
+  await Promise.all(Array.from({ length: 64 }, (_, partition) => [keys.events(partition), keys.impressions(partition), keys.decisions(partition)])
     .flat().map((stream) => redis.xtrim(stream, 'MAXLEN', 0)));
   redis.disconnect();
 }

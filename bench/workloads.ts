@@ -17,7 +17,7 @@ export interface WorkloadOptions {
   readonly random: Random;
 }
 
-export const WORKLOADS = ['floor', 'recommend', 'events', 'eventsBatch', 'page'] as const;
+export const WORKLOADS = ['floor', 'recommend', 'decide', 'events', 'eventsBatch', 'page'] as const;
 export type WorkloadName = (typeof WORKLOADS)[number];
 
 /** Shoppers of the benchmark's store are the users s0, s1, …; its items those of the demo store. */
@@ -43,6 +43,7 @@ export function makeWorkload(name: WorkloadName, { items, profiles, run, random 
   const workloads: Readonly<Record<WorkloadName, Workload>> = {
     floor: { path: '/floor', badSign: undefined, body: list },
     recommend: { path: '/v1/recommendations', badSign: '"degraded"', body: list },
+    decide: { path: '/v1/decisions', badSign: '"degraded":["', body: () => `{"userId":"${anyShopper()}",${anyPage()}}` },
     events: { path: '/v1/events', badSign: '"accepted":0', body: () => `{"events":[${anyEvent()}]}` },
     eventsBatch: { path: '/v1/events', badSign: '"index"', body: () => `{"events":[${Array.from({ length: BATCH_EVENTS }, anyEvent).join(',')}]}` },
     page: { path: '/v1/recommendations', badSign: '"degraded"', body: page },

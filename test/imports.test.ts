@@ -30,7 +30,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   live: [...PURE, 'config', 'type offers'],
   archive: [...PURE, 'type offers'],
   // What the stores keep: encoded profiles and statistics, and impressions with their features' names.
-  redis: [...PURE, 'profile/codec', 'profile/vector', 'ranking/features', 'candidates/statistics-codec', 'offers/contact-policy', 'offers/decide/offer-features', 'type candidates', 'type offers', 'type campaigns'],
+  redis: [...PURE, 'profile/codec', 'profile/vector', 'ranking/features', 'candidates/statistics-codec', 'offers/contact-policy', 'offers/decide/offer-features', 'offers/decide/decision-record', 'type candidates', 'type offers', 'type campaigns'],
   paths: [...PURE, ...STAGES, 'redis'],
   follow: [...PURE, ...STAGES, 'redis', 'archive', 'type paths'],
   jobs: [...PURE, ...STAGES, 'redis', 'archive', 'type paths', 'type learn'],

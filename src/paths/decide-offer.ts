@@ -103,7 +103,11 @@ export class OfferDecider {
     const asked: Asked = { scene, channel, offerIds, now };
     const cases = this.#liveCases(now);
     const gate = cases.length === 0 ? undefined : shutGate({ facts, asked, policy });
-    const eligible = gate === undefined ? cases.filter((one) => refusalOf({ ...one, facts, asked, policy }) === undefined).slice(0, DECISION_LIMITS.rowsMax - 1) : [];
+    const eligible: LiveCase[] = [];
+    for (let i = 0; i < cases.length && gate === undefined && eligible.length + 1 < DECISION_LIMITS.rowsMax; i++) {
+      const { prepared, usage } = cases[i]!;
+      if (refusalOf({ prepared, usage, facts, asked, policy }) === undefined) eligible.push(cases[i]!);
+    }
     if (eligible.length === 0) return this.#nothing(request, asked, cases, gate);
     const slot = this.#deps.model.pool.acquire();
     try {
@@ -155,10 +159,10 @@ export class OfferDecider {
 
   #conclude(request: DecisionRequest, asked: Asked, made: { cases: readonly LiveCase[]; weighed: Weighed; scored: Scores; slot: ScoreSlot }): Decision {
     const { cases, weighed, scored, slot } = made;
-    const { eligible, contenders, choice } = weighed;
+    const { eligible, contenders, stakes, choice } = weighed;
     const decisionId = this.#deps.newId();
     const chosen = choice.chosen < 0 ? undefined : eligible[contenders[choice.chosen]!]!.prepared;
-    this.#deps.log.add({ record: recordOf(request, asked, { decisionId, model: scored.model, weighed }), user: slot.user, rows: slot.items, scores: scored.scores, kept: [0, ...contenders.map((i) => i + 1)] });
+    this.#deps.log.add({ record: recordOf(request, asked, { decisionId, model: scored.model, weighed }), user: slot.user, rows: slot.items, noneScore: scored.scores[0]!, kept: contenders, stakes });
     if (chosen !== undefined) this.#noteShown(request, chosen, asked.now);
     const decision: Decision = {
       decisionId, offer: chosen?.shown ?? null, ...chosen === undefined ? { reason: 'not_worth_it' as const } : {},
@@ -185,7 +189,7 @@ export class OfferDecider {
     const slot = pool.acquire();
     writeUserFeatures(slot.user, request.facts.profile, asked.scene, asked.now);
     writeOfferRows(slot.items, [], this.#situation(request, asked.now));
-    log.add({ record: recordOf(request, asked, { decisionId, model: 'none', gate: 'store_holdout' }), user: slot.user, rows: slot.items, scores: new Float32Array(1), kept: [0] });
+    log.add({ record: recordOf(request, asked, { decisionId, model: 'none', gate: 'store_holdout' }), user: slot.user, rows: slot.items, noneScore: 0, kept: [], stakes: [] });
     pool.release(slot);
   }
 
@@ -201,11 +205,10 @@ function recordOf(
   { facts, isStored, itemId, campaignId }: DecisionRequest, { scene, channel, now }: Asked,
   { decisionId, model, weighed, gate }: { decisionId: string; model: string; weighed?: Weighed; gate?: Gate },
 ): LoggedDecision['record'] {
-  const { eligible = [], stakes = [], contenders = [], seed = 0, choice = { chosen: -1, propensity: 1 } } = weighed ?? {};
+  const { eligible = [], contenders = [], seed = 0, choice = { chosen: -1, propensity: 1 } } = weighed ?? {};
   return {
     decisionId, shopper: facts.shopper, scene, channel, at: now, itemId, campaignId, events: isStored ? facts.profile.events : undefined, model, seed, gate,
     offers: contenders.map((i) => [eligible[i]!.prepared.offer.id, eligible[i]!.prepared.offer.version]),
-    terms: contenders.map((i) => [stakes[i]!.marginMinor, stakes[i]!.costMinor, stakes[i]!.price, stakes[i]!.deviation]),
     chosen: choice.chosen, propensity: choice.propensity,
   };
 }

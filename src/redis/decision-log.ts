@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
-import type { DecisionRecord } from '../offers/decide/decision-record.js';
+import type { Contender } from '../offers/decide/choose.js';
+import { STAKE_FLOATS, type DecisionRecord } from '../offers/decide/decision-record.js';
 import { OFFER_FEATURES } from '../offers/decide/offer-features.js';
 import { USER_FEATURES } from '../profile/vector.js';
 import { IMPRESSION_LIMITS } from './impression-log.js';
@@ -13,16 +14,16 @@ export interface LoggedDecision {
   readonly user: Float32Array;
   /** Feature rows: 0 for no offer, then those of all offers that were scored; read before `add` returns. */
   readonly rows: Float32Array;
-  /** By row. */
-  readonly scores: Float32Array;
-  /** Rows that are kept: 0, then those of the contenders in order. */
+  readonly noneScore: number;
+  /** Of all offers that were scored. */
+  readonly stakes: readonly Contender[];
+  /** Which of them were drawn for, in order: their numbers are kept. */
   readonly kept: readonly number[];
 }
 
-/** Floats of a row: score, features. */
-export const DECISION_ROW_FLOATS = 1 + OFFER_FEATURES.length;
+const WIDTH = OFFER_FEATURES.length;
 
-/** Writes decisions behind the replies: see `VectorLog`. The floats are the shopper's features, then of each row that is kept its score and features. */
+/** Writes decisions behind the replies: see `VectorLog`; the floats: see `DecisionVectors`. */
 export class DecisionLog {
   readonly #log: VectorLog;
 
@@ -35,7 +36,7 @@ export class DecisionLog {
   }
 
   add(decision: LoggedDecision): void {
-    const floats = USER_FEATURES.length + decision.kept.length * DECISION_ROW_FLOATS;
+    const floats = USER_FEATURES.length + 1 + WIDTH + decision.kept.length * (STAKE_FLOATS + WIDTH);
     this.#log.add(floats, (out, at) => { stage(out, at, decision); }, (out) => { out.text(JSON.stringify(decision.record)); });
   }
 
@@ -45,13 +46,19 @@ export class DecisionLog {
   }
 }
 
-function stage(out: Float32Array, to: number, { user, rows, scores, kept }: LoggedDecision): void {
-  const width = OFFER_FEATURES.length;
-  for (let i = 0; i < USER_FEATURES.length; i++) out[to + i] = user[i]!;
-  let at = to + USER_FEATURES.length;
-  for (const row of kept) {
-    out[at] = scores[row]!;
-    for (let i = 0, from = row * width; i < width; i++) out[at + 1 + i] = rows[from + i]!;
-    at += DECISION_ROW_FLOATS;
+function stage(out: Float32Array, to: number, { user, rows, noneScore, stakes, kept }: LoggedDecision): void {
+  let at = to;
+  for (let i = 0; i < USER_FEATURES.length; i++) out[at++] = user[i]!;
+  out[at++] = noneScore;
+  for (let i = 0; i < WIDTH; i++) out[at++] = rows[i]!;
+  for (const index of kept) {
+    const { score, deviation, marginMinor, costMinor, price } = stakes[index]!;
+    out[at] = score;
+    out[at + 1] = deviation;
+    out[at + 2] = marginMinor;
+    out[at + 3] = costMinor;
+    out[at + 4] = price;
+    at += STAKE_FLOATS;
+    for (let i = 0, from = (index + 1) * WIDTH; i < WIDTH; i++) out[at++] = rows[from + i]!;
   }
 }

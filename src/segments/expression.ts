@@ -3,6 +3,7 @@ import { AppError } from '../errors.js';
 import { OFFER_LIMITS } from '../domain/offer.js';
 import { PORTRAIT_FIELDS, portraitField, type PortraitDocument, type PortraitFieldName } from '../profile/portrait-schema.js';
 import { ExpressionError, positionIn } from './expression-error.js';
+import { areMet, needsOf } from './expression-needs.js';
 import { surveyExpression } from './expression-cost.js';
 
 /** Structural limits of an expression; what it may cost to evaluate: see `surveyExpression`. */
@@ -49,14 +50,21 @@ export function compileExpression(source: string, { without = [] }: { without?: 
     const { valid, type, error } = evaluate.check();
     if (!valid) throw error ?? new Error('it does not fit the portrait');
     if (type !== 'bool') throw new ExpressionError(`is of type ${type ?? 'unknown'}, not bool: compare it with something`, positionIn(source, 0));
+    const needs = needsOf(evaluate.ast);
     return {
       source, fields,
       ages: [...fields].some((field) => portraitField(field).ages === true),
       matches: (document) => {
+        if (!areMet(needs, document)) return false;
+        // Nobody reads where it failed: the trace would cost more than the expression does.
+        const { stackTraceLimit } = Error;
+        Error.stackTraceLimit = 0;
         try {
           return evaluate(document) === true;
         } catch {
           return false;
+        } finally {
+          Error.stackTraceLimit = stackTraceLimit;
         }
       },
     };

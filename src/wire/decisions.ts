@@ -42,6 +42,7 @@ export interface EligibilityParts {
 
 /** Who may have which offer: for claims, carts and decisions. */
 export interface Eligibility {
+  readonly contacts: ContactStore;
   readonly facts: ShopperFactsReader;
   readonly preparer: OfferPreparer;
   /** Whether a shopper may claim an offer, as far as that is a matter of who they are. */
@@ -52,9 +53,10 @@ export interface Eligibility {
 
 export function wireEligibility({ redis, keys, profiles, portraits, clock }: EligibilityParts): Eligibility {
   const preparer = new OfferPreparer(compileExpression);
-  const facts = new ShopperFactsReader({ profiles, contacts: new ContactStore(redis, keys), wallets: new WalletStore(redis, keys), portraits });
+  const contacts = new ContactStore(redis, keys);
+  const facts = new ShopperFactsReader({ profiles, contacts, wallets: new WalletStore(redis, keys), portraits });
   return {
-    facts, preparer,
+    contacts, facts, preparer,
     async isEligible(offer, shopper) {
       if (offer.eligibility === undefined) return !isHeldOut(offer, shopper);
       const prepared = preparer.prepare(offer);
@@ -104,12 +106,12 @@ export async function makeDecisions({ config, log, redis, keys, catalog, metrics
   // Without one the prior does: nothing to be refused.
   if (await exists(join(config.responseModelDir, 'manifest.json'))) await model.swap(config.responseModelDir);
   const decisions = new DecisionLog(redis, keys);
-  const contacts = new ContactStore(redis, keys);
+  const { contacts } = eligibility;
   const policy: Policy = { caps: config.contactCaps, quiet: config.quietHours, consentRequired: config.consentRequired, holdout: config.decisionHoldout, riskMax: RISK_MAX };
   const newId = idSource();
   const decider = new OfferDecider({
     offers, preparer: eligibility.preparer, model, catalog, policy, log: decisions, clock, random: Math.random, newId, deadlineMs: config.decisionDeadlineMs,
-    noteContact: (shopper, contact) => { contacts.note(shopper, contact).catch((error: unknown) => { log.debug({ err: error }, 'contact not noted'); }); },
+    noteContact: (shopper, contact) => { contacts.note(shopper, contact); },
   });
   const service = new DecisionService({
     decider, facts: eligibility.facts, metrics: decisionMetrics(metrics), clock, newId, deadlineMs: config.decisionDeadlineMs,

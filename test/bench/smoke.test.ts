@@ -17,14 +17,14 @@ await t.test('the benchmark runs at smoke size: everything measured, nothing fai
   t.match(report.store, { items: 500, profiles: 300 });
   t.equal(report.rounds, 1);
   const { scenarios, ratios } = report;
-  for (const name of ['floor', 'recommend', 'page', 'events', 'eventsBatch'] as const) {
+  for (const name of ['floor', 'recommend', 'decide', 'page', 'events', 'eventsBatch'] as const) {
     t.match(scenarios[name], { throughput: Number, cpuMicroseconds: Number, rate: Number, latency: { p50: Number, p90: Number, p99: Number, p999: Number } }, name);
   }
   t.match(scenarios.ingestFloor, { throughput: Number, cpuMicroseconds: Number });
   t.match(scenarios.socket, { ack: { p99: Number }, push: { p99: Number } });
   for (const sample of Object.values(scenarios)) t.equal('errors' in sample ? sample.errors : 0, 0, ('error' in sample ? sample.error : undefined) ?? 'no errors');
   t.match(ratios, {
-    recommend: { throughput: Number, p99: Number }, page: { throughput: Number, p99: Number }, events: { throughput: Number },
+    recommend: { throughput: Number, p99: Number }, decide: { p50: Number }, page: { throughput: Number, p99: Number }, events: { throughput: Number },
     eventsBatch: { throughput: Number, perCpuSecond: Number },
   });
 });

@@ -43,7 +43,8 @@ await t.test('what is pushed and what a page shows count together; nothing is se
   const message = (id: string): OfferMessage => ({
     id, kind: 'notice', cause: 'test', title: 'A word', createdAt: new Date(now).toISOString(), expiresAt: new Date(now + DAY_MS).toISOString(),
   });
-  await contacts.note('u:ann', { id: 'page spring', at: now });
+  contacts.note('u:ann', { id: 'page spring', at: now });
+  while ((await contacts.read('u:ann')).length === 0) await new Promise((resolve) => { setTimeout(resolve, 5); });
   t.equal(await offers.send('u:ann', message('a')), 'sent');
   t.equal(await offers.send('u:ann', message('b')), 'capped', 'a page and a push');
   t.equal(await offers.send('u:ann', message('a')), 'sent_before', 'a repetition is told so, cap or not');

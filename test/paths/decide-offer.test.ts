@@ -102,7 +102,7 @@ await t.test('explain tells the chain: rules, features, scores, pacing, draw', a
   t.equal(weighed!.features['is_offer'], 1);
   t.equal(weighed!.features['value_share'], 0.25);
   t.equal(weighed!.expectedCostMinor, 1000);
-  t.match(weighed!.pacing, { spentShare: 0.5, plannedShare: 0.5, price: 0.1 });
+  t.match(weighed!.pacing, { spentShare: 0.5, plannedShare: 0.5, price: Math.fround(0.1) });
   t.equal(weighed!.expectedProfitMinor, Math.round((weighed!.probability - explain!.none!.probability) * 6000 - weighed!.probability * 1000));
   t.equal(weighed!.draw!.isChosen, offer !== null);
   t.ok(Math.abs(weighed!.draw!.propensity + explain!.none!.propensity - 1) < 0.01);
@@ -168,9 +168,9 @@ await t.test('a logged decision comes out the same when it is made again from th
     if (record.model !== 'response@1') continue;
     const slot = model.pool.acquire();
     slot.user.set(numbers.user);
-    slot.items.set(numbers.rows);
-    const { scores } = await model.run(slot, numbers.scores.length);
+    [numbers.noneRow, ...numbers.rows].forEach((row, i) => { slot.items.set(row, i * OFFER_FEATURES.length); });
+    const { scores } = await model.run(slot, 1 + numbers.rows.length);
     model.pool.release(slot);
-    t.same(scores, numbers.scores, 'the model gives the same scores for what was logged');
+    t.same([...scores], [numbers.noneScore, ...numbers.contenders.map(({ score }) => score)], 'the model gives the same scores for what was logged');
   }
 });

@@ -33,11 +33,11 @@ export interface Choice {
 
 export const CHOICE_LIMITS = {
   /** Offers drawn for: those that could be best of all. */
-  contendersMax: 16,
+  contendersMax: 8,
   /** Deviations from its score within which an offer's logit is taken to lie when contenders are told from the others. */
-  reach: 4,
-  /** Steps of the integral behind a propensity: right to three digits. */
-  steps: 32,
+  reach: 3.5,
+  /** Steps of the integral behind a propensity: right to two or three digits. */
+  steps: 16,
 } as const;
 
 export const probability = (logit: number): number => 1 / (1 + Math.exp(-logit));
@@ -110,7 +110,7 @@ export function propensityOf(contenders: readonly Contender[], chosen: number, n
 /** Probability that the values of all but one are at most `value`. */
 function othersBelow(contenders: readonly Contender[], but: number, value: number, none: number): number {
   let product = 1;
-  for (let i = 0; i < contenders.length && product > 0; i++) if (i !== but) product *= normalBelow(deviationsAt(contenders[i]!, value, none));
+  for (let i = 0; i < contenders.length && product > 1e-9; i++) if (i !== but) product *= normalBelow(deviationsAt(contenders[i]!, value, none));
   return product;
 }
 

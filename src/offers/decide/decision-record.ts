@@ -26,39 +26,42 @@ export interface DecisionRecord {
   readonly gate?: Gate | undefined;
   /** Contenders in order: id of the offer and its version. */
   readonly offers: readonly (readonly [id: string, version: number])[];
-  /** Of each contender: margin and expected cost (minor units), price of its budget, deviation of its logit. */
-  readonly terms: readonly (readonly [marginMinor: number, costMinor: number, price: number, deviation: number])[];
   /** Index of the contender that was chosen, −1 for none. */
   readonly chosen: number;
   readonly propensity: number;
 }
 
-/** The numbers of a decision, by name: see `DecisionLog`. */
+/** Floats of a contender before its features: see `Contender`. */
+export const STAKE_FLOATS = 5;
+
+/**
+ * The numbers of a decision: the shopper's features; the logit and the features of "no offer"; of each contender score, deviation, margin,
+ * expected cost, price of its budget, and features.
+ */
 export interface DecisionVectors {
   readonly user: Float32Array;
-  /** Of row 0, no offer, and of the contenders. */
-  readonly scores: Float32Array;
-  /** [scores × OFFER_FEATURES] */
-  readonly rows: Float32Array;
+  readonly noneScore: number;
+  readonly noneRow: Float32Array;
+  readonly contenders: readonly Contender[];
+  /** By contender. */
+  readonly rows: readonly Float32Array[];
 }
 
 /** Takes the floats of a logged decision apart. */
 export function decisionVectors(floats: Float32Array): DecisionVectors {
   const width = OFFER_FEATURES.length;
-  const user = floats.subarray(0, USER_FEATURES.length);
-  const count = (floats.length - user.length) / (1 + width);
-  const scores = new Float32Array(count);
-  const rows = new Float32Array(count * width);
-  for (let row = 0; row < count; row++) {
-    const at = user.length + row * (1 + width);
-    scores[row] = floats[at]!;
-    rows.set(floats.subarray(at + 1, at + 1 + width), row * width);
+  const users = USER_FEATURES.length;
+  const contenders: Contender[] = [];
+  const rows: Float32Array[] = [];
+  for (let at = users + 1 + width; at < floats.length; at += STAKE_FLOATS + width) {
+    const [score = 0, deviation = 0, marginMinor = 0, costMinor = 0, price = 0] = floats.subarray(at, at + STAKE_FLOATS);
+    contenders.push({ score, deviation, marginMinor, costMinor, price });
+    rows.push(floats.subarray(at + STAKE_FLOATS, at + STAKE_FLOATS + width));
   }
-  return { user, scores, rows };
+  return { user: floats.subarray(0, users), noneScore: floats[users]!, noneRow: floats.subarray(users + 1, users + 1 + width), contenders, rows };
 }
 
 /** Makes a logged decision again from what was logged. @returns what must be the same, bit for bit */
-export function replayDecision({ terms, seed }: DecisionRecord, { scores }: Pick<DecisionVectors, 'scores'>): Choice {
-  const contenders = terms.map(([marginMinor, costMinor, price, deviation], i): Contender => ({ score: scores[i + 1]!, marginMinor, costMinor, price, deviation }));
-  return choose(contenders, probability(scores[0]!), seed);
+export function replayDecision({ seed }: Pick<DecisionRecord, 'seed'>, { noneScore, contenders }: Pick<DecisionVectors, 'noneScore' | 'contenders'>): Choice {
+  return choose(contenders, probability(noneScore), seed);
 }

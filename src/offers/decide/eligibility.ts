@@ -78,19 +78,20 @@ export const OFFER_RULES = {
     const memory = memoryOf(profile, prepared.key);
     return memory === undefined || (memory.state & OFFER_SEEN.dismissed) === 0 || memory.at < now - RULE_LIMITS.dismissedMs;
   },
-  frequency: ({ prepared, facts: { contacts }, asked: { now }, policy: { caps } }) => wasShown(contacts, prepared.offer.id, now) || hasRoom(caps, contacts, now),
+  frequency: ({ prepared, facts: { contacts }, asked: { now }, policy: { caps } }) => hasRoom(caps, contacts, now) || wasShown(contacts, prepared.offer.id, now),
   segments: ({ prepared: { offer }, facts: { document } }: ClaimCase) =>
     offer.eligibility?.segments === undefined || offer.eligibility.segments.some((segment) => document?.segments?.includes(segment) === true),
   expression: ({ prepared: { rule }, facts: { document } }: ClaimCase) => rule === undefined || (document !== undefined && rule.matches(document)),
 } as const satisfies Readonly<Record<string, (one: Case) => boolean>>;
 export type OfferRule = keyof typeof OFFER_RULES;
-const RULES = Object.entries(OFFER_RULES) as [OfferRule, (one: Case) => boolean][];
+const RULE_NAMES = Object.keys(OFFER_RULES) as OfferRule[];
+const RULES: readonly ((one: Case) => boolean)[] = Object.values(OFFER_RULES);
 /** Those that also a claim must meet: the others are the claim script's own, or about showing. */
 const CLAIM_RULES = ['holdout', 'segments', 'expression'] as const satisfies readonly OfferRule[];
 
 /** @returns the first rule that does not hold, undefined when the offer may be shown */
 export function refusalOf(one: Case): OfferRule | undefined {
-  for (const [name, holds] of RULES) if (!holds(one)) return name;
+  for (let i = 0; i < RULES.length; i++) if (!RULES[i]!(one)) return RULE_NAMES[i];
   return undefined;
 }
 

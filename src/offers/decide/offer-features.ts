@@ -87,14 +87,15 @@ export function writeOfferRows(out: Float32Array, offers: readonly PreparedOffer
   const decay = affinityDecay(situation.profile, situation.now);
   for (let i = 0; i < offers.length; i++) {
     const at = (i + 1) * WIDTH;
-    out.copyWithin(at, 0, COLUMN.is_offer);
-    writeOffer(out, at, offers[i]!, situation, order);
-    if (offers[i]!.isRestricted || offers[i]!.items.size > 0) writeScope(out, at, offers[i]!, situation, decay);
+    const offer = offers[i]!;
+    for (let column = 0; column < COLUMN.is_offer; column++) out[at + column] = out[column]!;
+    writeOffer(out, at, offer, situation, order);
+    if (offer.isRestricted || offer.items.size > 0) writeScope(out, at, offer, situation, decay);
     else {
       out[at + COLUMN.cart_in_scope] = situation.cart.valueMinor > 0 ? 1 : 0;
       out[at + COLUMN.page_in_scope] = situation.pageRow >= 0 ? 1 : 0;
     }
-    writeMemory(out, at, offers[i]!, situation);
+    if (situation.profile.offers.length > 0) writeMemory(out, at, offer, situation);
   }
 }
 

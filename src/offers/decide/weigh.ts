@@ -32,12 +32,12 @@ export interface WeighOptions {
   readonly seed: number;
 }
 
-/** Puts a price to everything, and draws. */
+/** Puts a price to everything, and draws. All numbers are rounded to float32 first: so they are logged, and the draw must come out the same from the log. */
 export function weigh(eligible: readonly LiveCase[], { scores, error, situation, seed }: WeighOptions): Weighed {
   const order = likelyOrder(situation);
   const stakes = eligible.map(({ prepared: { offer }, usage }, i): Contender => ({
-    score: scores[i + 1]!, deviation: deviationOf(error, usage.count),
-    marginMinor: offer.marginMinor, costMinor: expectedCost(offer.terms, order), price: pacingPrice(offer, usage, situation.now),
+    score: scores[i + 1]!, deviation: Math.fround(deviationOf(error, usage.count)),
+    marginMinor: Math.fround(offer.marginMinor), costMinor: Math.fround(expectedCost(offer.terms, order)), price: Math.fround(pacingPrice(offer, usage, situation.now)),
   }));
   const none = probability(scores[0]!);
   const contenders = contendersOf(stakes, none);
