@@ -35,7 +35,7 @@ export interface PortraitField {
 }
 
 /** Most of a shopper's segments and badges that expressions see. */
-export const PORTRAIT_LIST_MAX = 256;
+export const PORTRAIT_LIST_MAX = { segments: 256, badges: 64 } as const;
 const affinities = PROFILE_LIMITS.affinities;
 const quoted = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(', ');
 
@@ -74,9 +74,9 @@ export const PORTRAIT_FIELDS = {
   daysToBirthday: { type: 'int', ages: true, absent: 'birthday unknown', about: 'whole days until the next birthday, 0 on the day, by the shopper\'s timezone or UTC' },
   points: { type: 'int', about: 'growth points' },
   level: { type: 'int', about: 'growth level, from 0' },
-  badges: { type: 'list<string>', entriesMax: PORTRAIT_LIST_MAX, about: 'badges earned' },
+  badges: { type: 'list<string>', entriesMax: PORTRAIT_LIST_MAX.badges, about: 'badges earned' },
   riskScore: { type: 'double', about: '0 to 1: how much their behaviour looks like abuse' },
-  segments: { type: 'list<string>', entriesMax: PORTRAIT_LIST_MAX, about: 'ids of the segments and operators\' tags they are in; not for use in a segment\'s own expression' },
+  segments: { type: 'list<string>', entriesMax: PORTRAIT_LIST_MAX.segments, about: 'ids of the segments and operators\' tags they are in; not for use in a segment\'s own expression' },
 } as const satisfies Readonly<Record<string, PortraitField>>;
 
 export type PortraitFieldName = keyof typeof PORTRAIT_FIELDS;

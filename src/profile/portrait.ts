@@ -2,7 +2,7 @@ import type { Attributes } from '../domain/attributes.js';
 import { EVENT_TYPES, EVENT_TYPE_INDEX, type EventType } from '../domain/event.js';
 import { rfmScores, type Buyers, type RfmScores } from './buyers.js';
 import { birthdayOf, daysUntil } from './birthday.js';
-import type { Activity, LifecycleStage, PortraitDocument, SocialRole, ValueTier } from './portrait-schema.js';
+import { PORTRAIT_LIST_MAX, type Activity, type LifecycleStage, type PortraitDocument, type SocialRole, type ValueTier } from './portrait-schema.js';
 import { HALF_LIFE_COUNT, HALF_LIVES_MS, PRICE_LEVELS, type Affinities, type Line, type Profile } from './profile.js';
 import { affinityDecay } from './vector.js';
 
@@ -197,9 +197,9 @@ export class PortraitView implements PortraitDocument {
 
   get points(): bigint { return BigInt(this.parts.growth?.points ?? 0); }
   get level(): bigint { return BigInt(this.parts.growth?.level ?? 0); }
-  get badges(): readonly string[] { return this.parts.growth?.badges ?? []; }
+  get badges(): readonly string[] { return this.parts.growth?.badges.slice(0, PORTRAIT_LIST_MAX.badges) ?? []; }
   get riskScore(): number { return this.parts.riskScore ?? 0; }
-  get segments(): readonly string[] { return this.parts.segments; }
+  get segments(): readonly string[] { return this.parts.segments.slice(0, PORTRAIT_LIST_MAX.segments); }
 
   /** Null without an order, or in a store with too few buyers. */
   get scores(): RfmScores | null {

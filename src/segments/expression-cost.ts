@@ -1,9 +1,10 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
 import { isPortraitField, portraitField, type PortraitFieldName } from '../profile/portrait-schema.js';
+import { LOOPS } from './expression-needs.js';
 import { ExpressionError, positionIn } from './expression-error.js';
 
 /** Steps of an evaluation, each a node that is run; some 50 ns. */
-export const EXPRESSION_COST_MAX = 2000;
+export const EXPRESSION_COST_MAX = 5000;
 
 /**
  * Functions and methods by number of arguments. None runs a regular expression, and none gives a value a name or passes it
@@ -11,8 +12,6 @@ export const EXPRESSION_COST_MAX = 2000;
  */
 const FUNCTIONS: Readonly<Record<string, number>> = { has: 1, size: 1, double: 1, int: 1, string: 1, weight: 2 };
 const METHODS: Readonly<Record<string, number>> = { size: 0, contains: 1, startsWith: 1, endsWith: 1, lowerAscii: 0, upperAscii: 0 };
-/** Methods that run their second argument for each entry of what they are called on. */
-const LOOPS: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one', 'filter']);
 
 /**
  * Reckons what evaluating an expression costs at most, by the sizes that its lists and the portrait's can have, as CEL's

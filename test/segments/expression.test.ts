@@ -35,6 +35,10 @@ await t.test('what cannot be told of a shopper does not match, and does not thro
     t.notOk(matches(source, nobody), source);
   }
   t.ok(matches('daysSinceOrder > 1.0 || orders > 2', nobody), 'the other side of an or still counts');
+  for (const source of [
+    '!(daysSinceOrder > 1.0 && orders > 99)', 'orders > 2 ? orders > 3 : daysSinceOrder > 1.0', '!has(attributes.gender) && orders > 2', 'badges.exists(b, b == "reviewer" || attributes.gender == "f")',
+    '["x"].filter(x, x == "y").all(y, attributes.gender == "f")', '!("books" in categories) && (orders > 2 || priceLevel > 1.0)', '(priceLevel > 1.0 || true) == true',
+  ]) t.ok(matches(source, nobody), source);
 });
 
 await t.test('a fault is named with its position', async (t) => {
