@@ -103,11 +103,7 @@ export class OfferDecider {
     const asked: Asked = { scene, channel, offerIds, now };
     const cases = this.#liveCases(now);
     const gate = cases.length === 0 ? undefined : shutGate({ facts, asked, policy });
-    const eligible: LiveCase[] = [];
-    for (let i = 0; i < cases.length && gate === undefined && eligible.length + 1 < DECISION_LIMITS.rowsMax; i++) {
-      const { prepared, usage } = cases[i]!;
-      if (refusalOf({ prepared, usage, facts, asked, policy }) === undefined) eligible.push(cases[i]!);
-    }
+    const eligible = gate === undefined ? this.#eligible(cases, facts, asked) : [];
     if (eligible.length === 0) return this.#nothing(request, asked, cases, gate);
     const slot = this.#deps.model.pool.acquire();
     try {
@@ -133,6 +129,16 @@ export class OfferDecider {
     }
     this.#known = { live, cases, fields };
     return cases;
+  }
+
+  #eligible(cases: readonly LiveCase[], facts: ShopperFacts, asked: Asked): LiveCase[] {
+    const { policy } = this.#deps;
+    const eligible: LiveCase[] = [];
+    for (const one of cases) {
+      const { prepared, usage } = one;
+      if (refusalOf({ prepared, usage, facts, asked, policy }) === undefined && eligible.push(one) + 1 === DECISION_LIMITS.rowsMax) break;
+    }
+    return eligible;
   }
 
   #situation({ facts: { profile }, cart, itemId, channel }: DecisionRequest, now: number): OfferSituation {
