@@ -91,7 +91,7 @@ export class ClaimKeeper {
     const last = entries.at(-1);
     if (last === undefined) return;
     const made = entries.flatMap((entry) => entry.claims).filter(({ status }) => status === 'claimed' || status === 'held');
-    if (made.length > 0) await claims.noteDue(id, made);
+    await claims.noteDue(id, made);
     await Promise.all(made.filter(({ shopper }) => shopper !== '').map(({ shopper, id: claimId, createdAt }) => wallets.add(shopper, [{ claimId, at: createdAt }])));
     await claims.dropLedger(id, last.id);
     this.counts.followed += entries.length;

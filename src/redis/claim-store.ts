@@ -219,7 +219,7 @@ export class ClaimStore {
   /** Notes when new claims expire; one that has changed since is noted already, by who changed it. */
   async noteDue(offerId: string, claims: readonly Claim[]): Promise<void> {
     const pairs = claims.flatMap(({ id, expiresAt }) => [expiresAt, partsOfClaimId(id)!.number]);
-    await this.#redis.zadd(this.#keys.offer(offerId).due, 'NX', ...pairs);
+    if (pairs.length > 0) await this.#redis.zadd(this.#keys.offer(offerId).due, 'NX', ...pairs);
   }
 
   /** Drops the entries of a ledger up to and with `last`. */
