@@ -21,11 +21,11 @@ export interface ClaimRig {
   readonly claims: ClaimStore;
   readonly wallets: WalletStore;
   /** Writes an offer that can be claimed. */
-  offer(id: string, fields?: Partial<Offer>): Promise<Offer>;
+  readonly offer: (id: string, fields?: Partial<Offer>) => Promise<Offer>;
   /** Claims as a new key of `shopper`, unless told otherwise. */
-  claim(offer: Offer, shopper: string, fields?: Partial<ClaimRequest>): Promise<ClaimOutcome<ClaimRefusal>>;
+  readonly claim: (offer: Offer, shopper: string, fields?: Partial<ClaimRequest>) => Promise<ClaimOutcome<ClaimRefusal>>;
   /** What the offer has out by its counters, beside what its claims come to one by one. */
-  balance(offer: Offer): Promise<{ money: number; count: number; ofClaims: { money: number; count: number } }>;
+  readonly balance: (offer: Offer) => Promise<{ money: number; count: number; ofClaims: { money: number; count: number } }>;
 }
 
 export function claimRig(redis: Redis): ClaimRig {

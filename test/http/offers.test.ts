@@ -1,0 +1,128 @@
+import t from 'tap';
+import { startEngine } from '../helpers/engine.js';
+import { until } from '../helpers/streams.js';
+
+const engine = await startEngine({
+  role: 'api', env: { API_KEYS: 'operator-key:offers, shopper-key:recommend, people-key:users+events', REDIS_TIMEOUT_MS: '300' },
+});
+t.teardown(() => engine.stop());
+
+interface Reply { readonly status: number; readonly body: Record<string, unknown> & { code?: string; cursor?: string; claim?: Record<string, unknown>; offer?: Record<string, unknown> } }
+type As = 'operator-key' | 'shopper-key' | 'people-key' | 'nobody';
+
+async function call(as: As, method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Reply> {
+  const response = await fetch(engine.url + path, {
+    method, headers: { 'x-api-key': as, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  return { status: response.status, body: text === '' ? {} : JSON.parse(text) as Reply['body'] };
+}
+const operate = (method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply> => call('operator-key', method, path, body, headers);
+const claim = (id: string, key: string, body: unknown): Promise<Reply> => call('shopper-key', 'POST', `/v1/offers/${id}/claims`, body, { 'idempotency-key': key });
+const draft = (id: string, fields: Record<string, unknown> = {}): Record<string, unknown> => ({
+  id, title: `Offer ${id}`, terms: { kind: 'threshold', spendMinor: 20_000, saveMinor: 3000 },
+  window: { startsAt: Date.now() - 1000, endsAt: Date.now() + 3_600_000 }, budget: { moneyMinor: 6000, count: 5 }, marginMinor: 4000, ...fields,
+});
+const codeOf = ({ status, body }: Reply): string => `${status} ${body.code ?? ''}`;
+
+await t.test('an offer is drafted, activated, claimed, redeemed and refunded; the key replays the claim', async (t) => {
+  t.equal((await operate('POST', '/v1/offers', draft('spring'))).status, 201);
+  t.equal(codeOf(await claim('spring', 'k0', { userId: 'ann' })), '409 offer_not_active', 'a draft is nobody\'s');
+  t.match((await operate('POST', '/v1/offers/spring/activate')).body, { offer: { status: 'active', version: 2 } });
+  const first = await claim('spring', 'k1', { userId: 'ann', deviceId: 'phone' });
+  t.match(first, { status: 201, body: { claim: { offerId: 'spring', status: 'claimed', reservedMinor: 3000, code: /^spring-/u } } });
+  t.same(await claim('spring', 'k1', { userId: 'ann', deviceId: 'phone' }), { status: 200, body: first.body });
+  t.equal(codeOf(await claim('spring', 'k1', { userId: 'bob' })), '409 key_reused');
+  t.equal(codeOf(await claim('spring', 'k2', { userId: 'ann' })), '409 cap_reached');
+  t.equal((await claim('spring', 'k3', { anonymousId: 'visitor' })).status, 201);
+  t.equal(codeOf(await claim('spring', 'k4', { userId: 'cyd' })), '409 offer_exhausted');
+  const id = String(first.body.claim?.['id']);
+  t.match(await operate('POST', `/v1/claims/${id}/redeem`, { spentMinor: 2500 }), { status: 200, body: { claim: { status: 'redeemed', spentMinor: 2500 } } });
+  t.equal(codeOf(await operate('POST', `/v1/claims/${id}/release`)), '409 claim_settled');
+  t.match(await operate('POST', `/v1/claims/${id}/refund`), { status: 200, body: { claim: { status: 'refunded' } } });
+  t.match(await operate('GET', `/v1/claims/${id}`), { status: 200, body: { claim: { id, status: 'refunded' } } });
+  t.equal((await claim('spring', 'k5', { userId: 'cyd' })).status, 201, 'the budget came back');
+  await until('the wallet has it', async () => ((await call('people-key', 'GET', '/v1/users/ann/wallet')).body['claims'] as unknown[]).length === 1);
+  t.match((await call('people-key', 'GET', '/v1/users/ann/wallet')).body, { claims: [{ id, status: 'refunded' }] });
+  t.equal(((await call('people-key', 'GET', '/v1/users/visitor/wallet?kind=anonymous')).body['claims'] as unknown[]).length, 1);
+});
+
+await t.test('a key opens what its scope says', async (t) => {
+  t.equal(codeOf(await call('shopper-key', 'POST', '/v1/offers', draft('x'))), '403 forbidden');
+  t.equal(codeOf(await call('shopper-key', 'GET', '/v1/offers/spring')), '403 forbidden');
+  t.equal(codeOf(await call('nobody', 'POST', '/v1/offers/spring/claims', { userId: 'ann' })), '401 unauthorized');
+  t.equal(codeOf(await operate('POST', '/v1/offers/spring/claims', { userId: 'ann' }, { 'idempotency-key': 'k9' })), '403 forbidden');
+  t.equal(codeOf(await call('shopper-key', 'POST', `/v1/claims/spring.${'0'.repeat(32)}/redeem`, { spentMinor: 1 })), '403 forbidden');
+  t.equal(codeOf(await call('shopper-key', 'GET', '/v1/users/ann/wallet')), '403 forbidden');
+});
+
+await t.test('what does not fit is refused by name', async (t) => {
+  const cases: [string, Promise<Reply>, string][] = [
+    ['no key', call('shopper-key', 'POST', '/v1/offers/spring/claims', { userId: 'ann' }), '400 invalid_request'],
+    ['nobody', claim('spring', 'k9', {}), '400 invalid_request'],
+    ['control characters', claim('spring', 'k9', { userId: 'a\nb' }), '400 invalid_request'],
+    ['a group of no group buy', claim('spring', 'k9', { userId: 'ann', groupId: `spring.${'0'.repeat(32)}` }), '400 invalid_request'],
+    ['no such offer', claim('none', 'k9', { userId: 'ann' }), '404 not_found'],
+    ['no such claim', operate('POST', `/v1/claims/spring.${'0'.repeat(32)}/release`), '404 not_found'],
+    ['a float', operate('POST', '/v1/offers', draft('x', { marginMinor: 1.5 })), '400 invalid_request'],
+    ['a window that ends first', operate('POST', '/v1/offers', draft('x', { window: { startsAt: 2, endsAt: 1 } })), '400 invalid_request'],
+    ['a budget of less than one claim', operate('POST', '/v1/offers', draft('x', { budget: { moneyMinor: 2999, count: 5 } })), '400 invalid_request'],
+    ['an expression that is none', operate('POST', '/v1/offers', draft('x', { eligibility: { expression: 'orders >' } })), '400 invalid_expression'],
+  ];
+  for (const [what, reply, expected] of cases) t.equal(codeOf(await reply), expected, what);
+});
+
+await t.test('every change is in the audit, in order, with who and what; versions guard against each other', async (t) => {
+  const by = { 'x-operator': 'ann' };
+  await operate('POST', '/v1/offers', draft('audited'), by);
+  t.match(await operate('POST', '/v1/offers', draft('audited', { title: 'Other' })), { status: 409, body: { code: 'conflict' } });
+  await operate('POST', '/v1/offers/audited/activate');
+  const wider = draft('audited', { budget: { moneyMinor: 9000, count: 5 } });
+  t.equal(codeOf(await operate('PUT', '/v1/offers/audited', wider, { 'if-match': '"1"' })), '409 conflict');
+  t.match(await operate('PUT', '/v1/offers/audited', wider, { 'if-match': '"2"' }), { status: 200, body: { offer: { version: 3, status: 'active' } } });
+  t.equal(codeOf(await operate('PUT', '/v1/offers/audited', { ...wider, terms: { kind: 'fixed', saveMinor: 1 } })), '409 conflict', 'its kind stays');
+  await operate('POST', '/v1/offers/audited/pause');
+  await operate('POST', '/v1/offers/audited/archive');
+  t.equal(codeOf(await operate('POST', '/v1/offers/audited/activate')), '409 conflict', 'archived is for ever');
+  const { entries } = (await operate('GET', '/v1/offers/audited/audit')).body as unknown as { entries: { action: string; version: number; by: string; changes: Record<string, unknown> }[] };
+  t.same(entries.map(({ action, version }) => `${version} ${action}`), ['5 archive', '4 pause', '3 change', '2 activate', '1 create']);
+  t.match(entries[4]?.by, /^ann \(key [0-9a-f]{12}\)$/u);
+  t.match(entries[2]?.changes['budget'], { before: { moneyMinor: 6000 }, after: { moneyMinor: 9000 } });
+});
+
+await t.test('offers are listed a page at a time', async (t) => {
+  for (const id of ['p1', 'p2', 'p3']) await operate('POST', '/v1/offers', draft(id));
+  const seen: string[] = [];
+  let cursor = '';
+  do {
+    const { body } = await operate('GET', `/v1/offers?limit=2&status=draft${cursor === '' ? '' : `&cursor=${cursor}`}`);
+    seen.push(...(body['offers'] as { id: string }[]).map(({ id }) => id));
+    cursor = body.cursor ?? '';
+  } while (cursor !== '');
+  t.same(seen, ['p1', 'p2', 'p3']);
+});
+
+await t.test('who is held out may not claim, and the same ones for ever', async (t) => {
+  await operate('POST', '/v1/offers', draft('half', { holdout: 0.5, budget: { moneyMinor: 3000 * 40, count: 40 } }));
+  await operate('POST', '/v1/offers/half/activate');
+  await until('the book has it', async () => (await claim('half', 'first', { userId: 'somebody' })).status !== 409 || codeOf(await claim('half', 'first', { userId: 'somebody' })) === '409 not_eligible');
+  const replies = await Promise.all(Array.from({ length: 40 }, (_, i) => claim('half', `h${i}`, { userId: `user-${i}` })));
+  const held = replies.filter((reply) => codeOf(reply) === '409 not_eligible').length;
+  t.ok(held > 5 && held < 35, `${held} of 40`);
+  t.equal(held + replies.filter(({ status }) => status === 201).length, 40);
+});
+
+await t.test('a store that does not answer leaves a claim pending, and its key tells later', async (t) => {
+  await operate('POST', '/v1/offers', draft('slow'));
+  await operate('POST', '/v1/offers/slow/activate');
+  await until('the book has it', async () => (await claim('slow', 'warm', { userId: 'first' })).status < 300);
+  await engine.redis.kill('SIGSTOP');
+  const pending = await claim('slow', 'k1', { userId: 'ann' });
+  await engine.redis.kill('SIGCONT');
+  t.match(pending, { status: 202, body: { status: 'pending' } });
+  await until('the claim is told', async () => (await claim('slow', 'k1', { userId: 'ann' })).status < 202);
+  const told = await claim('slow', 'k1', { userId: 'ann' });
+  t.equal(told.status, 200);
+  t.equal(codeOf(await claim('slow', 'k2', { userId: 'ann' })), '409 cap_reached', 'it was claimed once');
+});
