@@ -4,6 +4,7 @@ import { SETTINGS } from './config.js';
 import { EVENT_TYPES } from './domain/event.js';
 import { ERROR_CATALOGUE } from './errors.js';
 import { PORTRAIT_FIELDS, portraitField, type PortraitFieldName } from './profile/portrait-schema.js';
+import { OFFER_FEATURES } from './offers/decide/offer-features.js';
 import { USER_FEATURES } from './profile/vector.js';
 import { ITEM_FEATURES } from './ranking/features.js';
 
@@ -15,6 +16,7 @@ const SECTIONS: Readonly<Record<string, () => string>> = {
   events: () => EVENT_TYPES.map((type) => `\`${type}\``).join(', '),
   'user-features': () => names(USER_FEATURES),
   'item-features': () => names(ITEM_FEATURES),
+  'offer-features': () => names(OFFER_FEATURES),
   'portrait-fields': () => table(['field', 'type', 'meaning'], (Object.keys(PORTRAIT_FIELDS) as PortraitFieldName[]).map((name) => {
     const { type, about, absent } = portraitField(name);
     return [`\`${name}\``, `\`${type}\``, absent === undefined ? about : `${about}; no value: ${absent}`];

@@ -40,7 +40,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   demo: PURE,
   learn: [...PURE, 'command', 'profile', 'catalog', 'candidates', 'encoder', 'ranking', 'archive', 'demo', 'config', 'jobs/trending', 'redis/trending-store', 'redis/impression-log', 'paths/recommend', 'type redis/drift-store', 'type jobs/catalog-archive'],
   replay: [...PURE, 'command'],
-  docs: [...PURE, 'config', 'profile/portrait-schema', 'profile/vector', 'ranking/features'],
+  docs: [...PURE, 'config', 'offers/decide/offer-features', 'profile/portrait-schema', 'profile/vector', 'ranking/features'],
 };
 /** The composition roots of the two roles, and the process around them, import everything. */
 const ROOTS = ['app', 'worker', 'main', 'wire'];
