@@ -18,8 +18,6 @@ export const TRAINING_LIMITS = {
   /** Questions that the ranker learns from, and that decide when it has learnt enough; a sample when there are more. */
   questions: 60_000,
   validationQuestions: 6000,
-  /** Questions whose candidates say whether an encoder is worth its time. */
-  encoderQuestions: 2000,
 } as const;
 
 export interface TrainModelOptions {
@@ -53,11 +51,8 @@ export async function trainModel(task: Task, options: TrainModelOptions): Promis
   const statistics = tuneStatistics(task, task.validation, {
     seed, onProgress: (done, total, quality) => { onProgress({ stage: 'statistics', done, total, note: `quality ${quality.toFixed(4)}` }); },
   });
+  const encoders = await fitEncoders(task, { out, seed, clock, onProgress });
   const store = (encoder: Encoder | undefined): Promise<TaskStore> => TaskStore.open(task, statistics, encoder);
-  const found = async (encoder: Encoder | undefined): Promise<number> =>
-    (await collect('candidates', await store(encoder), [task.validation], TRAINING_LIMITS.encoderQuestions, options)).counts.found;
-  // Its candidates take the places of others, which find more where shoppers mostly come back to what they know.
-  const encoders = await fitEncoders(task, { out, seed, clock, onProgress, isUseful: async (encoder) => await found(encoder) > await found(undefined) });
   const fit = await collect('lists', await store(encoders?.fit), task.fits, TRAINING_LIMITS.questions, options);
   // An encoder that has seen the validation's answers would say nothing of how it does on new ones.
   const judged = encoders !== undefined && isWithin(task.test.known, task.validation.known) ? encoders.serving : encoders?.fit;

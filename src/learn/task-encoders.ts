@@ -31,13 +31,11 @@ export interface FitEncodersOptions {
   readonly out: string;
   readonly seed: number;
   readonly clock: Clock;
-  /** Whether an encoder that knows nothing of the validation helps there. */
-  readonly isUseful: (encoder: Encoder) => Promise<boolean>;
   readonly onProgress: OnProgress;
 }
 
-/** Fits both encoders; none where there is too little to learn from, or the first is of no use. */
-export async function fitEncoders(task: Task, { out, seed, clock, isUseful, onProgress }: FitEncodersOptions): Promise<TaskEncoders | undefined> {
+/** Fits both encoders; none where there is too little to learn from. */
+export async function fitEncoders(task: Task, { out, seed, clock, onProgress }: FitEncodersOptions): Promise<TaskEncoders | undefined> {
   const [earliest] = task.fits;
   if (earliest === undefined || earliest.known.reduce((sum, count) => sum + count, 0) < EVENTS_MIN) return undefined;
   const { interactions, excludeHistory } = task;
@@ -50,17 +48,14 @@ export async function fitEncoders(task: Task, { out, seed, clock, isUseful, onPr
   });
   const first = await fit('encoder', earliest, { questions: task.validation.questions });
   const { settings, bestEpoch: epochs } = first;
+  const last = await fit('encoder again', task.test, { questions: [], settings: { ...settings, epochsMax: epochs } });
   const folder = await mkdtemp(join(tmpdir(), 'rivulet-encoder-'));
   try {
-    const { manifest, golden } = await saveEncoder(folder, first, interactions.itemIds, attributes);
-    const loaded = await loadEncoder(folder, manifest, golden);
-    if (!await isUseful(loaded)) {
-      await loaded.retire();
-      return undefined;
-    }
-    const last = await fit('encoder again', task.test, { questions: [], settings: { ...settings, epochsMax: epochs } });
+    const ofFit = await saveEncoder(folder, first, interactions.itemIds, attributes);
     const saved = await saveEncoder(out, last, interactions.itemIds, attributes);
-    return { fit: loaded, serving: await loadEncoder(out, saved.manifest, saved.golden), saved, epochs };
+    return {
+      fit: await loadEncoder(folder, ofFit.manifest, ofFit.golden), serving: await loadEncoder(out, saved.manifest, saved.golden), saved, epochs,
+    };
   } finally {
     await rm(folder, { recursive: true });
   }
