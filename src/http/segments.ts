@@ -2,15 +2,17 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { SEGMENT_LIMITS, SegmentIdSchema, SegmentInputSchema } from '../domain/segment.js';
+import type { SegmentEstimate } from '../paths/estimate-segment.js';
 import type { SegmentDesk } from '../paths/segment-desk.js';
 
 const Params = Type.Object({ id: SegmentIdSchema });
+const EstimateBody = Type.Pick(SegmentInputSchema, ['expression'], { additionalProperties: false });
 const MemberQuery = Type.Object({
   cursor: Type.Optional(Type.String({ maxLength: 1024 })),
   limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,4}$', description: `1 to ${SEGMENT_LIMITS.membersPerPageMax}, 100 by default` })),
 }, { additionalProperties: false });
 
-export function segmentRoutes(server: FastifyInstance, desk: SegmentDesk): void {
+export function segmentRoutes(server: FastifyInstance, desk: SegmentDesk, estimate: (expression: string) => Promise<SegmentEstimate>): void {
   const app = server.withTypeProvider<TypeBoxTypeProvider>();
   const config = { scope: 'offers' } as const;
   app.get('/v1/segments', { config, schema: { summary: 'All segments and tags, with their sizes', tags: ['segments'] } },
@@ -23,6 +25,9 @@ export function segmentRoutes(server: FastifyInstance, desk: SegmentDesk): void 
     await desk.remove(request.params.id);
     return reply.status(204).send();
   });
+  app.post('/v1/segments/estimate', {
+    config, schema: { summary: 'About how many an expression would find, before it is saved', tags: ['segments'], body: EstimateBody },
+  }, (request) => estimate(request.body.expression));
   app.get('/v1/segments/:id/members', {
     config, schema: { summary: 'Who is in a segment, a page at a time', tags: ['segments'], params: Params, querystring: MemberQuery },
   }, async (request, reply) => {

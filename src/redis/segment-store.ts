@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Segment } from '../domain/segment.js';
+import type { Random } from '../util/random.js';
 import { PARTITIONS, type Keys } from './keys.js';
 
 const SEGMENT_STORE_LIMITS = {
@@ -74,6 +75,19 @@ export class SegmentStore {
       if (members.length === limit) return { members, cursor: cursorOf({ partition, after: members.at(-1)! }) };
     }
     return { members, cursor: '' };
+  }
+
+  /** @returns members of the segments, of each partition's about that share, drawn at random */
+  async sample(ids: readonly string[], share: number, random: Random): Promise<string[]> {
+    const drawn = await Promise.all(this.#partitions.map(async (partition) => {
+      const sizes = await this.#redis.hmget(this.#keys.segmentSizes(partition), ...ids);
+      return Promise.all(ids.map(async (id, i) => {
+        // Of half a shopper every other one is drawn.
+        const count = Math.floor(Number(sizes[i] ?? 0) * share + random());
+        return count === 0 ? [] : this.#redis.zrandmember(this.#keys.segmentMembers(partition, id), count);
+      }));
+    }));
+    return drawn.flat(2);
   }
 
   /** All shoppers with a profile, a page at a time; each at least once, some perhaps twice. */

@@ -5,6 +5,7 @@ import type { Catalog } from '../catalog/catalog.js';
 import type { Config } from '../config.js';
 import { SegmentFollower } from '../follow/segment-follower.js';
 import { segmentRoutes } from '../http/segments.js';
+import { estimateSegment, type SegmentEstimate } from '../paths/estimate-segment.js';
 import { SegmentDesk } from '../paths/segment-desk.js';
 import { StoredPortraits } from '../paths/stored-portraits.js';
 import { AttributeStore } from '../redis/attribute-store.js';
@@ -34,10 +35,11 @@ export function wirePortraits(app: FastifyInstance, { config, log, redis, keys, 
   const store = new SegmentStore(redis, keys);
   const surroundings = new SegmentFollower({ store, log });
   const attributes = new AttributeStore(redis, keys, config);
-  const portraits = new StoredPortraits({
-    attributes, store: new PortraitStore(redis, keys, config), surroundings, book: catalog, clock, newId: idSource(),
-  });
-  segmentRoutes(app, new SegmentDesk(store, clock));
+  const stored = new PortraitStore(redis, keys, config);
+  const portraits = new StoredPortraits({ attributes, store: stored, surroundings, book: catalog, clock, newId: idSource() });
+  const estimate = (expression: string): Promise<SegmentEstimate> =>
+    estimateSegment(expression, { store, portraits: stored, surroundings, book: catalog, clock, random: Math.random });
+  segmentRoutes(app, new SegmentDesk(store, clock), estimate);
   surroundings.start();
   return { attributes, portraits, stop: () => surroundings.stop() };
 }

@@ -39,6 +39,7 @@ await t.test('a segment is saved, filled from who is there and by every event, l
   const second = await call('GET', `/v1/segments/boots/members?limit=1&cursor=${String(first.body['cursor'])}`);
   t.same(new Set([first, second].map(({ body }) => JSON.stringify(body['members']))), new Set(['[{"userId":"ann"}]', '[{"anonymousId":"visitor"}]']));
   t.match((await call('GET', '/v1/segments')).body['segments'], [{ id: 'active', version: 0, size: 0 }, { id: 'boots', size: 2 }]);
+  t.match(await call('POST', '/v1/segments/estimate', { expression: 'orders > 0' }), { status: 200, body: { size: 2, sampled: 2, shoppers: 2 } });
   t.equal((await call('DELETE', '/v1/segments/boots')).status, 204);
   t.match(await call('GET', '/v1/segments/boots'), { status: 404, body: { code: 'not_found' } });
   await until('it has left the portrait', async () => !(await isIn('ann', 'boots')()));

@@ -6,6 +6,7 @@ import type { SegmentChange } from '../../src/domain/segment.js';
 import { SegmentFollower } from '../../src/follow/segment-follower.js';
 import { BuyersPublisher, SegmentKeeper } from '../../src/jobs/segments.js';
 import { EventIngestor } from '../../src/paths/ingest-events.js';
+import { estimateSegment } from '../../src/paths/estimate-segment.js';
 import { SegmentDesk } from '../../src/paths/segment-desk.js';
 import { Shoppers } from '../../src/paths/shoppers.js';
 import { AttributeStore } from '../../src/redis/attribute-store.js';
@@ -14,6 +15,7 @@ import { Lease } from '../../src/redis/lease.js';
 import { PortraitStore } from '../../src/redis/portrait-store.js';
 import { ProfileStore } from '../../src/redis/profile-store.js';
 import { SegmentStore } from '../../src/redis/segment-store.js';
+import { seededRandom } from '../../src/util/random.js';
 import { bucketOf } from '../../src/util/quantile-sketch.js';
 import { startRedis } from '../helpers/redis.js';
 import { anEvent, commandsTo, consume, keys, silent, until } from '../helpers/streams.js';
@@ -171,6 +173,15 @@ await t.test('members are listed a page at a time, each once, however many parti
   t.same(listed.toSorted(), [...names, 'u:ben'].toSorted());
   t.equal((await store.sizes()).get('new'), listed.length);
   t.same((await store.members('new', 'not a cursor', 1000)).members.length, listed.length, 'nonsense begins at the beginning');
+});
+
+await t.test('the size of a segment is estimated before it is saved', async (t) => {
+  const estimate = (source: string, seed: number) => estimateSegment(source, { store, portraits, surroundings, book: catalog, clock, random: seededRandom(seed) });
+  t.same(await estimate('orders == 1', 1), { size: 152, low: 148, high: 152, sampled: 152, shoppers: 152 }, 'of few shoppers all are looked at');
+  t.match(await estimate('orders > 5', 2), { size: 0, low: 0 });
+  const drawn = await store.sample(['new'], 0.25, seededRandom(3));
+  t.ok(drawn.length > 15 && drawn.length < 65 && new Set(drawn).size === drawn.length, `${drawn.length} of 151`);
+  await t.rejects(estimate('orders >', 1), { code: 'invalid_expression' });
 });
 
 await t.test('the sums over buyers follow every purchase and every loss, and place shoppers among them', async (t) => {
