@@ -70,6 +70,9 @@ interface ClaimScripts {
   sweepClaims(state: string, ledger: string, due: string, now: number, limit: number): Promise<number>;
 }
 
+/** What parts the fields of requests and records must not be in them. */
+const CONTROL = /\p{Cc}/u;
+
 /** What a script has changed: claims, each as it became. */
 export interface LedgerEntry {
   readonly id: string;
@@ -117,9 +120,12 @@ export class ClaimStore {
   /**
    * Claims once per key, however often it is asked. Claims of one turn on one offer travel in one call, which costs the
    * client and Redis far less than a call each.
-   * @throws what Redis says; whether it was claimed is then unknown
+   * @throws AppError `invalid_request`; what Redis says: whether it was claimed is then unknown
    */
   async claim({ offerId, kind, key, shopper, deviceId, named = '', isEligible, at }: ClaimRequest): Promise<ClaimOutcome<ClaimRefusal>> {
+    if (CONTROL.test(key) || CONTROL.test(shopper) || CONTROL.test(named)) {
+      throw new AppError('invalid_request', 'A key, a user or an anonymous id that claims may not contain control characters.');
+    }
     const code = this.#newCode();
     const device = deviceId === undefined ? '' : hash48(deviceId);
     const lines = `${at}\n${claimNumberOf(code)}\n${code}\n${this.#wait === undefined ? '' : 'w'}${isEligible ? '' : 'x'}\n${key}\n${device}\n${named}\n${shopper}\n`;

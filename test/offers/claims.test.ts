@@ -65,6 +65,12 @@ await t.test('who asks twice in one turn gets one claim', async (t) => {
   t.same(await balance(one), { money: 5000, count: 10, ofClaims: { money: 5000, count: 10 } });
 });
 
+await t.test('what could be taken for somebody else is refused', async (t) => {
+  const one = await offer('one');
+  for (const bad of ['u:a\nb', 'u:a\0b']) await t.rejects(claim(one, bad), { code: 'invalid_request' });
+  await t.rejects(claim(one, 'u:ann', { key: 'k\n' }), { code: 'invalid_request' });
+});
+
 await t.test('a missing budget hands out nothing, and a definition written again does not fill it', async (t) => {
   const one = await offer('one');
   made(await claim(one, 'u:ann'));
