@@ -38,7 +38,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   // Beside the running engine: the shop it is shown with, the training of its model, the reader of real
   // logs, the writer of the generated documentation.
   demo: PURE,
-  learn: [...PURE, 'command', 'profile', 'catalog', 'candidates', 'encoder', 'ranking', 'archive', 'demo', 'config', 'jobs/trending', 'redis/trending-store', 'redis/impression-log', 'paths/recommend', 'type redis/drift-store', 'type jobs/catalog-archive'],
+  learn: [...PURE, 'command', 'profile', 'catalog', 'candidates', 'encoder', 'ranking', 'archive', 'demo', 'offers', 'config', 'jobs/trending', 'redis/trending-store', 'redis/impression-log', 'paths/recommend', 'type redis/drift-store', 'type jobs/catalog-archive'],
   replay: [...PURE, 'command'],
   docs: [...PURE, 'config', 'offers/decide/offer-features', 'profile/portrait-schema', 'profile/vector', 'ranking/features'],
 };

@@ -8,6 +8,7 @@ import { archiveTask } from './models/archive-task.js';
 import { trainModel } from './pipeline.js';
 import { showProgress } from './progress-bars.js';
 import { readExported } from './ranker/warm-start.js';
+import { readResponseFolder, trainResponseOnArchive, trainResponseOnSimulation } from './response/train-response.js';
 import { trainOnDemo } from './train-on-demo.js';
 
 /**
@@ -19,24 +20,44 @@ const USAGE = `npm run train -- [options]
   --from DIR      a model folder to go on from (default: of an archive models/default, else none)
   --out DIR       where to write the model (default: models/default of the demo's shoppers, .data/trained of other data)
   --seed N        (default: 7)
-  --shoppers N, --days N   of the demo (default: 1500, 45)`;
+  --shoppers N, --days N   of the demo (default: 1500, 45)
+  --response      the model of how shoppers respond to offers, from the decisions in an archive; without --data from
+                  simulated stores (default: 3000 shoppers, 28 days each) to models/response`;
 /** The model that ships: what the demo's shoppers made, and where a store begins. */
 const SHIPPED = 'models/default';
+const SHIPPED_RESPONSE = 'models/response';
+
+interface Chosen {
+  readonly data: string | undefined;
+  readonly from: string | undefined;
+  readonly out: string;
+  readonly seed: number;
+  readonly shoppers: number;
+  readonly days: number;
+}
 
 async function main(): Promise<void> {
-  const { values: { help, data, from, out = data === undefined ? SHIPPED : '.data/trained', ...numbers } } = parseArgs({
+  const { values: { help, response, data, from, ...given } } = parseArgs({
     options: {
-      data: { type: 'string' }, from: { type: 'string' }, out: { type: 'string' },
-      seed: { type: 'string', default: '7' }, shoppers: { type: 'string', default: '1500' }, days: { type: 'string', default: '45' },
-      help: { type: 'boolean', default: false },
+      data: { type: 'string' }, from: { type: 'string' }, out: { type: 'string' }, response: { type: 'boolean', default: false },
+      seed: { type: 'string', default: '7' }, shoppers: { type: 'string' }, days: { type: 'string' }, help: { type: 'boolean', default: false },
     },
   });
   if (help) {
     console.log(USAGE);
     return;
   }
-  const [seed, shoppers, days] = [whole('seed', numbers.seed), whole('shoppers', numbers.shoppers), whole('days', numbers.days)];
-  if (from !== undefined) await checkStart(from);
+  const { shipped, shoppers, days } = response ? { shipped: SHIPPED_RESPONSE, shoppers: '3000', days: '28' } : { shipped: SHIPPED, shoppers: '1500', days: '45' };
+  const chosen: Chosen = {
+    data, from, out: given.out ?? (data === undefined ? shipped : '.data/trained'),
+    seed: whole('seed', given.seed), shoppers: whole('shoppers', given.shoppers ?? shoppers), days: whole('days', given.days ?? days),
+  };
+  await (response ? trainResponse(chosen) : trainRanker(chosen));
+  console.log(`→ ${chosen.out}`);
+}
+
+async function trainRanker({ data, from, out, seed, shoppers, days }: Chosen): Promise<void> {
+  if (from !== undefined) await checkStart(from, readExported);
   const { onProgress, stop } = showProgress();
   const common = { out, seed, clock: Date.now, onProgress };
   if (data === undefined) {
@@ -49,12 +70,19 @@ async function main(): Promise<void> {
     const { manifest, seconds } = await trainModel(task, { ...common, from: from ?? (isArchive ? SHIPPED : undefined) }).finally(stop);
     console.log(JSON.stringify({ data: manifest.data, metrics: manifest.metrics, seconds }, null, 2));
   }
-  console.log(`→ ${out}`);
+}
+
+async function trainResponse({ data, from, out, seed, shoppers, days }: Chosen): Promise<void> {
+  if (from !== undefined) await checkStart(from, readResponseFolder);
+  const { onProgress, stop } = showProgress();
+  const common = { out, seed, from, clock: Date.now, onProgress };
+  const { quality } = await (data === undefined ? trainResponseOnSimulation({ ...common, shoppers, days }) : trainResponseOnArchive({ ...common, data })).finally(stop);
+  console.table(quality);
 }
 
 /** What was named to go on from must do: training anew instead would be a surprise. */
-async function checkStart(folder: string): Promise<void> {
-  if (await readExported(folder) !== undefined) return;
+async function checkStart(folder: string, read: (folder: string) => Promise<unknown>): Promise<void> {
+  if (await read(folder) !== undefined) return;
   throw new AppError('invalid_request', `--from ${folder} is another tool's model, or of another shape: leave it out to train anew.`);
 }
 
