@@ -1,9 +1,10 @@
 import { parseAttributes } from '../domain/attributes.js';
 import type { ChangeCause } from '../domain/segment.js';
+import { AppError } from '../errors.js';
 import { encodeBuyers, sumBuyers, buyerBuckets, type Buyers } from '../profile/buyers.js';
 import { decodeProfile } from '../profile/codec.js';
 import { PortraitView, type Growth, type PortraitBook } from '../profile/portrait.js';
-import { emptyProfile } from '../profile/profile.js';
+import { emptyProfile, type Profile } from '../profile/profile.js';
 import type { Lease } from '../redis/lease.js';
 import type { PortraitStore, StoredPortrait } from '../redis/portrait-store.js';
 import type { SegmentStore } from '../redis/segment-store.js';
@@ -85,7 +86,9 @@ export class SegmentKeeper implements StreamHandler {
     for (let attempt = 0; attempt < SEGMENT_KEEPER_LIMITS.attempts; attempt++) {
       const [seen, grown, risk] = await Promise.all([portraits.read(shopper), growth?.(shopper), riskScore?.(shopper)]);
       const at = clock();
-      const { ids, buckets } = this.#look(seen, grown, risk, at);
+      const looked = this.#look(seen, grown, risk, at);
+      if (looked === undefined) return;
+      const { ids, buckets } = looked;
       const entered = ids.filter((id) => !seen.memberships.has(id));
       const left = [...seen.memberships.keys()].filter((id) => !ids.includes(id));
       if (entered.length === 0 && left.length === 0 && buckets === seen.buckets) return;
@@ -93,14 +96,25 @@ export class SegmentKeeper implements StreamHandler {
     }
   }
 
-  /** @returns the segments the shopper belongs in, and the buckets they count in */
-  #look(seen: StoredPortrait, growth: Growth | undefined, riskScore: number | undefined, now: number): { ids: readonly string[]; buckets: string } {
+  /** @returns the segments the shopper belongs in, and the buckets they count in; undefined when this version cannot read the profile */
+  #look(seen: StoredPortrait, growth: Growth | undefined, riskScore: number | undefined, now: number): { ids: readonly string[]; buckets: string } | undefined {
     const { book, segments, buyers } = this.#options;
-    const profile = seen.head === null ? emptyProfile() : decodeProfile(seen.head, { ids: false });
+    const profile = seen.head === null ? emptyProfile() : readable(seen.head);
+    if (profile === undefined) return undefined;
     // Nobody, somebody erased, or somebody who is somebody else now.
     if ((seen.head === null && seen.attributes === '') || profile.movedTo !== undefined) return { ids: [], buckets: '' };
     const view = new PortraitView({ profile, attributes: parseAttributes(seen.attributes), growth, riskScore, segments: [], book, buyers: buyers(), now });
     return { ids: segments().of(view), buckets: buyerBuckets(profile)?.join(',') ?? '' };
+  }
+}
+
+/** A newer version may have written it: its workers look after the shopper, and the others are not to be held up. */
+function readable(head: Buffer): Profile | undefined {
+  try {
+    return decodeProfile(head, { ids: false });
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'profile_unreadable') return undefined;
+    throw error;
   }
 }
 

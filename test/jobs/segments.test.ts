@@ -205,7 +205,9 @@ await t.test('the sums over buyers follow every purchase and every loss, and pla
 
 await t.test('a profile that runs out takes its memberships along with the next sweep', async (t) => {
   await redis.del(keys.profile('u:ben'));
+  await redis.set(keys.profile('u:dan'), 'what no version can read');
   await sweep();
+  await redis.del(keys.profile('u:dan'));
   t.same(await segmentsOf('u:ben'), []);
   t.notOk((await membersOf('new', 1000)).includes('u:ben'));
 });
