@@ -16,7 +16,6 @@ import type { LoggedImpression, LogRecord } from './log.js';
 import { DEED, type RankList } from './ranker/lists.js';
 import { ReplayedTrending } from './trending.js';
 
-/** A model in the making may come to read any. */
 /** How often the replay rebuilds neighbours and popularity, and trending lists: what jobs do in service, more often. */
 const REBUILD_EVERY_MS = 86_400_000;
 const TREND_EVERY_MS = 15 * 60_000;
