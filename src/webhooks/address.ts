@@ -28,7 +28,7 @@ export function checkUrl(text: string, allowsLoopback: boolean): URL {
   const isPlain = url.protocol === 'http:';
   if (url.protocol !== 'https:' && !(isPlain && allowsLoopback)) throw new AppError('invalid_request', 'url must begin with https://: what is sent is about people.');
   if (url.username !== '' || url.password !== '') throw new AppError('invalid_request', 'url must not contain a user or password; deliveries are signed.');
-  const host = url.hostname.replace(/^\[|\]$/gu, '');
+  const host = url.hostname.replace(/^\[|[\].]$/gu, '');
   const isLocalName = host === 'localhost' || host.endsWith('.localhost');
   if ((isIP(host) !== 0 && !isAllowedAddress(host, allowsLoopback)) || (isLocalName && !allowsLoopback)) {
     throw new AppError('invalid_request', `url leads to ${host}, which is not on the public internet; webhooks go nowhere else.`);

@@ -8,7 +8,7 @@ import { CampaignTriggers } from '../jobs/campaign-triggers.js';
 import { CatalogWatch, type ItemNews } from '../jobs/catalog-watch.js';
 import { JobRegistry, type Processors } from '../jobs/registry.js';
 import { parseSegmentChange, SegmentTriggers, type SegmentEntry } from '../jobs/segment-triggers.js';
-import { StreamConsumer } from '../jobs/stream-consumer.js';
+import { StreamConsumer, type ConsumerOptions } from '../jobs/stream-consumer.js';
 import { parseDelivery, webhookJobs, WebhookOutbox, type DeliveryEntry } from '../jobs/webhooks.js';
 import { StoredPortraits } from '../paths/stored-portraits.js';
 import { AttributeStore } from '../redis/attribute-store.js';
@@ -38,6 +38,8 @@ export interface CampaignWorkParts extends Omit<CampaignParts, 'items'> {
   /** Of this worker, unique. */
   readonly name: string;
   readonly metrics: Registry;
+  /** When entries of a silent worker are taken over, where not as usual. */
+  readonly takeOver?: Pick<ConsumerOptions<unknown>, 'claimIdleMs' | 'claimEveryMs'>;
   /** Told what each step, and each news of an item, came to. */
   readonly onStep?: (enrolment: Enrolment, outcome: StepOutcome) => void;
   readonly onNews?: (news: ItemNews, sent: number) => void;
@@ -84,7 +86,7 @@ export function campaignWork(parts: CampaignWorkParts): CampaignWork {
   });
   const enrol: CampaignJobs['enrol'] = (...enrolment) => jobs.enrol(...enrolment);
   const streams = { changes: eachPartition(keys.segmentChanges), deliveries: eachPartition(keys.deliveries) };
-  const behind = { redis, connect, consumer: name, log, gatherMs: GATHER_MS };
+  const behind = { redis, connect, consumer: name, log, gatherMs: GATHER_MS, ...parts.takeOver };
   const outbox = new WebhookOutbox(webhooks, (...job) => webhookRegistry.add(...job));
   const entries = new SegmentTriggers({ campaigns: book, enrol, clock });
   const catalogWatch = new CatalogWatch({

@@ -49,12 +49,16 @@ export interface CampaignWorkerOptions {
   readonly campaigns?: Readonly<Record<string, CampaignInput>>;
   /** Tries of a job that fail after they have done their work: as if the worker had died just then. */
   readonly failAfterWork?: number;
+  /** Work of a worker that died is taken over within a second or two. */
+  readonly isHasty?: boolean;
 }
+
+const HASTE = { jobs: { lockMs: 1000, stalledEveryMs: 500 }, entries: { claimIdleMs: 500, claimEveryMs: 200 } } as const;
 
 const noDecision = { decisionId: 'none', offer: null, reason: 'no_offer', model: 'none', propensity: 1, degraded: [] } as const;
 
 /** What a worker runs for campaigns, with short pauses and without a model to decide offers. */
-export async function startCampaignWorker(url: string, { afterMs = 500, cooldownMs = 60_000, failAfterWork = 0, campaigns = {}, config: more }: CampaignWorkerOptions = {}): Promise<CampaignWorker> {
+export async function startCampaignWorker(url: string, { afterMs = 500, cooldownMs = 60_000, failAfterWork = 0, isHasty = false, campaigns = {}, config: more }: CampaignWorkerOptions = {}): Promise<CampaignWorker> {
   const log = pino({ level: 'silent' });
   const config: Config = {
     ...readConfig({ REDIS_URL: url, KEY_PREFIX: KEYS.prefix, CONTACTS_PER_DAY_MAX: '0', CONTACTS_PER_WEEK_MAX: '0', WEBHOOK_LOOPBACK: '1' }),
@@ -72,13 +76,15 @@ export async function startCampaignWorker(url: string, { afterMs = 500, cooldown
   const portraits = new StoredPortraits({
     attributes, store: new PortraitStore(redis, KEYS, config), surroundings: new SegmentFollower({ store: segments, log }), book: new Catalog(), clock: Date.now, newId: () => 'unused',
   });
-  const registry = new JobRegistry({ connect, keys: KEYS, log });
+  const { jobs, entries } = isHasty ? HASTE : { jobs: {}, entries: {} };
+  const registry = new JobRegistry({ connect, keys: KEYS, log, ...jobs });
   const outcomes: CampaignWorker['outcomes'] = [];
   const told: CampaignWorker['told'] = [];
   const work = campaignWork({
     config, log, redis, keys: KEYS, profiles, portraits, attributes, segments, catalog, connect, registry,
-    webhookRegistry: new JobRegistry({ connect, keys: KEYS, log, queue: 'webhooks' }), offers: new OfferBookStore(redis, KEYS),
+    webhookRegistry: new JobRegistry({ connect, keys: KEYS, log, queue: 'webhooks', ...jobs }), offers: new OfferBookStore(redis, KEYS),
     decisions: { decideFor: () => Promise.resolve(noDecision) }, name: `test-${process.pid}-${Math.random()}`, metrics: new Registry(), clock: Date.now,
+    takeOver: entries,
     onStep: (enrolment, outcome) => { outcomes.push({ enrolment, outcome }); },
     onNews: ({ itemId, change }, sent) => { told.push({ itemId, change, sent }); },
   });
@@ -91,7 +97,7 @@ export async function startCampaignWorker(url: string, { afterMs = 500, cooldown
   registry.start(Object.fromEntries(Object.entries(work.processors).map(([name, job]) => [name, thenPerhapsFail(job)])));
   const triggers = new StreamConsumer<EventEntry>({
     streams: Array.from({ length: PARTITIONS }, (_, index) => KEYS.events(index)), handler: work.triggers,
-    parse: parseEvent, redis, connect, consumer: `test-${process.pid}`, log, gatherMs: 10,
+    parse: parseEvent, redis, connect, consumer: `test-${process.pid}-${Math.random()}`, log, gatherMs: 10, ...entries,
   });
   const consumers = [triggers, ...Object.values(work.consumers)];
   for (const consumer of consumers) consumer.start();

@@ -1,0 +1,105 @@
+import { createHmac, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import t from 'tap';
+import { startEngine } from '../helpers/engine.js';
+import { LiveClient } from '../helpers/live-client.js';
+import { until } from '../helpers/until.js';
+
+/** An api with its worker, as an operator runs them; campaigns, inbox and webhooks over HTTP. */
+
+interface Call { readonly path: string; readonly headers: IncomingMessage['headers']; readonly body: string }
+const calls: Call[] = [];
+let failures = 0;
+const receiver = createServer((request, response) => {
+  let body = '';
+  request.setEncoding('utf8').on('data', (text: string) => { body += text; }).on('end', () => {
+    calls.push({ path: request.url!, headers: request.headers, body });
+    if (request.url === '/moved') response.writeHead(302, { location: '/mail' }).end();
+    else response.writeHead(request.url === '/broken' || failures-- > 0 ? 500 : 204).end();
+  });
+}).listen(0, '127.0.0.1');
+await once(receiver, 'listening');
+const receiverUrl = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`;
+const engine = await startEngine({ role: 'both', env: { WEBHOOK_LOOPBACK: '1' } });
+t.teardown(async () => {
+  await engine.stop();
+  receiver.close();
+  receiver.closeAllConnections();
+});
+
+const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+const callsTo = (path: string): Call[] => calls.filter((call) => call.path === path);
+
+async function api(method: string, path: string, body?: unknown): Promise<{ status: number; body: Record<string, unknown> }> {
+  const reply = await fetch(`${engine.url}/v1${path}`, { method, ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }) });
+  const text = await reply.text();
+  return { status: reply.status, body: text === '' ? {} : JSON.parse(text) as Record<string, unknown> };
+}
+const act = (userId: string, type: string): Promise<unknown> => api('POST', '/events', { events: [{ id: randomUUID(), type, userId }] });
+
+await t.test('campaigns and webhooks are stated over HTTP, and refused where they cannot be', async (t) => {
+  const listed = (await api('GET', '/campaigns')).body['campaigns'] as { id: string; status: string; isBuiltIn: boolean }[];
+  t.match(listed.find(({ id }) => id === 'welcome'), { status: 'paused', isBuiltIn: true });
+  t.match(await api('POST', '/campaigns/welcome/activate'), { status: 200, body: { campaign: { id: 'welcome', status: 'active', isBuiltIn: true } } });
+  t.match(await api('POST', '/campaigns/welcome/pause'), { body: { campaign: { status: 'paused' } } });
+  const thanks = { title: 'Thanks', trigger: { on: 'event', types: ['share'] }, steps: [{ afterS: 0, message: { title: 'Thank you' } }] };
+  t.match(await api('PUT', '/campaigns/thanks', thanks), { status: 200, body: { campaign: { id: 'thanks', status: 'paused' } } });
+  t.match(await api('PUT', '/campaigns/thanks', { ...thanks, audience: 'orders >' }), { status: 400, body: { code: 'invalid_expression' } });
+  t.match(await api('PUT', '/campaigns/thanks', { ...thanks, steps: [{ afterS: 0, message: { title: 'About {item}' } }] }), { status: 400, body: { message: /plainTitle/u } });
+  t.match(await api('POST', '/campaigns/thanks/activate'), { body: { campaign: { status: 'active', title: 'Thanks' } } });
+  t.match(await api('POST', '/campaigns/unheard_of/activate'), { status: 404 });
+  t.equal((await api('DELETE', '/campaigns/welcome')).status, 204);
+  t.match(await api('GET', '/campaigns/welcome'), { body: { campaign: { status: 'paused', isBuiltIn: true } } });
+  t.match(await api('PUT', '/webhooks/mail', { url: `${receiverUrl}/mail`, events: ['message.kept'], secret: SECRET }), { status: 200, body: { webhook: { id: 'mail' }, secret: undefined } });
+  t.match(await api('PUT', '/webhooks/all', { url: `${receiverUrl}/all` }), { body: { secret: /^whsec_/u } }, 'a secret that is made is told once');
+  t.match(await api('GET', '/webhooks/all'), { body: { webhook: { id: 'all', events: ['message.pushed', 'message.kept'], secret: undefined } } });
+  t.match(await api('PUT', '/webhooks/x', { url: 'https://10.0.0.1/' }), { status: 400, body: { code: 'invalid_request' } });
+  t.match(await api('GET', '/webhooks/x'), { status: 404 });
+});
+
+await t.test('a message that nobody listened for is kept, and handed over signed', async (t) => {
+  await until(async () => {
+    await act('away', 'share');
+    return callsTo('/mail').length > 0;
+  }, 'the campaign to be known everywhere');
+  const { messages } = (await api('GET', '/users/away/inbox')).body as { messages: { id: string; title: string }[] };
+  t.match(messages[0], { title: 'Thank you', kind: 'notice', cause: 'thanks' });
+  const { headers, body } = callsTo('/mail')[0]!;
+  const { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signature } = headers;
+  const expected = createHmac('sha256', Buffer.alloc(32, 7)).update(`${String(id)}.${String(timestamp)}.${body}`).digest('base64');
+  t.equal(signature, `v1,${expected}`);
+  const told = JSON.parse(body) as { type: string; data: { userId: string; message: { id: string } } };
+  t.match(told, { type: 'message.kept', data: { userId: 'away', message: { id } } });
+  t.ok(messages.some((message) => message.id === id));
+  t.equal((await api('POST', `/users/away/inbox/${messages[0]!.id}/read`)).status, 204);
+  t.match((await api('GET', '/users/away/inbox')).body, { messages: [{ isRead: true }] });
+  t.equal((await api('POST', `/users/away/inbox/${messages[0]!.id}/dismiss`)).status, 204);
+  t.notOk(((await api('GET', '/users/away/inbox')).body['messages'] as { id: string }[]).some((message) => message.id === messages[0]!.id));
+  t.equal((await api('POST', '/users/away/inbox/unheard-of/read')).status, 404);
+});
+
+await t.test('who listens gets it at once; the endpoint for the absent hears nothing', async (t) => {
+  const client = await LiveClient.open(engine.url, { userId: 'here' });
+  await client.ask({ type: 'subscribe', channel: 'offers' });
+  await client.ask({ type: 'events', events: [{ id: randomUUID(), type: 'share' }] });
+  t.match((await client.next('offer')).offer, { title: 'Thank you', cause: 'thanks' });
+  const isHere = ({ body }: Call): boolean => body.includes('"here"');
+  await until(() => callsTo('/all').some(isHere), 'the endpoint for all');
+  t.match(JSON.parse(callsTo('/all').find(isHere)!.body), { type: 'message.pushed' });
+  t.notOk(callsTo('/mail').some(isHere));
+  await client.close();
+});
+
+await t.test('what fails is tried again with the same id and body; redirects are failures', async (t) => {
+  failures = 1;
+  await api('DELETE', '/webhooks/all');
+  await api('PUT', '/webhooks/moved', { url: `${receiverUrl}/moved`, events: ['message.kept'] });
+  await act('again', 'share');
+  const tries = (): Call[] => callsTo('/mail').filter(({ body }) => body.includes('"again"'));
+  await until(() => tries().length === 2 && callsTo('/moved').length > 0, 'the second try', 60_000);
+  t.equal(tries()[0]!.headers['webhook-id'], tries()[1]!.headers['webhook-id']);
+  t.equal(tries()[0]!.body, tries()[1]!.body);
+  t.equal(callsTo('/mail').filter(({ headers }) => headers['webhook-id'] === tries()[0]!.headers['webhook-id']).length, 2, 'the redirect was not followed');
+});
