@@ -7,6 +7,8 @@ import { tellSkipped } from './datasets/tell-skipped.js';
 import { evaluate } from './evaluation.js';
 import { htmlReport } from './report-html.js';
 import { fraction, headlines, textTable } from './report.js';
+import { evaluateResponse } from './response/evaluate-response.js';
+import { responseHtml, responseTable } from './response/report.js';
 
 /** `npm run evaluate`: how good the models are that a data set gives, served as they would be, beside the baselines. */
 const USAGE = 'npm run evaluate -- --dataset DIR --json FILE [--html FILE] [--model DIR] [--seed 7] [--refit]';
@@ -38,11 +40,22 @@ function readOptions(): CommandOptions {
 async function main(): Promise<void> {
   const { json, html, ...options } = readOptions();
   const { onProgress, stop } = showProgress();
-  const report = await evaluate({ ...options, onProgress, onSkipped: tellSkipped() }).finally(stop);
-  await writeFile(json, `${JSON.stringify(report, null, 2)}\n`);
-  if (html !== undefined) await writeFile(html, htmlReport(report));
+  const onSkipped = tellSkipped();
+  const response = await evaluateResponse({ ...options, onProgress, onSkipped }).finally(stop);
+  if (response !== undefined) {
+    await write(response, { json, html }, responseHtml);
+    process.stdout.write(`${responseTable(response)}\n`);
+    return;
+  }
+  const report = await evaluate({ ...options, onProgress, onSkipped }).finally(stop);
+  await write(report, { json, html }, htmlReport);
   const headline = headlines(report).map((name) => `${name} ${fraction(report.metrics[name]!)}`).join(', ');
   process.stdout.write(`${textTable(report)}\n\n${report.dataset}: ${headline}; trained in ${report.trainSeconds.toFixed(0)} s, peak ${Math.round(report.peakRssBytes / 2 ** 20)} MB\n`);
+}
+
+async function write<T>(report: T, { json, html }: Pick<CommandOptions, 'json' | 'html'>, toHtml: (report: T) => string): Promise<void> {
+  await writeFile(json, `${JSON.stringify(report, null, 2)}\n`);
+  if (html !== undefined) await writeFile(html, toHtml(report));
 }
 
 runCommand(main);

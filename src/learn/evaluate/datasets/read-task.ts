@@ -1,17 +1,18 @@
-import { readdir } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { AppError } from '../../../errors.js';
 import type { Task } from '../../task.js';
 import { INVOICE_COLUMNS, readInvoices } from './invoices.js';
 import { ATTRIBUTE_COLUMNS, readSequences, SEQUENCE_COLUMNS } from './sequences.js';
 import { PREFIX_COLUMNS, readSessions, SESSION_COLUMNS } from './sessions.js';
-import { readHeader, type TableListener } from './table.js';
+import { COMPLETE_JOURNEY, HILLSTROM } from './response-sets.js';
+import type { TableListener } from './table.js';
+import { tablesOf } from './tables.js';
 
-const TABLE = /\.csv(?:\.gz)?$/u;
 const EXPECTED = [
   `sequences (${SEQUENCE_COLUMNS.join(',')}) with or without item attributes (${ATTRIBUTE_COLUMNS.join(',')})`,
   `sessions (${SESSION_COLUMNS.join(',')}) and prefixes of later ones (${PREFIX_COLUMNS.join(',')})`,
   `invoices (${INVOICE_COLUMNS.join(',')})`,
+  ...[COMPLETE_JOURNEY, HILLSTROM].map(({ what, tables }) => `${what} (${Object.values(tables).map((columns) => columns.join(',')).join(' and ')})`),
 ].join('; ');
 
 /**
@@ -28,7 +29,7 @@ export async function readTask(folder: string, on: TableListener = {}): Promise<
 
 async function read(folder: string, on: TableListener): Promise<Task> {
   const name = basename(resolve(folder));
-  const tables = await tablesOf(folder);
+  const tables = await tablesOf(folder, EXPECTED);
   const withColumns = (columns: readonly string[]): string | undefined =>
     tables.find(({ header }) => columns.every((column) => header.includes(column)))?.path;
   const events = withColumns(SEQUENCE_COLUMNS);
@@ -40,15 +41,4 @@ async function read(folder: string, on: TableListener): Promise<Task> {
   if (invoices !== undefined) return readInvoices(name, invoices, on);
   const found = tables.map(({ path, header }) => `${basename(path)} (${header.join(',')})`).join('; ') || 'no .csv or .csv.gz';
   throw new AppError('invalid_request', `${folder} is not a data set that is known. Expected ${EXPECTED}. Found: ${found}.`);
-}
-
-async function tablesOf(folder: string): Promise<{ path: string; header: string[] }[]> {
-  let names: string[];
-  try {
-    names = await readdir(folder);
-  } catch (error) {
-    throw new AppError('invalid_request', `${folder} cannot be read as a folder. Expected one with ${EXPECTED}.`, { cause: error });
-  }
-  const paths = names.filter((name) => TABLE.test(name)).toSorted().map((name) => join(folder, name));
-  return Promise.all(paths.map(async (path) => ({ path, header: await readHeader(path) })));
 }
