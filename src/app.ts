@@ -51,6 +51,7 @@ import { idSource } from './util/id-source.js';
 import { wireCampaigns } from './wire/campaigns.js';
 import { wireDecisions, wireEligibility } from './wire/decisions.js';
 import { wireOffers } from './wire/offers.js';
+import { wireGrowth } from './wire/growth.js';
 import { wirePortraits } from './wire/portraits.js';
 
 const START_LIMITS = {
@@ -104,6 +105,7 @@ export async function startApi(config: Config, log: Logger): Promise<Api> {
   const store = new ProfileStore(redis, keys, config);
   const surroundings = wirePortraits(app, { config, log, redis, keys, catalog, clock });
   const { attributes, portraits } = surroundings;
+  const growth = await wireGrowth(app, { config, log, redis, keys, clock, portraits });
   const eligibility = wireEligibility({ redis, keys, profiles: store, clock, portraits });
   const offers = await wireOffers(app, { config, log, redis, keys, catalog, clock, eligibility });
   const decisions = await wireDecisions(app, { config, log, redis, keys, catalog, metrics: metrics.registry, clock, offers: offers.book, eligibility });
@@ -129,7 +131,7 @@ export async function startApi(config: Config, log: Logger): Promise<Api> {
   return {
     url,
     close: () => close(app, state, config, [
-      () => watcher.stop(), () => surroundings.stop(), () => campaigns.stop(), () => offers.stop(), () => decisions.stop(), () => paths.impressions.flush(), () => paths.shadows.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(),
+      () => watcher.stop(), () => surroundings.stop(), () => growth.stop(), () => campaigns.stop(), () => offers.stop(), () => decisions.stop(), () => paths.impressions.flush(), () => paths.shadows.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(),
       () => paths.model.close(), () => { redis.disconnect(); },
     ]),
   };

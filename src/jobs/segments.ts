@@ -3,11 +3,17 @@ import type { ChangeCause } from '../domain/segment.js';
 import { AppError } from '../errors.js';
 import { encodeBuyers, sumBuyers, buyerBuckets, type Buyers } from '../profile/buyers.js';
 import { decodeProfile } from '../profile/codec.js';
+<<<<<<< HEAD
 import { PortraitView, type Growth, type PortraitBook } from '../profile/portrait.js';
 import { emptyProfile, type Profile } from '../profile/profile.js';
+=======
+import { PortraitView, type PortraitBook } from '../profile/portrait.js';
+import { emptyProfile } from '../profile/profile.js';
+>>>>>>> dfb4ddf (Give points by rules, with levels, tasks, badges and streaks; take back what a refund undoes)
 import type { Lease } from '../redis/lease.js';
 import type { PortraitStore, StoredPortrait } from '../redis/portrait-store.js';
 import type { SegmentStore } from '../redis/segment-store.js';
+import type { Standing, StandingStore } from '../redis/standing-store.js';
 import type { SegmentSet } from '../segments/segment-set.js';
 import type { Clock } from '../util/clock.js';
 import { breathe } from '../util/pause.js';
@@ -30,9 +36,7 @@ export interface SegmentKeeperOptions {
   /** As they are now in this process. */
   readonly segments: () => SegmentSet;
   readonly buyers: () => Buyers;
-  /** What the growth ledger and the risk scores say of a shopper; asked along with the profile. */
-  readonly growth?: (shopper: string) => Promise<Growth | undefined>;
-  readonly riskScore?: (shopper: string) => Promise<number | undefined>;
+  readonly standings: Pick<StandingStore, 'read'>;
   readonly clock: Clock;
 }
 
@@ -82,13 +86,17 @@ export class SegmentKeeper implements StreamHandler {
   }
 
   async #settle(shopper: string, cause: ChangeCause): Promise<void> {
-    const { portraits, growth, riskScore, clock } = this.#options;
+    const { portraits, standings, clock } = this.#options;
     for (let attempt = 0; attempt < SEGMENT_KEEPER_LIMITS.attempts; attempt++) {
-      const [seen, grown, risk] = await Promise.all([portraits.read(shopper), growth?.(shopper), riskScore?.(shopper)]);
+      const [seen, standing] = await Promise.all([portraits.read(shopper), standings.read(shopper)]);
       const at = clock();
+<<<<<<< HEAD
       const looked = this.#look(seen, grown, risk, at);
       if (looked === undefined) return;
       const { ids, buckets } = looked;
+=======
+      const { ids, buckets } = this.#look(seen, standing, at);
+>>>>>>> dfb4ddf (Give points by rules, with levels, tasks, badges and streaks; take back what a refund undoes)
       const entered = ids.filter((id) => !seen.memberships.has(id));
       const left = [...seen.memberships.keys()].filter((id) => !ids.includes(id));
       if (entered.length === 0 && left.length === 0 && buckets === seen.buckets) return;
@@ -96,14 +104,19 @@ export class SegmentKeeper implements StreamHandler {
     }
   }
 
+<<<<<<< HEAD
   /** @returns the segments the shopper belongs in, and the buckets they count in; undefined when this version cannot read the profile */
   #look(seen: StoredPortrait, growth: Growth | undefined, riskScore: number | undefined, now: number): { ids: readonly string[]; buckets: string } | undefined {
+=======
+  /** @returns the segments the shopper belongs in, and the buckets they count in */
+  #look(seen: StoredPortrait, standing: Standing, now: number): { ids: readonly string[]; buckets: string } {
+>>>>>>> dfb4ddf (Give points by rules, with levels, tasks, badges and streaks; take back what a refund undoes)
     const { book, segments, buyers } = this.#options;
     const profile = seen.head === null ? emptyProfile() : readable(seen.head);
     if (profile === undefined) return undefined;
     // Nobody, somebody erased, or somebody who is somebody else now.
     if ((seen.head === null && seen.attributes === '') || profile.movedTo !== undefined) return { ids: [], buckets: '' };
-    const view = new PortraitView({ profile, attributes: parseAttributes(seen.attributes), growth, riskScore, segments: [], book, buyers: buyers(), now });
+    const view = new PortraitView({ profile, attributes: parseAttributes(seen.attributes), ...standing, segments: [], book, buyers: buyers(), now });
     return { ids: segments().of(view), buckets: buyerBuckets(profile)?.join(',') ?? '' };
   }
 }

@@ -6,6 +6,7 @@ import { PortraitView, type PortraitBook } from '../profile/portrait.js';
 import { emptyProfile } from '../profile/profile.js';
 import type { PortraitStore } from '../redis/portrait-store.js';
 import type { SegmentStore } from '../redis/segment-store.js';
+import type { StandingStore } from '../redis/standing-store.js';
 import { compileSegment } from '../segments/segment-set.js';
 import type { Clock } from '../util/clock.js';
 import type { Random } from '../util/random.js';
@@ -30,6 +31,7 @@ export interface SegmentEstimate {
 export interface EstimateDeps {
   readonly store: SegmentStore;
   readonly portraits: PortraitStore;
+  readonly standings: Pick<StandingStore, 'read'>;
   readonly surroundings: { readonly buyers: Buyers };
   readonly book: PortraitBook;
   readonly clock: Clock;
@@ -41,17 +43,17 @@ export interface EstimateDeps {
  * lifecycle, and from each as large a part is drawn.
  * @throws ExpressionError
  */
-export async function estimateSegment(source: string, { store, portraits, surroundings, book, clock, random }: EstimateDeps): Promise<SegmentEstimate> {
+export async function estimateSegment(source: string, { store, portraits, standings, surroundings, book, clock, random }: EstimateDeps): Promise<SegmentEstimate> {
   const expression = compileSegment(source);
   const sizes = await store.sizes();
   const shoppers = LIFECYCLE_STAGES.reduce((sum, stage) => sum + (sizes.get(stage) ?? 0), 0);
   const sample = await store.sample(LIFECYCLE_STAGES, Math.min(1, ESTIMATE_LIMITS.sampled / Math.max(1, shoppers)), random);
   const now = clock();
   const found = await Promise.all(sample.map(async (shopper) => {
-    const { head, attributes } = await portraits.read(shopper);
+    const [{ head, attributes }, standing] = await Promise.all([portraits.read(shopper), standings.read(shopper)]);
     const profile = head === null ? emptyProfile() : decodeProfile(head, { ids: false });
     return expression.matches(new PortraitView({
-      profile, attributes: parseAttributes(attributes), growth: undefined, riskScore: undefined, segments: [], book, buyers: surroundings.buyers, now,
+      profile, attributes: parseAttributes(attributes), ...standing, segments: [], book, buyers: surroundings.buyers, now,
     }));
   }));
   const { share, low, high } = wilson(found.filter(Boolean).length, sample.length);

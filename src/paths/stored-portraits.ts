@@ -9,12 +9,14 @@ import type { PortraitFieldName } from '../profile/portrait-schema.js';
 import type { Profile } from '../profile/profile.js';
 import type { AttributeStore } from '../redis/attribute-store.js';
 import type { PortraitStore } from '../redis/portrait-store.js';
+import type { StandingStore } from '../redis/standing-store.js';
 import type { SegmentSet } from '../segments/segment-set.js';
 import type { Clock } from '../util/clock.js';
 
 export interface StoredPortraitsDeps {
   readonly attributes: AttributeStore;
   readonly store: PortraitStore;
+  readonly standings: Pick<StandingStore, 'read'>;
   /** What this process knows of the store as a whole. */
   readonly surroundings: { readonly segments: SegmentSet; readonly buyers: Buyers };
   readonly book: PortraitBook;
@@ -35,11 +37,13 @@ export class StoredPortraits implements PortraitSource {
    * @param fields what will be read of the portrait
    */
   async open(shopper: string, fields: ReadonlySet<PortraitFieldName>): Promise<(profile: Profile, now: number) => PortraitView> {
-    const { attributes, surroundings, book } = this.#deps;
-    const [known, memberships] = await Promise.all([attributes.read(shopper), fields.has('segments') ? this.#memberships(shopper) : NO_MEMBERSHIPS]);
+    const { attributes, standings, surroundings, book } = this.#deps;
+    const [known, standing, memberships] = await Promise.all([
+      attributes.read(shopper), standings.read(shopper), fields.has('segments') ? this.#memberships(shopper) : NO_MEMBERSHIPS,
+    ]);
     const segments = memberships.map(({ id }) => id);
     return (profile, now) =>
-      new PortraitView({ profile, attributes: known, growth: undefined, riskScore: undefined, segments, book, buyers: surroundings.buyers, now });
+      new PortraitView({ profile, attributes: known, ...standing, segments, book, buyers: surroundings.buyers, now });
   }
 
   /** The portrait as JSON, with its evidence. */

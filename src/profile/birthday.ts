@@ -1,4 +1,5 @@
 import type { Attributes } from '../domain/attributes.js';
+import { dayIn } from '../util/calendar.js';
 
 /** A day of the year; month and day from 1. */
 export interface YearDay { readonly month: number; readonly day: number }
@@ -15,32 +16,8 @@ export function birthdayOf(attributes: Attributes | undefined): YearDay | undefi
  * @returns whole days from today to the next such day, 0 today; the 29th of February is kept on the 1st of March of other years
  */
 export function daysUntil({ month, day }: YearDay, now: number, timezone: string | undefined): number {
-  const today = dateIn(now, timezone);
+  const today = dayIn(now, timezone ?? 'UTC') * DAY_MS;
   const year = new Date(today).getUTCFullYear();
   const next = Date.UTC(year, month - 1, day);
   return ((next >= today ? next : Date.UTC(year + 1, month - 1, day)) - today) / DAY_MS;
-}
-
-/** Formats by time zone: making one costs a hundred times what using it does. There are some 600 names. */
-const formats = new Map<string, Intl.DateTimeFormat | undefined>();
-
-/** @returns the date there, as midnight UTC, ms */
-function dateIn(now: number, timezone: string | undefined): number {
-  const utc = Math.floor(now / DAY_MS) * DAY_MS;
-  if (timezone === undefined) return utc;
-  const format = formatOf(timezone);
-  return format === undefined ? utc : Date.parse(`${format.format(now)}T00:00:00Z`);
-}
-
-function formatOf(timezone: string): Intl.DateTimeFormat | undefined {
-  if (formats.has(timezone)) return formats.get(timezone);
-  let format: Intl.DateTimeFormat | undefined;
-  try {
-    // Sweden writes dates as ISO 8601 does.
-    format = new Intl.DateTimeFormat('sv-SE', { timeZone: timezone, year: 'numeric', month: '2-digit', day: '2-digit' });
-  } catch {
-    return undefined;
-  }
-  formats.set(timezone, format);
-  return format;
 }

@@ -59,6 +59,21 @@ export function makeKeys(prefix: string) {
     /** What all buyers come to, JSON; and a counter of its publications. */
     buyersPublished: `${prefix}{segments}:buyers`,
     buyersVersion: `${prefix}{segments}:buyers-version`,
+    /** What a shopper's growth is made of, JSON; the changes of their points: stream, field `e`, JSON; ids of what counted: zset by time. */
+    growth: (shopper: string) => `${ofShopper(shopper)}:growth:${shopper}`,
+    growthLedger: (shopper: string) => `${ofShopper(shopper)}:growth-ledger:${shopper}`,
+    growthSeen: (shopper: string) => `${ofShopper(shopper)}:growth-seen:${shopper}`,
+    growthRules: `${prefix}{growth}:rules`,
+    /** What others read of a shopper's growth and risk: hash of points, level, badges (JSON), risk, flagged (1). */
+    standing: (shopper: string) => `${ofShopper(shopper)}:standing:${shopper}`,
+    /** What speaks for abuse, JSON; who changed the flag: stream; devices and addresses of claims, hashed: zset by time. */
+    risk: (shopper: string) => `${ofShopper(shopper)}:risk:${shopper}`,
+    riskAudit: (shopper: string) => `${ofShopper(shopper)}:risk-audit:${shopper}`,
+    riskTraces: (shopper: string) => `${ofShopper(shopper)}:risk-traces:${shopper}`,
+    /** Flagged shoppers of a partition: zset of scores 0, in order of name. */
+    flagged: (index: number) => `${partition(index)}:flagged`,
+    /** Pieces of time → requests counted over all processes. */
+    velocity: (what: string) => `${prefix}{velocity:${what}}`,
     /** The operators' segments: hash id → JSON; and a counter of their changes. */
     segments: `${prefix}{segments}:definitions`,
     segmentsVersion: `${prefix}{segments}:version`,

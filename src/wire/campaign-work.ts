@@ -17,6 +17,7 @@ import { PARTITIONS } from '../redis/keys.js';
 import { OfferBookStore } from '../redis/offer-book-store.js';
 import { PortraitStore } from '../redis/portrait-store.js';
 import { ProfileStore } from '../redis/profile-store.js';
+import { StandingStore } from '../redis/standing-store.js';
 import { SegmentStore } from '../redis/segment-store.js';
 import { WatcherStore } from '../redis/watcher-store.js';
 import { WebhookStore } from '../redis/webhook-store.js';
@@ -127,7 +128,9 @@ export async function wireCampaignWork(parts: WorkerParts): Promise<CampaignWork
   const { config, log, redis, keys, connect, segments: { catalog, surroundings }, metrics, clock } = parts;
   const profiles = new ProfileStore(redis, keys, config);
   const attributes = new AttributeStore(redis, keys, config);
-  const portraits = new StoredPortraits({ attributes, store: new PortraitStore(redis, keys, config), surroundings, book: catalog, clock, newId: idSource() });
+  const portraits = new StoredPortraits({
+    attributes, store: new PortraitStore(redis, keys, config), standings: new StandingStore(redis, keys), surroundings, book: catalog, clock, newId: idSource(),
+  });
   const offers = new OfferBookStore(redis, keys);
   const book = new OfferBook({ url: config.redisUrl, keys, store: offers, log });
   const decisions = await makeDecisions({

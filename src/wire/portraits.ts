@@ -12,6 +12,7 @@ import { AttributeStore } from '../redis/attribute-store.js';
 import type { Keys } from '../redis/keys.js';
 import { PortraitStore } from '../redis/portrait-store.js';
 import { SegmentStore } from '../redis/segment-store.js';
+import { StandingStore } from '../redis/standing-store.js';
 import type { Clock } from '../util/clock.js';
 import { idSource } from '../util/id-source.js';
 
@@ -36,9 +37,10 @@ export function wirePortraits(app: FastifyInstance, { config, log, redis, keys, 
   const surroundings = new SegmentFollower({ store, log });
   const attributes = new AttributeStore(redis, keys, config);
   const stored = new PortraitStore(redis, keys, config);
-  const portraits = new StoredPortraits({ attributes, store: stored, surroundings, book: catalog, clock, newId: idSource() });
+  const standings = new StandingStore(redis, keys);
+  const portraits = new StoredPortraits({ attributes, store: stored, standings, surroundings, book: catalog, clock, newId: idSource() });
   const estimate = (expression: string): Promise<SegmentEstimate> =>
-    estimateSegment(expression, { store, portraits: stored, surroundings, book: catalog, clock, random: Math.random });
+    estimateSegment(expression, { store, portraits: stored, standings, surroundings, book: catalog, clock, random: Math.random });
   segmentRoutes(app, new SegmentDesk(store, clock), estimate);
   surroundings.start();
   return { attributes, portraits, stop: () => surroundings.stop() };

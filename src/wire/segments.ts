@@ -11,6 +11,7 @@ import type { Keys } from '../redis/keys.js';
 import { Lease } from '../redis/lease.js';
 import { PortraitStore } from '../redis/portrait-store.js';
 import { SegmentStore } from '../redis/segment-store.js';
+import { StandingStore } from '../redis/standing-store.js';
 import type { ChangeCause } from '../domain/segment.js';
 import type { Clock } from '../util/clock.js';
 import { Rounds } from '../util/rounds.js';
@@ -56,7 +57,7 @@ export function wireSegments({ config, log, redis, keys, registry, name, clock }
     onUnswept: (version) => registry.add(SWEEP_SEGMENTS, { cause: 'definition' }, { jobId: `${SWEEP_SEGMENTS} ${version}`, delayMs: SEGMENT_LIMITS.settleMs }),
   });
   const keeper = new SegmentKeeper({
-    portraits: new PortraitStore(redis, keys, config), store, book: catalog, clock,
+    portraits: new PortraitStore(redis, keys, config), standings: new StandingStore(redis, keys), store, book: catalog, clock,
     segments: () => surroundings.segments, buyers: () => surroundings.buyers,
   });
   const publisher = new BuyersPublisher({ store, lease: new Lease(redis, keys.lock('buyers'), name), everyMs: SEGMENT_LIMITS.buyersEveryMs });

@@ -20,6 +20,7 @@ import { OfferBookStore } from '../../src/redis/offer-book-store.js';
 import { PortraitStore } from '../../src/redis/portrait-store.js';
 import { ProfileStore } from '../../src/redis/profile-store.js';
 import { SegmentStore } from '../../src/redis/segment-store.js';
+import { StandingStore } from '../../src/redis/standing-store.js';
 import { WatcherStore } from '../../src/redis/watcher-store.js';
 import { campaignWork } from '../../src/wire/campaign-work.js';
 import { KEYS } from './live.js';
@@ -74,7 +75,7 @@ export async function startCampaignWorker(url: string, { afterMs = 500, cooldown
   const attributes = new AttributeStore(redis, KEYS, config);
   const segments = new SegmentStore(redis, KEYS);
   const portraits = new StoredPortraits({
-    attributes, store: new PortraitStore(redis, KEYS, config), surroundings: new SegmentFollower({ store: segments, log }), book: new Catalog(), clock: Date.now, newId: () => 'unused',
+    attributes, store: new PortraitStore(redis, KEYS, config), standings: new StandingStore(redis, KEYS), surroundings: new SegmentFollower({ store: segments, log }), book: new Catalog(), clock: Date.now, newId: () => 'unused',
   });
   const { jobs, entries } = isHasty ? HASTE : { jobs: {}, entries: {} };
   const registry = new JobRegistry({ connect, keys: KEYS, log, ...jobs });

@@ -15,6 +15,7 @@ import { Lease } from '../../src/redis/lease.js';
 import { PortraitStore } from '../../src/redis/portrait-store.js';
 import { ProfileStore } from '../../src/redis/profile-store.js';
 import { SegmentStore } from '../../src/redis/segment-store.js';
+import { StandingStore } from '../../src/redis/standing-store.js';
 import { seededRandom } from '../../src/util/random.js';
 import { bucketOf } from '../../src/util/quantile-sketch.js';
 import { startRedis } from '../helpers/redis.js';
@@ -43,7 +44,7 @@ const shoppers = new Shoppers({ store: profiles, attributes, clock, newToken: ()
 /** What a worker keeps, with a clock of the test's. */
 function aKeeper(): { keeper: SegmentKeeper; surroundings: SegmentFollower } {
   const surroundings = new SegmentFollower({ store, log: silent });
-  const keeper = new SegmentKeeper({ portraits, store, book: catalog, clock, segments: () => surroundings.segments, buyers: () => surroundings.buyers });
+  const keeper = new SegmentKeeper({ portraits, standings: new StandingStore(redis, keys), store, book: catalog, clock, segments: () => surroundings.segments, buyers: () => surroundings.buyers });
   return { keeper, surroundings };
 }
 
@@ -176,7 +177,7 @@ await t.test('members are listed a page at a time, each once, however many parti
 });
 
 await t.test('the size of a segment is estimated before it is saved', async (t) => {
-  const estimate = (source: string, seed: number) => estimateSegment(source, { store, portraits, surroundings, book: catalog, clock, random: seededRandom(seed) });
+  const estimate = (source: string, seed: number) => estimateSegment(source, { store, portraits, standings: new StandingStore(redis, keys), surroundings, book: catalog, clock, random: seededRandom(seed) });
   t.same(await estimate('orders == 1', 1), { size: 152, low: 148, high: 152, sampled: 152, shoppers: 152 }, 'of few shoppers all are looked at');
   t.match(await estimate('orders > 5', 2), { size: 0, low: 0 });
   const drawn = await store.sample(['new'], 0.25, seededRandom(3));
