@@ -3,13 +3,8 @@ import type { ChangeCause } from '../domain/segment.js';
 import { AppError } from '../errors.js';
 import { encodeBuyers, sumBuyers, buyerBuckets, type Buyers } from '../profile/buyers.js';
 import { decodeProfile } from '../profile/codec.js';
-<<<<<<< HEAD
-import { PortraitView, type Growth, type PortraitBook } from '../profile/portrait.js';
-import { emptyProfile, type Profile } from '../profile/profile.js';
-=======
 import { PortraitView, type PortraitBook } from '../profile/portrait.js';
-import { emptyProfile } from '../profile/profile.js';
->>>>>>> dfb4ddf (Give points by rules, with levels, tasks, badges and streaks; take back what a refund undoes)
+import { emptyProfile, type Profile } from '../profile/profile.js';
 import type { Lease } from '../redis/lease.js';
 import type { PortraitStore, StoredPortrait } from '../redis/portrait-store.js';
 import type { SegmentStore } from '../redis/segment-store.js';
@@ -90,13 +85,9 @@ export class SegmentKeeper implements StreamHandler {
     for (let attempt = 0; attempt < SEGMENT_KEEPER_LIMITS.attempts; attempt++) {
       const [seen, standing] = await Promise.all([portraits.read(shopper), standings.read(shopper)]);
       const at = clock();
-<<<<<<< HEAD
-      const looked = this.#look(seen, grown, risk, at);
+      const looked = this.#look(seen, standing, at);
       if (looked === undefined) return;
       const { ids, buckets } = looked;
-=======
-      const { ids, buckets } = this.#look(seen, standing, at);
->>>>>>> dfb4ddf (Give points by rules, with levels, tasks, badges and streaks; take back what a refund undoes)
       const entered = ids.filter((id) => !seen.memberships.has(id));
       const left = [...seen.memberships.keys()].filter((id) => !ids.includes(id));
       if (entered.length === 0 && left.length === 0 && buckets === seen.buckets) return;
@@ -104,13 +95,8 @@ export class SegmentKeeper implements StreamHandler {
     }
   }
 
-<<<<<<< HEAD
   /** @returns the segments the shopper belongs in, and the buckets they count in; undefined when this version cannot read the profile */
-  #look(seen: StoredPortrait, growth: Growth | undefined, riskScore: number | undefined, now: number): { ids: readonly string[]; buckets: string } | undefined {
-=======
-  /** @returns the segments the shopper belongs in, and the buckets they count in */
-  #look(seen: StoredPortrait, standing: Standing, now: number): { ids: readonly string[]; buckets: string } {
->>>>>>> dfb4ddf (Give points by rules, with levels, tasks, badges and streaks; take back what a refund undoes)
+  #look(seen: StoredPortrait, standing: Standing, now: number): { ids: readonly string[]; buckets: string } | undefined {
     const { book, segments, buyers } = this.#options;
     const profile = seen.head === null ? emptyProfile() : readable(seen.head);
     if (profile === undefined) return undefined;
