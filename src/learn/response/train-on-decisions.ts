@@ -40,9 +40,10 @@ export async function readDecisionExamples(dir: string, seed: number): Promise<D
   const random = seededRandom(seed);
   let seen = 0;
   for await (const { record, vectors } of readDecisions(dir)) {
-    const { user, rows } = decisionVectors(vectors);
-    const row = rows.subarray((record.chosen + 1) * OFFER_FEATURES.length, (record.chosen + 2) * OFFER_FEATURES.length);
-    if (user.length !== USER_FEATURES.length || row.length !== OFFER_FEATURES.length) continue;
+    const { user, noneRow, rows } = decisionVectors(vectors);
+    const row = record.chosen < 0 ? noneRow : rows[record.chosen];
+    // Of an engine with other features.
+    if (user.length !== USER_FEATURES.length || row?.length !== OFFER_FEATURES.length) continue;
     seen += 1;
     // Algorithm R (Vitter, 1985): every decision is kept with the same chance.
     const place = examples.size < DECISION_EXAMPLES.max ? examples.size : Math.floor(random() * seen);
