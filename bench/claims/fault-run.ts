@@ -3,14 +3,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { reserveOf } from '../../src/domain/offer.js';
-import { makeKeys } from '../../src/redis/keys.js';
+import { makeKeys, type Keys } from '../../src/redis/keys.js';
 import { pause } from '../../src/util/pause.js';
-import { checkHistory, type Violation } from './check-history.js';
+import { checkHistory, type Rule } from './check-history.js';
 import { ClaimLoad, type LoadCounts } from './claim-load.js';
 import type { Fault, FaultPlan } from './fault-plan.js';
 import { readFinalOffer } from './final-state.js';
 import { FLEET, type Fleet } from './fleet.js';
+import type { FinalOffer } from './history.js';
 import { HistoryFiles } from './history-files.js';
+
+/** What is wrong: with the history, or with what the worker was to do behind it. */
+export interface Violation {
+  readonly rule: Rule | 'left_undone' | 'not_in_wallet';
+  readonly offer: string;
+  readonly what: string;
+}
 
 export interface FaultResult {
   readonly plan: FaultPlan;
@@ -20,7 +28,13 @@ export interface FaultResult {
   readonly folder?: string;
 }
 
-const RUN = { clients: 64, thinkMs: 30, shoppersPerClaim: 1 } as const;
+const RUN = {
+  clients: 64, thinkMs: 30,
+  /** The worker gets this long to follow and to sweep, ms: a killed one's lease has to run out first. */
+  worksMs: 60_000,
+  /** What is due before then is waited for; all other claims stand for a day, ms. */
+  soonMs: 10_000,
+} as const;
 
 /** Befalls the fleet, and is over when this resolves. */
 const INFLICT: Readonly<Record<Fault, (fleet: Fleet, plan: FaultPlan) => Promise<void>>> = {
@@ -85,7 +99,7 @@ export async function runFault(fleet: Fleet, plan: FaultPlan): Promise<FaultResu
   const history = new HistoryFiles(folder);
   const load = new ClaimLoad({
     clients: RUN.clients, apis: fleet.apis, history, seed, refusalsMax: Infinity, thinkMs: RUN.thinkMs,
-    offers: offers.map((offer) => ({ id: offer.id, reserveMinor: reserveOf(offer.terms), shoppers: offer.budget.count * RUN.shoppersPerClaim })),
+    offers: offers.map((offer) => ({ id: offer.id, reserveMinor: reserveOf(offer.terms), shoppers: offer.budget.count })),
   });
   await pause(plan.beginsMs);
   await INFLICT[plan.fault](fleet, plan);
@@ -103,11 +117,30 @@ async function judge(fleet: Fleet, history: HistoryFiles, ids: readonly string[]
   try {
     const violations: Violation[] = [];
     for (const id of ids) {
-      violations.push(...checkHistory(await history.read(id), [await readFinalOffer(redis, keys, id)]));
+      if (!(await isAllDone(redis, keys, id))) violations.push({ rule: 'left_undone', offer: id, what: `claims are not followed or not swept after ${RUN.worksMs} ms` });
+      const offer = await readFinalOffer(redis, keys, id);
+      violations.push(...checkHistory(await history.read(id), [offer]), ...await checkWallets(redis, keys, offer));
       await redis.zrem(keys.openOffers, id);
     }
     return violations;
   } finally {
     redis.disconnect();
   }
+}
+
+/** Waits until the worker has followed all that was claimed and has swept what was about to expire: nothing changes any more. */
+async function isAllDone(redis: Redis, keys: Keys, id: string): Promise<boolean> {
+  const { ledger, due } = keys.offer(id);
+  const deadline = Date.now() + RUN.worksMs;
+  while (Date.now() < deadline) {
+    if (await redis.xlen(ledger) === 0 && await redis.zcount(due, '-inf', Date.now() + RUN.soonMs) === 0) return true;
+    await pause(50);
+  }
+  return false;
+}
+
+/** Every claim is in its shopper's wallet, whoever died before it was written. */
+async function checkWallets(redis: Redis, keys: Keys, { id, claims }: FinalOffer): Promise<Violation[]> {
+  const scores = await Promise.all(claims.map((claim) => redis.zscore(keys.wallet(claim.shopper), claim.id)));
+  return claims.filter((_, i) => scores[i] === null).map((claim) => ({ rule: 'not_in_wallet', offer: id, what: `${claim.id} of ${claim.shopper}` }));
 }

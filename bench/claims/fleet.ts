@@ -11,6 +11,8 @@ export const FLEET = {
   connections: 64,
   /** What the engine waits for Redis, ms: short, so that late replies are given up. */
   redisTimeoutMs: 400,
+  /** A process that ends because Redis was too slow when it began is started again, as whoever runs it would do, at most so often. */
+  startsMax: 5,
   /** A replica has to catch up within …, ms. */
   replicaMs: 30_000,
 } as const;
@@ -108,14 +110,18 @@ export class Fleet {
   }
 }
 
-function launch(role: 'api' | 'worker', proxy: FaultProxy, redis: TestRedis, { waitReplicas }: FleetOptions): Promise<Engine> {
-  return startEngine({
-    role, redis,
-    env: {
-      REDIS_URL: proxy.url, KEY_PREFIX: FLEET.prefix, REDIS_TIMEOUT_MS: String(FLEET.redisTimeoutMs), TRAIN_EVERY_S: '0', LOG_LEVEL: 'fatal',
-      CLAIM_WAIT_REPLICAS: String(waitReplicas),
-    },
-  });
+async function launch(role: 'api' | 'worker', proxy: FaultProxy, redis: TestRedis, { waitReplicas }: FleetOptions): Promise<Engine> {
+  const env = {
+    REDIS_URL: proxy.url, KEY_PREFIX: FLEET.prefix, REDIS_TIMEOUT_MS: String(FLEET.redisTimeoutMs), TRAIN_EVERY_S: '0', LOG_LEVEL: 'fatal',
+    CLAIM_WAIT_REPLICAS: String(waitReplicas),
+  };
+  for (let start = 1; ; start++) {
+    try {
+      return await startEngine({ role, redis, env });
+    } catch (error) {
+      if (start === FLEET.startsMax) throw error;
+    }
+  }
 }
 
 /** A replica that has caught up with the master at the other end of the link. */
