@@ -9,6 +9,8 @@ export interface Ratio {
   /** At the same rate: half of the floor's maximum. */
   readonly p50?: number;
   readonly p99?: number;
+  /** Median time of one request, nobody else being served. */
+  readonly alone?: number;
   /** Work done per CPU second of the server process. */
   readonly perCpuSecond?: number;
 }
@@ -18,7 +20,7 @@ export interface Report {
   readonly store: StoreFacts;
   readonly rounds: number;
   /** Medians over the rounds. */
-  readonly scenarios: Readonly<Partial<Record<keyof Round, Sample | PipelineSample | SocketSample>>>;
+  readonly scenarios: Readonly<Partial<Record<Exclude<keyof Round, 'alone'>, Sample | PipelineSample | SocketSample>>>;
   readonly ratios: Readonly<Record<string, Ratio>>;
   /** What each round measured. */
   readonly samples: readonly Round[];
@@ -27,7 +29,7 @@ export interface Report {
 const HTTP = ['recommend', 'decide', 'page', 'events'] as const;
 
 export function makeReport(machine: Machine, store: StoreFacts, samples: readonly Round[]): Report {
-  const scenarios: Partial<Record<keyof Round, Sample | PipelineSample | SocketSample>> = {};
+  const scenarios: Partial<Record<Exclude<keyof Round, 'alone'>, Sample | PipelineSample | SocketSample>> = {};
   for (const name of ['floor', ...HTTP, 'ingestFloor', 'eventsBatch', 'socket'] as const) {
     const all = samples.map((round) => round[name]).filter((value) => value !== undefined);
     if (all.length > 0) scenarios[name] = medians(all);
@@ -39,6 +41,7 @@ export function makeReport(machine: Machine, store: StoreFacts, samples: readonl
       throughput: medianOf(samples, (round) => round[name]!.throughput / round.floor.throughput),
       p50: medianOf(samples, (round) => round[name]!.latency.p50 / round.floor.latency.p50),
       p99: medianOf(samples, (round) => round[name]!.latency.p99 / round.floor.latency.p99),
+      ...name === 'decide' ? { alone: medianOf(samples, ({ alone }) => alone!.decide.p50 / alone!.floor.p50) } : {},
       perCpuSecond: medianOf(samples, (round) => round.floor.cpuMicroseconds / round[name]!.cpuMicroseconds),
     };
   }

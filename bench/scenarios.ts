@@ -30,6 +30,8 @@ export interface Round {
   readonly floor: Sample;
   readonly recommend?: Sample;
   readonly decide?: Sample;
+  /** What one decision, and one request of the floor, takes when nobody else is served: one connection, one after another, ms. */
+  readonly alone?: { readonly floor: Latency; readonly decide: Latency };
   readonly page?: Sample;
   readonly events?: Sample;
   readonly ingestFloor?: PipelineSample;
@@ -69,6 +71,8 @@ export async function measureRound(rig: Rig, { size, rates, wanted, index }: { s
     ...http.map((name) => async () => { closed.set(name, await rig.http(name, { connections })); }),
     ...http.map((name) => async () => { open.set(name, await rig.http(name, { connections, rate: half })); }),
   ];
+  const alone = new Map<string, Measured>();
+  if (has('decide')) steps.push(...(['floor', 'decide'] as const).map((name) => async () => { alone.set(name, await rig.http(name, { connections: 1 })); }));
   if (has('eventsBatch')) {
     steps.push(
       async () => {
@@ -82,6 +86,7 @@ export async function measureRound(rig: Rig, { size, rates, wanted, index }: { s
   if (has('socket')) steps.push(async () => { round.socket = { ...await rig.socket(), rate: size.socketRate }; });
   for (const step of index % 2 === 0 ? steps : steps.toReversed()) await step();
   for (const name of http) round[name] = sample(closed.get(name)!, open.get(name)!, half, 1);
+  if (has('decide')) round.alone = { floor: alone.get('floor')!.latency, decide: alone.get('decide')!.latency };
   if (has('eventsBatch')) round.eventsBatch = sample(closed.get('eventsBatch')!, open.get('eventsBatch')!, rates.batchHalf, BATCH_EVENTS);
   return round;
 }

@@ -2,7 +2,8 @@ import t from 'tap';
 import { startEngine } from '../helpers/engine.js';
 import { until } from '../helpers/until.js';
 
-const engine = await startEngine({ env: { DECISION_DEADLINE_MS: '20000', RECOMMEND_DEADLINE_MS: '20000' } });
+// Without a response model: what the prior says of these offers is known.
+const engine = await startEngine({ env: { RESPONSE_MODEL_DIR: 'no-such-folder', DECISION_DEADLINE_MS: '20000', RECOMMEND_DEADLINE_MS: '20000' } });
 t.teardown(() => engine.stop());
 
 type Body = Record<string, unknown> & { offer?: { id: string } | null; decision?: Record<string, unknown>; reason?: string; degraded?: string[] };
