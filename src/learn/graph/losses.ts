@@ -1,4 +1,4 @@
-import { minus, oneMinus, plus, product, rawReshape, rawSlice, rowSums, sum, times } from './ops.js';
+import { FLOAT, minus, oneMinus, plus, product, rawReshape, rawSlice, rowSums, sum, times } from './ops.js';
 import { sizeOf } from './shape.js';
 import type { Value } from './tape.js';
 
@@ -27,15 +27,39 @@ export function listwiseSoftmax(scores: Value, present: Value, worth: Value): Va
 }
 
 /**
+ * LambdaLoss with the weights of LambdaRank (Wang et al., CIKM 2018; Burges, 2010): over the pairs of a list where i is
+ * worth more than j, `Σ (worth_i − worth_j) · |1 / D_i − 1 / D_j| · log(1 + e^(score_j − score_i))`, where
+ * `D = log₂(1 + rank)`. Ranks are those that the scores give as they are; they change by leaps, so they have no slope.
+ * Memory and time grow with the square of a list's width.
+ * @param scores, @param present, @param worth as of `listwiseSoftmax`
+ */
+export function lambdaLoss(scores: Value, present: Value, worth: Value): Value {
+  const { tape, shape } = scores;
+  const [lists, width] = [shape[0]!, shape[1]!];
+  const pairs = [lists, width, width];
+  const down = (x: Value): Value => rawReshape(x, [lists, width, 1]);
+  const along = (x: Value): Value => rawReshape(x, [lists, 1, width]);
+  const kept = plus(scores, times(oneMinus(present), tape.constant(OUT)));
+  const isAbove = tape.emit('Cast', [tape.emit('Greater', [along(kept), down(kept)], pairs)], pairs, { to: FLOAT });
+  const inverse = tape.emit('Reciprocal', [tape.emit('Log', [plus(rowSums(isAbove), tape.constant(2))], [lists, width, 1])], [lists, width, 1]);
+  const change = tape.emit('Abs', [times(minus(inverse, along(inverse)), tape.constant(Math.LN2))], pairs);
+  const lead = tape.emit('Relu', [minus(down(worth), along(worth))], pairs);
+  const weights = times(times(lead, change), along(present));
+  const behind = minus(along(kept), down(kept));
+  const loss = total(times(softplus(behind), weights));
+  return tape.record(loss, [scores, (dy) => {
+    const slopes = times(times(tape.emit('Sigmoid', [behind], pairs), weights), dy);
+    return minus(rawReshape(sum(slopes, [1]), shape), rawReshape(rowSums(slopes), shape));
+  }]);
+}
+
+/**
  * Sigmoid cross-entropy `−Σ weight · (label · log σ(x) + (1 − label) · log(1 − σ(x)))`.
  * All of one shape; a label is a probability, 0 … 1.
  */
 export function sigmoidCrossEntropy(logits: Value, labels: Value, weights: Value): Value {
   const { tape, shape } = logits;
-  // max(x, 0) − x · label + log(1 + e^−|x|) never overflows
-  const gap = tape.emit('Exp', [tape.emit('Neg', [tape.emit('Abs', [logits], shape)], shape)], shape);
-  const softplus = plus(tape.emit('Relu', [logits], shape), tape.emit('Log', [plus(gap, tape.constant(1))], shape));
-  const loss = total(times(minus(softplus, times(logits, labels)), weights));
+  const loss = total(times(minus(softplus(logits), times(logits, labels)), weights));
   return tape.record(loss, [logits, (dy) => times(times(minus(tape.emit('Sigmoid', [logits], shape), labels), weights), dy)]);
 }
 
@@ -88,6 +112,13 @@ export function sampledSoftmax(users: Value, positives: Value, negatives: Value,
     [positives, (dy) => times(slopesOf(dy).own, users)],
     [negatives, (dy) => product(slopesOf(dy).others, users, true, false)],
   );
+}
+
+/** `log(1 + e^x)` as `max(x, 0) + log(1 + e^−|x|)`, which never overflows. */
+function softplus(x: Value): Value {
+  const { tape, shape } = x;
+  const gap = tape.emit('Exp', [tape.emit('Neg', [tape.emit('Abs', [x], shape)], shape)], shape);
+  return plus(tape.emit('Relu', [x], shape), tape.emit('Log', [plus(gap, tape.constant(1))], shape));
 }
 
 const total = (x: Value): Value => rawReshape(sum(x), []);

@@ -133,7 +133,7 @@ export function gather(table: Value, indices: Value): Value {
 }
 
 /** Number of float in the standard's enumeration of element types. */
-const FLOAT = 1;
+export const FLOAT = 1;
 
 // The rest is not differentiable: forward halves, and the pieces that gradients are made of.
 

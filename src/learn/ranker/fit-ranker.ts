@@ -54,7 +54,7 @@ const batchOf = ({ size }: ListStore, { batch, batchMin }: RankerSettings): numb
   Math.min(size, batch, Math.max(batchMin, Math.ceil(size / PASS_STEPS)));
 
 function compile(
-  { store, batch: { lists, rows, columns } }: Passes, weights: Weights, headValues: readonly number[], shape: NetworkShape, { rate, weightDecay: decay }: RankerSettings, seed: number,
+  { store, batch: { lists, rows, columns } }: Passes, weights: Weights, headValues: readonly number[], shape: NetworkShape, { rate, weightDecay: decay, loss: kind }: RankerSettings, seed: number,
 ): Promise<TrainingGraph> {
   const tape = new Tape('ranker', weights, { training: true });
   const input = (name: string, ...shapeOf: number[]): Value => tape.input(name, shapeOf);
@@ -64,7 +64,7 @@ function compile(
     present: input('present', lists, rows), offset: input('offset', lists, rows),
     worth: headValues.map((_, head) => input(`worth_${head}`, lists, rows)),
     places: max === 0 ? undefined : { values: tape.input('places', [lists * rows], 'int32'), max },
-  });
+  }, kind);
   return TrainingGraph.compile(tape, loss, { rate, decay, seed });
 }
 

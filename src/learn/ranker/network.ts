@@ -1,7 +1,8 @@
 import { add, dropout, gather, linear, matmul, relu, reshape, scale } from '../graph/ops.js';
-import { listwiseSoftmax } from '../graph/losses.js';
+import { lambdaLoss, listwiseSoftmax } from '../graph/losses.js';
 import { sizeOf } from '../graph/shape.js';
 import type { Tape, Value } from '../graph/tape.js';
+import type { RankerSettings } from './settings.js';
 
 /** Sizes of the network and how it is kept from learning the training lists by heart. */
 export interface NetworkShape {
@@ -50,18 +51,20 @@ export interface LossInputs {
 }
 
 /**
- * Σ over heads of weight × listwise softmax. What was shown high was seen more, whatever it was: a number learnt per
+ * Σ over heads of weight × loss. What was shown high was seen more, whatever it was: a number learnt per
  * place and head, which serving leaves out, takes that upon itself (the shallow tower of Zhao et al., 2019, for a softmax
  * over the list).
  */
-export function rankingLoss(tape: Tape, scores: Value, weights: readonly number[], { present, offset, worth, places }: LossInputs): Value {
+export function rankingLoss(tape: Tape, scores: Value, weights: readonly number[], { present, offset, worth, places }: LossInputs, loss: RankerSettings['loss'] = 'softmax'): Value {
   const heads = weights.length;
   const biased = places === undefined ? scores
     : add(scores, gather(tape.parameter(PLACE_EFFECTS, [places.max + 1, heads], { fill: 0 }), places.values));
   return weights
-    .map((weight, head) => scale(listwiseSoftmax(add(column(biased, head, heads, present.shape), offset), present, worth[head]!), weight))
+    .map((weight, head) => scale(LOSSES[loss](add(column(biased, head, heads, present.shape), offset), present, worth[head]!), weight))
     .reduce(add);
 }
+
+const LOSSES = { softmax: listwiseSoftmax, lambda: lambdaLoss } as const;
 
 /** One head's scores by list and row. As a product, whose way back is cheaper than that of a slice. */
 function column(scores: Value, head: number, heads: number, shape: Value['shape']): Value {

@@ -2,6 +2,8 @@
 export interface RankerSettings {
   readonly hidden: readonly [number, number];
   readonly dropout: number;
+  /** What is made small: see `graph/losses`. */
+  readonly loss: 'softmax' | 'lambda';
   /** Lists per step, where there are many, and where there are few. */
   readonly batch: number;
   readonly batchMin: number;
@@ -17,5 +19,5 @@ export interface RankerSettings {
 }
 
 export const RANKER_SETTINGS: RankerSettings = {
-  hidden: [128, 64], dropout: 0.1, batch: 64, batchMin: 8, rate: 1e-3, rateDecay: 0.9, weightDecay: 0.1, epochsMax: 24, stepsMin: 150, patience: 3,
+  hidden: [128, 64], dropout: 0.1, loss: 'softmax', batch: 64, batchMin: 8, rate: 1e-3, rateDecay: 0.9, weightDecay: 0.1, epochsMax: 24, stepsMin: 150, patience: 3,
 };

@@ -1,6 +1,6 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import t, { type Test } from 'tap';
-import { listwiseSoftmax, sampledSoftmax, sigmoidCrossEntropy } from '../../../src/learn/graph/losses.js';
+import { lambdaLoss, listwiseSoftmax, sampledSoftmax, sigmoidCrossEntropy } from '../../../src/learn/graph/losses.js';
 import {
   add, concat, dropout, gather, layerNorm, linear, matmul, mean, multiply, relu, reshape, scale, sigmoid, slice, softmax, sum,
 } from '../../../src/learn/graph/ops.js';
@@ -112,6 +112,11 @@ const LOSSES: Readonly<Record<string, Check>> = {
     of: (tape, [scores]) => listwiseSoftmax(scores!, tape.input('present', [3, 4]), tape.input('worth', [3, 4])),
     feeds: { present: Float32Array.of(1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0), worth: Float32Array.of(0, 1, 0, 3, 0, 1, 0, 0, 0, 0, 0, 0) },
   },
+  'LambdaLoss': {
+    shapes: [[3, 4]],
+    of: (tape, [scores]) => lambdaLoss(scores!, tape.input('present', [3, 4]), tape.input('worth', [3, 4])),
+    feeds: { present: Float32Array.of(1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0), worth: Float32Array.of(0, 1, 0, 3, 0, 1, 0, 0, 0, 0, 0, 0) },
+  },
   'sigmoid cross-entropy': {
     shapes: [[2, 3]],
     of: (tape, [logits]) => sigmoidCrossEntropy(logits!, tape.input('labels', [2, 3]), tape.input('weights', [2, 3])),
@@ -150,6 +155,10 @@ await t.test('values of the losses', async (t) => {
   near(await value((tape) => listwiseSoftmax(tape.constant([1000, 1000, 1000, 1000], [1, 4]), tape.constant([1, 1, 1, 0], [1, 4]), tape.constant([0, 2, 0, 0], [1, 4]))),
     2 * Math.log(3), 'equal large scores, the padding left out');
   near(await value((tape) => listwiseSoftmax(tape.constant([1, 2], [1, 2]), tape.constant([0, 0], [1, 2]), tape.constant([0, 0], [1, 2]))), 0, 'an empty list');
+  // The one wanted is third: it may gain 1 − 1/2 from the first and 1/log₂ 3 − 1/2 from the second; the padding counts nothing.
+  near(await value((tape) => lambdaLoss(tape.constant([2, 1, 0, 9], [1, 4]), tape.constant([1, 1, 1, 0], [1, 4]), tape.constant([0, 0, 1, 0], [1, 4]))),
+    0.5 * Math.log1p(Math.exp(2)) + (1 / Math.log2(3) - 0.5) * Math.log1p(Math.E), 'ranks of the scores');
+  near(await value((tape) => lambdaLoss(tape.constant([1, 2], [1, 2]), tape.constant([0, 0], [1, 2]), tape.constant([0, 0], [1, 2]))), 0, 'an empty list');
   near(await value((tape) => sigmoidCrossEntropy(tape.constant([200, -200], [2]), tape.constant([0, 0], [2]), tape.constant([1, 1], [2]))), 200, 'large logits');
   // Scores less log q: own 1 + 2, others 0 + 1 and 2 + 1; the third negative is the positive itself.
   near(await value((tape) => sampledSoftmax(
