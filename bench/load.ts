@@ -1,6 +1,8 @@
 import { Pool, type Dispatcher } from 'undici';
 import { seededRandom } from '../src/util/random.js';
 import { latencyOf, makeHistogram, record, type Latency } from './latency.js';
+import { pace } from './pace.js';
+import { PushLoad, type PushPlan, type PushResult } from './push-load.js';
 import { SocketLoad, type SocketPlan, type SocketResult } from './socket-load.js';
 import { makeWorkload, type WorkloadName } from './workloads.js';
 
@@ -41,12 +43,10 @@ export interface LoadResult {
   readonly replyBytes: number;
 }
 
-export type LoadMessage = { readonly plan: LoadPlan | SocketPlan } | { readonly result: LoadResult | SocketResult } | { readonly failed: string };
+export type LoadMessage = { readonly plan: LoadPlan | SocketPlan | PushPlan } | { readonly result: LoadResult | SocketResult | PushResult } | { readonly failed: string };
 
 /** Time that late replies get after the last request was due, ms. */
 const DRAIN_MS = 10_000;
-/** Closer to the next request than this the loop spins: a timer is only good to a millisecond. */
-const SPIN_MS = 2;
 
 class Load {
   readonly #plan: LoadPlan;
@@ -99,18 +99,7 @@ class Load {
 
   async #open(startedAt: number, rate: number): Promise<void> {
     const total = Math.floor(((this.#until - startedAt) / 1000) * rate);
-    const dueAt = (index: number): number => startedAt + (index / rate) * 1000;
-    await new Promise<void>((resolve) => {
-      let index = 0;
-      const turn = (): void => {
-        const now = performance.now();
-        while (index < total && dueAt(index) <= now) this.#send(dueAt(index++));
-        if (index === total) resolve();
-        else if (dueAt(index) - now > SPIN_MS) setTimeout(turn, 1);
-        else setImmediate(turn);
-      };
-      turn();
-    });
+    await pace({ startedAt, rate, total }, (_index, dueAt) => { this.#send(dueAt); });
     const deadline = performance.now() + DRAIN_MS;
     while (this.#underWay > 0 && performance.now() < deadline) await new Promise((resolve) => { setTimeout(resolve, 5); });
     // Whoever has no reply by now waited at least this long.
@@ -163,7 +152,7 @@ const HEADERS = { 'content-type': 'application/json' } as const;
 process.on('message', (message: LoadMessage) => {
   if (!('plan' in message)) return;
   const { plan } = message;
-  const running: Promise<LoadResult | SocketResult> = plan.kind === 'http' ? new Load(plan).run() : new SocketLoad(plan).run();
+  const running: Promise<LoadResult | SocketResult | PushResult> = (plan.kind === 'http' ? new Load(plan) : plan.kind === 'socket' ? new SocketLoad(plan) : new PushLoad(plan)).run();
   running.then(
     (result) => process.send?.({ result } satisfies LoadMessage),
     (error: unknown) => process.send?.({ failed: error instanceof Error ? error.stack ?? error.message : String(error) } satisfies LoadMessage),

@@ -1,16 +1,18 @@
 import type { Latency } from './latency.js';
 import type { Machine } from './machine.js';
-import type { PipelineSample, Round, Sample, SocketSample } from './scenarios.js';
+import type { PipelineSample, PushSample, Round, Sample, SocketSample } from './scenarios.js';
 import type { StoreFacts } from './store.js';
 
 /** Engine ÷ floor, medians over the rounds. */
 export interface Ratio {
-  readonly throughput: number;
+  readonly throughput?: number;
   /** At the same rate: half of the floor's maximum. */
   readonly p50?: number;
   readonly p99?: number;
   /** Median time of one request, nobody else being served. */
   readonly alone?: number;
+  /** Our 99th percentile ÷ the floor's median. */
+  readonly p99ToFloorP50?: number;
   /** Work done per CPU second of the server process. */
   readonly perCpuSecond?: number;
 }
@@ -20,7 +22,7 @@ export interface Report {
   readonly store: StoreFacts;
   readonly rounds: number;
   /** Medians over the rounds. */
-  readonly scenarios: Readonly<Partial<Record<Exclude<keyof Round, 'alone'>, Sample | PipelineSample | SocketSample>>>;
+  readonly scenarios: Readonly<Partial<Record<Exclude<keyof Round, 'alone'>, Sample | PipelineSample | SocketSample | PushSample>>>;
   readonly ratios: Readonly<Record<string, Ratio>>;
   /** What each round measured. */
   readonly samples: readonly Round[];
@@ -29,8 +31,8 @@ export interface Report {
 const HTTP = ['recommend', 'decide', 'page', 'events'] as const;
 
 export function makeReport(machine: Machine, store: StoreFacts, samples: readonly Round[]): Report {
-  const scenarios: Partial<Record<Exclude<keyof Round, 'alone'>, Sample | PipelineSample | SocketSample>> = {};
-  for (const name of ['floor', ...HTTP, 'ingestFloor', 'eventsBatch', 'socket'] as const) {
+  const scenarios: Partial<Record<Exclude<keyof Round, 'alone'>, Sample | PipelineSample | SocketSample | PushSample>> = {};
+  for (const name of ['floor', ...HTTP, 'ingestFloor', 'eventsBatch', 'socket', 'push'] as const) {
     const all = samples.map((round) => round[name]).filter((value) => value !== undefined);
     if (all.length > 0) scenarios[name] = medians(all);
   }
@@ -50,6 +52,10 @@ export function makeReport(machine: Machine, store: StoreFacts, samples: readonl
       throughput: medianOf(samples, (round) => round.eventsBatch!.throughput / round.ingestFloor!.throughput),
       perCpuSecond: medianOf(samples, (round) => round.ingestFloor!.cpuMicroseconds / round.eventsBatch!.cpuMicroseconds),
     };
+  }
+  if (scenarios.push !== undefined) {
+    // To its own floor, a bare message, and by the median of that: what the slowest events wait in messages of a usual one.
+    ratios['push'] = { p50: medianOf(samples, ({ push }) => push!.offer.p50 / push!.hop.p50), p99ToFloorP50: medianOf(samples, ({ push }) => push!.offer.p99 / push!.hop.p50) };
   }
   return { machine, store, rounds: samples.length, scenarios, ratios, samples };
 }
@@ -71,6 +77,11 @@ export function printReport({ machine, store, rounds, scenarios, ratios }: Repor
     const socket = scenarios.socket as SocketSample;
     rows.push(['socket: event → ack', '', '', whole(socket.rate), ...times(socket.ack), whole(socket.errors)]);
     rows.push(['socket: event → pushed list', '', '', whole(socket.rate), ...times(socket.push), '']);
+  }
+  if (scenarios.push !== undefined) {
+    const push = scenarios.push as PushSample;
+    rows.push(['bare message through Redis', '', '', whole(push.rate), ...times(push.hop), '']);
+    rows.push(['socket: event → offer', '', '', whole(push.rate), ...times(push.offer), whole(push.errors)]);
   }
   const ratioLines = Object.entries(ratios).map(([name, ratio]) =>
     `  ${name.padEnd(12)} ${Object.entries(ratio).map(([what, value]) => `${what} ${(value as number).toFixed(2)}`).join(' · ')}`);

@@ -7,6 +7,7 @@ import type { IngestFloorPlan, IngestFloorResult } from './ingest-floor.js';
 import type { LoadMessage, LoadPlan, LoadResult } from './load.js';
 import { CANDIDATES, type Size } from './sizes.js';
 import { writeResponseModel } from './offers.js';
+import type { PushPlan, PushResult } from './push-load.js';
 import type { SocketPlan, SocketResult } from './socket-load.js';
 import { PREFIX, fillStore, trimStreams, type StoreFacts } from './store.js';
 import type { WorkloadName } from './workloads.js';
@@ -98,6 +99,14 @@ export class Rig {
     }) as SocketResult;
   }
 
+  async push(): Promise<PushResult> {
+    const { sockets, socketRate, warmupSeconds, seconds } = this.#parts.size;
+    const { run } = this.#newRun();
+    return await this.#ask({
+      kind: 'push', url: this.#parts.engine.url, redisUrl: this.#parts.redis.url, run, sockets, rate: socketRate, warmupSeconds, seconds,
+    }) as PushResult;
+  }
+
   async ingestFloor(eventBytes: number): Promise<IngestFloorResult> {
     const child = new Child<IngestFloorPlan, IngestFloorResult>('ingest-floor.js', [this.#parts.redis.url]);
     try {
@@ -122,7 +131,7 @@ export class Rig {
     return { run: `bench-${this.#runs}`, seed: this.#runs };
   }
 
-  async #ask(plan: LoadPlan | SocketPlan): Promise<LoadResult | SocketResult> {
+  async #ask(plan: LoadPlan | SocketPlan | PushPlan): Promise<LoadResult | SocketResult | PushResult> {
     const answer = await this.#parts.load.ask({ plan });
     if ('failed' in answer) throw new Error(answer.failed);
     if ('plan' in answer) throw new Error('The load gave no result.');

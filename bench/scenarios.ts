@@ -5,7 +5,7 @@ import { BATCH_EVENTS, type Size } from './sizes.js';
 /** An event as the streams carry it, bytes of its JSON. */
 const EVENT_BYTES = 150;
 
-export const SCENARIOS = ['recommend', 'decide', 'page', 'events', 'eventsBatch', 'socket'] as const;
+export const SCENARIOS = ['recommend', 'decide', 'page', 'events', 'eventsBatch', 'socket', 'push'] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 
 /** What one side did in one round. */
@@ -23,6 +23,8 @@ export interface Sample {
 
 /** Of the socket: to the acknowledgement, and to the pushed list. */
 export interface SocketSample { readonly rate: number; readonly ack: Latency; readonly push: Latency; readonly errors: number; readonly error?: string | undefined }
+/** From an event to the offer it brings, beside a bare message through Redis. */
+export interface PushSample { readonly rate: number; readonly hop: Latency; readonly offer: Latency; readonly errors: number; readonly error?: string | undefined }
 /** Of the bare pipeline. */
 export interface PipelineSample { readonly throughput: number; readonly cpuMicroseconds: number }
 
@@ -37,6 +39,7 @@ export interface Round {
   readonly ingestFloor?: PipelineSample;
   readonly eventsBatch?: Sample;
   readonly socket?: SocketSample;
+  readonly push?: PushSample;
 }
 
 /** Rates of the open loops, found before the first round and kept through all. */
@@ -83,6 +86,7 @@ export async function measureRound(rig: Rig, { size, rates, wanted, index }: { s
       async () => { open.set('eventsBatch', await rig.http('eventsBatch', { connections: batchConnections, rate: rates.batchHalf })); },
     );
   }
+  if (has('push')) steps.push(async () => { round.push = { ...await rig.push(), rate: size.socketRate }; });
   if (has('socket')) steps.push(async () => { round.socket = { ...await rig.socket(), rate: size.socketRate }; });
   for (const step of index % 2 === 0 ? steps : steps.toReversed()) await step();
   for (const name of http) round[name] = sample(closed.get(name)!, open.get(name)!, half, 1);

@@ -1,6 +1,7 @@
 import { WebSocket } from 'ws';
 import { seededRandom, type Random } from '../src/util/random.js';
 import { latencyOf, makeHistogram, record, type Latency } from './latency.js';
+import { pace } from './pace.js';
 import { itemId, shopperId } from './workloads.js';
 
 /** Events sent on sockets that subscribe to recommendations, at even intervals over all of them. */
@@ -29,7 +30,6 @@ export interface SocketResult {
 
 /** Time that late frames get after the last event, ms. */
 const DRAIN_MS = 5000;
-const SPIN_MS = 2;
 
 interface Frame { readonly type: string; readonly replyTo?: string; readonly message?: string; readonly accepted?: number }
 
@@ -61,21 +61,7 @@ export class SocketLoad {
     const startedAt = performance.now();
     this.#from = startedAt + warmupSeconds * 1000;
     const total = Math.floor((warmupSeconds + seconds) * rate);
-    await new Promise<void>((resolve) => {
-      let index = 0;
-      const turn = (): void => {
-        const now = performance.now();
-        const dueAt = (): number => startedAt + (index / rate) * 1000;
-        while (index < total && dueAt() <= now) {
-          this.#send(lines[index % lines.length]!, dueAt(), index);
-          index += 1;
-        }
-        if (index === total) resolve();
-        else if (dueAt() - now > SPIN_MS) setTimeout(turn, 1);
-        else setImmediate(turn);
-      };
-      turn();
-    });
+    await pace({ startedAt, rate, total }, (index, dueAt) => { this.#send(lines[index % lines.length]!, dueAt, index); });
     const deadline = performance.now() + DRAIN_MS;
     const isWaiting = (line: Line): boolean => line.unacknowledged.size > 0 || line.unlisted.length > 0;
     while (lines.some(isWaiting) && performance.now() < deadline) await new Promise((resolve) => { setTimeout(resolve, 5); });

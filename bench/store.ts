@@ -50,6 +50,7 @@ export async function fillStore(engine: Engine, size: Size, now: number): Promis
   await new StatisticsStore(redis, keys).write(statistics.build(), Date.now);
   await untilServing(engine.url, size);
   await putOffers(engine.url, size.items, now);
+  await putCampaign(engine.url);
   redis.disconnect();
   return {
     items: items.length, profiles: size.profiles, profileBytesMedian: sizes.toSorted((a, b) => a - b)[sizes.length >> 1]!,
@@ -72,6 +73,17 @@ async function putItems(url: string, items: readonly Item[]): Promise<void> {
   const reply = await fetch(`${url}/v1/items`, { method: 'POST', headers: { 'content-type': 'application/x-ndjson' }, body });
   const report = await reply.json() as { accepted?: number };
   if (report.accepted !== items.length) throw new Error(`The engine took ${report.accepted ?? 'none'} of ${items.length} items: ${JSON.stringify(report).slice(0, 500)}`);
+}
+
+/** A campaign that answers an event at once: see `PushLoad`. */
+async function putCampaign(url: string): Promise<void> {
+  const path = `${url}/v1/campaigns/bench`;
+  const campaign = { title: 'Thanks', trigger: { on: 'event', types: ['send_gift'] }, steps: [{ afterS: 0, message: { title: 'Thank you: 5 % off', percentOff: 5 } }] };
+  const put = await fetch(path, { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify(campaign) });
+  const activated = await fetch(`${path}/activate`, { method: 'POST' });
+  if (!put.ok || !activated.ok) throw new Error(`The engine did not take the campaign: ${put.status}, ${activated.status}`);
+  // Every process knows it within a second.
+  await pause(1500);
 }
 
 function foldHistories(items: readonly Item[], count: number, now: number): { profiles: Profile[]; statistics: StatisticsBuilder; events: number } {

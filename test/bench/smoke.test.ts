@@ -21,10 +21,11 @@ await t.test('the benchmark runs at smoke size: everything measured, nothing fai
     t.match(scenarios[name], { throughput: Number, cpuMicroseconds: Number, rate: Number, latency: { p50: Number, p90: Number, p99: Number, p999: Number } }, name);
   }
   t.match(scenarios.ingestFloor, { throughput: Number, cpuMicroseconds: Number });
+  t.match(scenarios.push, { hop: { p50: Number }, offer: { p99: Number } });
   t.match(scenarios.socket, { ack: { p99: Number }, push: { p99: Number } });
   for (const sample of Object.values(scenarios)) t.equal('errors' in sample ? sample.errors : 0, 0, ('error' in sample ? sample.error : undefined) ?? 'no errors');
   t.match(ratios, {
     recommend: { throughput: Number, p99: Number }, decide: { p50: Number }, page: { throughput: Number, p99: Number }, events: { throughput: Number },
-    eventsBatch: { throughput: Number, perCpuSecond: Number },
+    eventsBatch: { throughput: Number, perCpuSecond: Number }, push: { p99ToFloorP50: Number },
   });
 });

@@ -11,13 +11,18 @@ import { until } from '../helpers/until.js';
 
 interface Call { readonly path: string; readonly headers: IncomingMessage['headers']; readonly body: string }
 const calls: Call[] = [];
-let failures = 0;
+/** What the endpoint refuses, the next time that it comes. */
+let refused: string | undefined;
 const receiver = createServer((request, response) => {
   let body = '';
   request.setEncoding('utf8').on('data', (text: string) => { body += text; }).on('end', () => {
     calls.push({ path: request.url!, headers: request.headers, body });
     if (request.url === '/moved') response.writeHead(302, { location: '/mail' }).end();
-    else response.writeHead(request.url === '/broken' || failures-- > 0 ? 500 : 204).end();
+    else {
+      const isRefused = refused !== undefined && body.includes(refused);
+      if (isRefused) refused = undefined;
+      response.writeHead(isRefused ? 500 : 204).end();
+    }
   });
 }).listen(0, '127.0.0.1');
 await once(receiver, 'listening');
@@ -92,8 +97,36 @@ await t.test('who listens gets it at once; the endpoint for the absent hears not
   await client.close();
 });
 
+await t.test('a step hands out an offer: the one stated, or the one decided', async (t) => {
+  const now = Date.now();
+  const offer = {
+    id: 'gift5', title: '5.00 off', terms: { kind: 'fixed', saveMinor: 500 }, window: { startsAt: now - 1000, endsAt: now + 86_400_000 },
+    budget: { moneyMinor: 1_000_000, count: 1000 }, marginMinor: 50_000,
+  };
+  t.equal((await api('POST', '/offers', offer)).status, 201);
+  t.equal((await api('POST', '/offers/gift5/activate')).status, 200);
+  const step = (title: string, from: object): object => ({ afterS: 0, message: { title }, offer: from });
+  for (const [id, type, steps] of [
+    ['stated', 'like', [step('Take {offer}', { id: 'gift5' })]], ['decided', 'comment', [step('For you: {offer}', { decide: { scene: 'home', offerIds: ['gift5'] } })]],
+  ] as const) {
+    t.equal((await api('PUT', `/campaigns/${id}`, { title: id, trigger: { on: 'event', types: [type] }, steps })).status, 200);
+    await api('POST', `/campaigns/${id}/activate`);
+  }
+  const inboxOf = async (userId: string): Promise<{ cause: string }[]> => (await api('GET', `/users/${userId}/inbox`)).body['messages'] as { cause: string }[];
+  let tries = 0;
+  await until(async () => {
+    // A decision explores: not everybody is decided the offer.
+    tries += 1;
+    await act(`taker${tries}`, 'like');
+    await act(`taker${tries}`, 'comment');
+    return (await inboxOf(`taker${tries}`)).length === 2;
+  }, 'both messages', 60_000);
+  const messages = (await inboxOf(`taker${tries}`)).toSorted((a, b) => (a.cause < b.cause ? -1 : 1));
+  t.match(messages, [{ cause: 'decided', offerId: 'gift5', decisionId: String, title: 'For you: 5.00 off', kind: 'coupon' }, { cause: 'stated', offerId: 'gift5', title: 'Take 5.00 off' }]);
+});
+
 await t.test('what fails is tried again with the same id and body; redirects are failures', async (t) => {
-  failures = 1;
+  refused = '"again"';
   await api('DELETE', '/webhooks/all');
   await api('PUT', '/webhooks/moved', { url: `${receiverUrl}/moved`, events: ['message.kept'] });
   await act('again', 'share');

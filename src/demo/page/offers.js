@@ -3,7 +3,9 @@ import { $, h, money } from './dom.js';
 /** More than these would be noise: the oldest goes. */
 const SHOWN_MAX = 4;
 
-const CAUSES = { cart_abandoned: 'For your cart', price_drop: 'The price has dropped' };
+const CAUSES = {
+  cart_abandoned: 'For your cart', checkout_abandoned: 'For your order', price_drop: 'The price has dropped', back_in_stock: 'There again', welcome: 'Welcome',
+};
 
 /** Offers as they arrive: each once, newest first. */
 export class Offers {
