@@ -16,6 +16,7 @@ import { eventRoutes } from './http/events.js';
 import { healthRoutes } from './http/health.js';
 import { itemRoutes } from './http/items.js';
 import { recommendationRoutes } from './http/recommendations.js';
+import { riskRoutes } from './http/risk.js';
 import { makeServer, pageRoutes } from './http/server.js';
 import { userRoutes } from './http/users.js';
 import { LiveHub } from './live/hub.js';
@@ -26,7 +27,7 @@ import { makeMetrics, type Metrics } from './metrics.js';
 import type { StoredEvents } from './campaigns/instant.js';
 import type { DecisionService } from './paths/decision-service.js';
 import type { Inbox } from './paths/inbox.js';
-import { EventIngestor } from './paths/ingest-events.js';
+import { EventIngestor, type IngestDeps } from './paths/ingest-events.js';
 import { RecommendationService } from './paths/recommendation-service.js';
 import { Recommender } from './paths/recommend.js';
 import { ShopperReader } from './paths/shopper-reader.js';
@@ -53,6 +54,7 @@ import { wireDecisions, wireEligibility } from './wire/decisions.js';
 import { wireOffers } from './wire/offers.js';
 import { wireGrowth } from './wire/growth.js';
 import { wirePortraits } from './wire/portraits.js';
+import { wireRisk } from './wire/risk.js';
 
 const START_LIMITS = {
   /** Time Redis gets to come up, ms. */
@@ -106,17 +108,19 @@ export async function startApi(config: Config, log: Logger): Promise<Api> {
   const surroundings = wirePortraits(app, { config, log, redis, keys, catalog, clock });
   const { attributes, portraits } = surroundings;
   const growth = await wireGrowth(app, { config, log, redis, keys, clock, portraits });
-  const eligibility = wireEligibility({ redis, keys, profiles: store, clock, portraits });
-  const offers = await wireOffers(app, { config, log, redis, keys, catalog, clock, eligibility });
+  const risk = await wireRisk({ config, log, redis, keys, profiles: store, clock });
+  const eligibility = wireEligibility({ redis, keys, profiles: store, clock, portraits, flagged: risk.flagged });
+  const offers = await wireOffers(app, { config, log, redis, keys, catalog, clock, eligibility, guard: risk.guard });
   const decisions = await wireDecisions(app, { config, log, redis, keys, catalog, metrics: metrics.registry, clock, offers: offers.book, eligibility });
   const campaigns = await wireCampaigns(app, {
     config, log, redis, keys, profiles: store, portraits, decisions: decisions.service, clock,
     items: { getItem: (id) => Promise.resolve(catalog.item(catalog.rowOf(id))) }, offers: { read: (id) => Promise.resolve(offers.book.get(id)) },
   });
   const { afterStored, inbox } = campaigns;
-  const paths = wirePaths(config, log, { redis, keys, catalog, catalogFollower, store, attributes, decisions: decisions.service, afterStored, metrics, clock });
+  const paths = wirePaths(config, log, { redis, keys, catalog, catalogFollower, store, attributes, decisions: decisions.service, afterStored, limit: risk.limitEvent, metrics, clock });
   const state: DrainState = { draining: false };
-  eventRoutes(app, paths.ingestor);
+  eventRoutes(app, paths.ingestor, risk.admitEvents);
+  riskRoutes(app, risk.ledger, paths.shoppers);
   recommendationRoutes(app, paths.service);
   itemRoutes(app, catalogStore, catalog);
   userRoutes(app, paths.shoppers, portraits, catalog, clock);
@@ -131,7 +135,7 @@ export async function startApi(config: Config, log: Logger): Promise<Api> {
   return {
     url,
     close: () => close(app, state, config, [
-      () => watcher.stop(), () => surroundings.stop(), () => growth.stop(), () => campaigns.stop(), () => offers.stop(), () => decisions.stop(), () => paths.impressions.flush(), () => paths.shadows.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(),
+      () => watcher.stop(), () => surroundings.stop(), () => growth.stop(), () => risk.stop(), () => campaigns.stop(), () => offers.stop(), () => decisions.stop(), () => paths.impressions.flush(), () => paths.shadows.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(),
       () => paths.model.close(), () => { redis.disconnect(); },
     ]),
   };
@@ -146,14 +150,15 @@ interface Parts {
   readonly attributes: AttributeStore;
   readonly decisions: DecisionService;
   readonly afterStored: (stored: StoredEvents) => void;
+  readonly limit: IngestDeps['limit'];
   readonly metrics: Metrics;
   readonly clock: () => number;
 }
 
-function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogFollower, store, attributes, decisions, afterStored, metrics, clock }: Parts) {
+function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogFollower, store, attributes, decisions, afterStored, limit, metrics, clock }: Parts) {
   const newToken = tokenSource();
   const newId = idSource();
-  const ingestor = new EventIngestor({ store, catalog, clock, newToken, onFolded: metrics.onFolded, afterStored });
+  const ingestor = new EventIngestor({ store, catalog, clock, newToken, onFolded: metrics.onFolded, limit, afterStored });
   const impressions = new ImpressionLog(redis, keys);
   const shadows = new ShadowStore(redis, keys);
   const model = new ModelHolder({

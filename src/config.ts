@@ -41,6 +41,13 @@ export const SETTINGS = {
   RESPONSE_MODEL_DIR: { fallback: 'models/response', about: 'folder of the model that answers how likely an offer is taken; without one a stated prior does' },
   CLAIM_WAIT_REPLICAS: { fallback: '0', about: 'replicas that must have a claim before it is handed out; 0: a promoted replica may forget some' },
   CLAIM_WAIT_MS: { fallback: '100', about: 'time they get; then the claim is pending, ms' },
+  CLAIMS_PER_MINUTE: { fallback: 'user=120,device=120', about: 'claims a minute of a shopper, a device and an address (user=, device=, ip=), over all processes; none named, or 0: any number' },
+  EVENTS_PER_MINUTE: { fallback: '', about: 'events a minute, likewise; the device is `context.deviceId`; behind a proxy the address is the proxy\'s' },
+  RISK_FLAG_SCORE: { fallback: '0.8', about: 'risk score (0 to 1) from which on a shopper is flagged: no rewards, no offers, not counted, not learnt from' },
+  RISK_EVENTS_PER_MINUTE: { fallback: '20', about: 'acts a minute, held for half an hour, that no hand makes' },
+  RISK_REFUND_SHARE: { fallback: '0.8', about: 'share of the purchases of 90 days that are refunded, at which it looks like farming …' },
+  RISK_REFUNDS_MIN: { fallback: '3', about: '… from so many refunds on …' },
+  RISK_REFUNDED_MINOR_MIN: { fallback: '10000', about: '… and from this amount refunded in all, minor units' },
   STATISTICS_EVERY_S: { fallback: '86400', about: 'neighbours and popularity, which follow the events, are counted anew from the archive, s' },
   TRENDING_EVERY_MS: { fallback: '2000', about: 'publication of trending lists, ms' },
   TRAIN_EVERY_S: { fallback: '86400', about: 'training of a new model on the archive, s; 0: never' },
@@ -58,6 +65,9 @@ const DEMO_FALLBACKS: Readonly<Partial<Record<Name, string>>> = { CART_ABANDONED
 export const SCOPES = ['events', 'recommend', 'catalog', 'users', 'offers', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 export const ROLES = ['api', 'worker', 'both'] as const;
+
+/** Requests a minute of each. */
+interface Velocities { readonly user: number; readonly device: number; readonly ip: number }
 
 export interface Config {
   readonly role: (typeof ROLES)[number];
@@ -93,6 +103,10 @@ export interface Config {
   readonly responseModelDir: string;
   readonly claimWaitReplicas: number;
   readonly claimWaitMs: number;
+  /** 0: any number. */
+  readonly claimsPerMinute: Velocities;
+  readonly eventsPerMinute: Velocities;
+  readonly risk: { readonly flagScore: number; readonly eventsPerMinute: number; readonly refundShare: number; readonly refundsMin: number; readonly refundedMinorMin: number };
   readonly statisticsEveryMs: number;
   readonly trendingEveryMs: number;
   /** 0: never. */
@@ -162,6 +176,12 @@ export function readConfig(env: Environment = process.env): Config {
     responseModelDir: text('RESPONSE_MODEL_DIR'),
     claimWaitReplicas: whole('CLAIM_WAIT_REPLICAS', 0, 16),
     claimWaitMs: whole('CLAIM_WAIT_MS', 1, 60_000),
+    claimsPerMinute: readVelocities('CLAIMS_PER_MINUTE', text('CLAIMS_PER_MINUTE')),
+    eventsPerMinute: readVelocities('EVENTS_PER_MINUTE', text('EVENTS_PER_MINUTE')),
+    risk: {
+      flagScore: share('RISK_FLAG_SCORE', 1), eventsPerMinute: whole('RISK_EVENTS_PER_MINUTE', 1, 1e6), refundShare: share('RISK_REFUND_SHARE', 1),
+      refundsMin: whole('RISK_REFUNDS_MIN', 1, 1e6), refundedMinorMin: whole('RISK_REFUNDED_MINOR_MIN', 0, 1e12),
+    },
     statisticsEveryMs: whole('STATISTICS_EVERY_S', 5, 86_400) * 1000,
     trendingEveryMs: whole('TRENDING_EVERY_MS', 100, 3_600_000),
     trainEveryMs: whole('TRAIN_EVERY_S', 0, 86_400 * 365) * 1000,
@@ -186,6 +206,16 @@ function readHours(text: string): { from: number; until: number } {
   const [from = NaN, until = NaN] = (/^(\d\d?)-(\d\d?)$/u.exec(text) ?? []).slice(1).map(Number);
   if (!(from < 24 && until < 24)) throw bad('QUIET_HOURS', 'two hours from 0 to 23, e.g. 22-8, or nothing', text);
   return { from, until };
+}
+
+function readVelocities(name: Name, text: string): Velocities {
+  const found = { user: 0, device: 0, ip: 0 };
+  for (const part of list(text)) {
+    const [, subject, count] = /^(user|device|ip)=([0-9]{1,9})$/u.exec(part) ?? [];
+    if (subject === undefined) throw bad(name, 'user=, device= and ip= with whole numbers, e.g. user=120,ip=600, or nothing', text);
+    found[subject as keyof typeof found] = Number(count);
+  }
+  return found;
 }
 
 function readTimezone(text: string): string {

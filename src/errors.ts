@@ -49,9 +49,11 @@ export class AppError extends Error {
   /** WebSocket close code: 4400–4499 stay away, 1012, 1013, 4408, 4429 and 4503 come back. */
   readonly closeCode: number;
   readonly retryable: boolean;
+  /** When to come again, s. */
+  readonly retryAfterS: number | undefined;
 
   /** @param message what was wrong, where, and what to do */
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions & { readonly retryAfterS?: number }) {
     super(message, options);
     this.name = 'AppError';
     this.code = code;
@@ -59,6 +61,7 @@ export class AppError extends Error {
     this.statusCode = entry.status;
     this.closeCode = entry.close;
     this.retryable = entry.retryable;
+    this.retryAfterS = options?.retryAfterS;
   }
 
   /** The body of an error reply. */

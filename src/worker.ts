@@ -44,6 +44,7 @@ import { TrendingStore } from './redis/trending-store.js';
 import type { Clock } from './util/clock.js';
 import { wireCampaignWork } from './wire/campaign-work.js';
 import { wireGrowthWork } from './wire/growth.js';
+import { wireRiskWork } from './wire/risk.js';
 import { wireSegments } from './wire/segments.js';
 import { backoffMs, pause } from './util/pause.js';
 import { claimJobs } from './wire/claim-jobs.js';
@@ -51,7 +52,7 @@ import { claimJobs } from './wire/claim-jobs.js';
 export const WORKER_LIMITS = {
   redisMs: 30_000,
   /** Pauses between batches, ms: the longer, the fewer calls a trickle of events costs. */
-  gatherMs: { archive: 200, trending: 500, triggers: 50, segments: 200, growth: 200 },
+  gatherMs: { archive: 200, trending: 500, triggers: 50, segments: 200, growth: 200, risk: 1000 },
   /** Taken of each partition at once: each holds dozens of impressions of some kilobytes. */
   impressionEntries: 1,
   trimEveryMs: 2000,
@@ -96,7 +97,8 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   });
   const segments = wireSegments({ config, log, redis, keys, registry, name, clock });
   const growth = wireGrowthWork({ config, log, redis, keys, clock }, segments);
-  const campaigns = await wireCampaignWork({ config, log, redis, keys, connect, registry, name, metrics, segments, clock });
+  const risk = wireRiskWork({ config, log, redis, keys, profiles: new ProfileStore(redis, keys, config), clock });
+  const campaigns = await wireCampaignWork({ flagged: risk.flagged, config, log, redis, keys, connect, registry, name, metrics, segments, clock });
 
   const claims = claimJobs({ redis, keys, name, clock, log });
   const behindEvents = (handler: StreamHandler, gatherMs: number) =>
@@ -108,11 +110,12 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   });
   const consumers = {
     archive: behindEvents(archiver, gatherMs.archive),
-    trending: behindEvents(new TrendingCounter(trending, clock), gatherMs.trending),
+    trending: behindEvents(new TrendingCounter(trending, clock, (shopper) => risk.flagged.has(shopper)), gatherMs.trending),
     triggers: behindEvents(campaigns.triggers, gatherMs.triggers),
     claims: behindEvents(claims.events, gatherMs.triggers),
     segments: behindEvents(segments.keeper, gatherMs.segments),
     growth: behindEvents(growth.keeper, gatherMs.growth),
+    risk: behindEvents(risk.keeper, gatherMs.risk),
     ...campaigns.consumers,
     impressions: new StreamConsumer({
       streams: impressions, handler: drift, parse: parseVectors, redis, connect, consumer: name, log,
@@ -132,7 +135,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   const trimming = new Trimming({
     keeper, everyMs: WORKER_LIMITS.trimEveryMs, log,
     plans: [
-      { streams: events, groups: [ARCHIVE_GROUP, 'trending', campaigns.triggers.name, segments.keeper.name, growth.keeper.name, STATISTICS_GROUP] },
+      { streams: events, groups: [ARCHIVE_GROUP, 'trending', campaigns.triggers.name, segments.keeper.name, growth.keeper.name, risk.keeper.name, STATISTICS_GROUP] },
       { streams: [...impressions, ...decisions], groups: [ARCHIVE_GROUP] },
       ...campaigns.plans,
     ],
@@ -172,7 +175,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   };
   workerMetrics(metrics, { consumers, registry, trimming });
 
-  await Promise.all([segments.start(), campaigns.start(), growth.start()]);
+  await Promise.all([segments.start(), campaigns.start(), growth.start(), risk.start()]);
   for (const consumer of Object.values(consumers)) consumer.start();
   publisher.start();
   catalogArchiver.start();
@@ -197,7 +200,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
     async close() {
       stopping.abort();
       await filling;
-      await Promise.all([...Object.values(consumers).map((consumer) => consumer.stop()), campaigns.stop(), claims.keeper.stop(), segments.stop(), growth.stop(), publisher.stop(), counting.stop(), catalogArchiver.stop(), drift.stop(), trimming.stop(), registry.stop()]);
+      await Promise.all([...Object.values(consumers).map((consumer) => consumer.stop()), campaigns.stop(), claims.keeper.stop(), segments.stop(), growth.stop(), risk.stop(), publisher.stop(), counting.stop(), catalogArchiver.stop(), drift.stop(), trimming.stop(), registry.stop()]);
       await writer.close();
       redis.disconnect();
     },

@@ -113,7 +113,7 @@ export class Fleet {
 async function launch(role: 'api' | 'worker', proxy: FaultProxy, redis: TestRedis, { waitReplicas }: FleetOptions): Promise<Engine> {
   const env = {
     REDIS_URL: proxy.url, KEY_PREFIX: FLEET.prefix, REDIS_TIMEOUT_MS: String(FLEET.redisTimeoutMs), TRAIN_EVERY_S: '0', LOG_LEVEL: 'fatal',
-    CLAIM_WAIT_REPLICAS: String(waitReplicas),
+    CLAIM_WAIT_REPLICAS: String(waitReplicas), CLAIMS_PER_MINUTE: '',
   };
   for (let start = 1; ; start++) {
     try {

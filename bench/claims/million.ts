@@ -52,7 +52,7 @@ export async function runMillion(size: MillionSize, seed: number, say: (line: st
   try {
     const apis: ApiClient[] = [];
     for (let i = 0; i < SETTINGS.apis; i++) {
-      const engine = await startEngine({ redis: server, env: { KEY_PREFIX: SETTINGS.PREFIX, REDIS_TIMEOUT_MS: '5000' } });
+      const engine = await startEngine({ redis: server, env: { KEY_PREFIX: SETTINGS.PREFIX, REDIS_TIMEOUT_MS: '5000', CLAIMS_PER_MINUTE: '' } });
       const api = new ApiClient(engine.url, size.clients);
       stops.unshift(() => engine.stop(), () => api.stop());
       apis.push(api);

@@ -18,6 +18,8 @@ const HOPS_MAX = 8;
  */
 export class ShopperMarks {
   readonly #marks = new Map<string, Mark[]>();
+  /** Shopper → entry of the latest word on whether they look like abuse, and the word. */
+  readonly #flags = new Map<string, { readonly entry: string; readonly flagged: boolean }>();
   #count = 0;
 
   get size(): number {
@@ -25,6 +27,11 @@ export class ShopperMarks {
   }
 
   add(record: ShopperRecord, entry: string): void {
+    if (record.type === 'risk') {
+      const known = this.#flags.get(record.shopper);
+      if (known === undefined || compareEntries(entry, known.entry) > 0) this.#flags.set(record.shopper, { entry, flagged: record.flagged });
+      return;
+    }
     const isErase = record.type === 'erase';
     if (!isErase && this.#count >= MARKS_MAX) return;
     const shopper = isErase ? record.shopper : record.from;
@@ -34,6 +41,16 @@ export class ShopperMarks {
     marks.sort((a, b) => compareEntries(a.entry, b.entry));
     this.#marks.set(shopper, marks);
     this.#count += 1;
+  }
+
+  /** Whether nothing is to be learnt of the shopper, as of the last word on it. */
+  isFlagged(shopper: string): boolean {
+    return this.#flags.get(shopper)?.flagged === true;
+  }
+
+  /** @returns all of whom nothing is to be learnt */
+  flagged(): string[] {
+    return [...this.#flags].filter(([, { flagged }]) => flagged).map(([shopper]) => shopper);
   }
 
   /** @returns whose the event of this shopper at this entry is now, undefined when it was erased */

@@ -21,9 +21,11 @@ export interface ArchiveCounts {
   corrupt: number;
   /** Events of shoppers who had themselves erased later. */
   erased: number;
+  /** Events of shoppers who look like abuse. */
+  flagged: number;
 }
 
-export const noCounts = (): ArchiveCounts => ({ read: 0, duplicates: 0, corrupt: 0, erased: 0 });
+export const noCounts = (): ArchiveCounts => ({ read: 0, duplicates: 0, corrupt: 0, erased: 0, flagged: 0 });
 
 /** An impression as archived. */
 export interface ArchivedImpression {
@@ -68,7 +70,7 @@ export interface ArchivedWorld {
 export interface Entry<T> { readonly entry: string; readonly value: T }
 
 /**
- * All events of the archive, hour by hour in the order they came, a shopper's events in order; erased ones left out,
+ * All events of the archive, hour by hour in the order they came, a shopper's events in order; erased ones and those of shoppers flagged as a risk left out,
  * those of anonymous shoppers given to the user they became, each once.
  * @param since only the hours in which events of this time or later may have been written, ms
  */
@@ -77,6 +79,7 @@ export async function* readArchive(dir: string, counts: ArchiveCounts = noCounts
   for await (const { entry, value: event } of readKind(dir, 'events', counts, eventOf, since)) {
     const shopper = marks.ownerOf(event.shopper, entry);
     if (shopper === undefined) counts.erased += 1;
+    else if (marks.isFlagged(shopper)) counts.flagged += 1;
     else yield shopper === event.shopper ? event : { ...event, shopper };
   }
 }
@@ -87,6 +90,7 @@ export async function* readImpressions(dir: string, counts: ArchiveCounts = noCo
   for await (const { entry, value: impression } of readKind(dir, 'impressions', counts, impressionOf, since)) {
     const shopper = marks.ownerOf(impression.shopper, entry);
     if (shopper === undefined) counts.erased += 1;
+    else if (marks.isFlagged(shopper)) counts.flagged += 1;
     else yield { ...impression, shopper };
   }
 }
@@ -97,6 +101,7 @@ export async function* readDecisions(dir: string, counts: ArchiveCounts = noCoun
   for await (const { entry, value: { record, vectors } } of readKind(dir, 'decisions', counts, decisionOf, since)) {
     const shopper = marks.ownerOf(record.shopper, entry);
     if (shopper === undefined) counts.erased += 1;
+    else if (marks.isFlagged(shopper)) counts.flagged += 1;
     else yield { record: { ...record, shopper }, vectors };
   }
 }
@@ -188,5 +193,5 @@ function parse(line: string): Readonly<Record<string, unknown>> | undefined {
 }
 
 function isRecord(value: unknown): value is ShopperRecord {
-  return typeof value === 'object' && value !== null && 'type' in value && (value.type === 'alias' || value.type === 'erase');
+  return typeof value === 'object' && value !== null && 'type' in value && (value.type === 'alias' || value.type === 'erase' || value.type === 'risk');
 }

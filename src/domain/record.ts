@@ -5,7 +5,9 @@ export type ShopperRecord =
   /** All that was and will be known of the anonymous shopper `from` belongs to `shopper`. */
   | { readonly type: 'alias'; readonly id: string; readonly shopper: string; readonly from: string; readonly at: number }
   /** The shopper is to be forgotten: everything before this. */
-  | { readonly type: 'erase'; readonly id: string; readonly shopper: string; readonly at: number };
+  | { readonly type: 'erase'; readonly id: string; readonly shopper: string; readonly at: number }
+  /** The shopper looks like abuse, or no longer does: while they do, nothing is learnt or counted of them. */
+  | { readonly type: 'risk'; readonly id: string; readonly shopper: string; readonly flagged: boolean; readonly at: number };
 
 /** Something that a portrait shows beside the profile has changed (attributes, points, risk): it is to be looked at again. Not archived. */
 export interface PortraitRecord {

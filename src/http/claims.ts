@@ -24,7 +24,7 @@ export function claimRoutes(server: FastifyInstance, claims: Claims): void {
     config: { scope: 'recommend' }, schema: { summary: 'Claim an offer, once per Idempotency-Key', tags, params: OfferParams, body: ClaimInputSchema, headers: Key },
   }, async (request, reply) => {
     const { id } = request.params;
-    const result = await claims.claim(id, request.headers['idempotency-key'], request.body);
+    const result = await claims.claim(id, request.headers['idempotency-key'], request.body, request.ip);
     if (result.kind === 'pending') return reply.status(202).header('retry-after', '1').send(PENDING);
     return reply.status(result.kind === 'made' ? 201 : 200).send({ claim: result.claim });
   });

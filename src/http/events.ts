@@ -19,7 +19,8 @@ const Reply = Type.Object({
   rejected: Type.Array(Type.Object({ index: Type.Integer(), code: Type.String(), message: Type.String() })),
 });
 
-export function eventRoutes(server: FastifyInstance, ingestor: EventIngestor): void {
+/** @param admit throws when an address sends too many events */
+export function eventRoutes(server: FastifyInstance, ingestor: EventIngestor, admit: (ip: string, events: number) => void): void {
   const app = server.withTypeProvider<TypeBoxTypeProvider>();
   app.addSchema({ ...EventInputSchema, $id: 'Event' });
   app.post('/v1/events', {
@@ -27,8 +28,8 @@ export function eventRoutes(server: FastifyInstance, ingestor: EventIngestor): v
     schema: { summary: 'Take events', tags: ['events'], body: Type.Union([Body, Type.String()], documented), response: { 200: Reply } },
   }, async (request) => {
     const { body } = request;
-    if (typeof body !== 'string') return ingestor.ingest(body.events);
-    const events = await linesOf(body);
+    const events = typeof body === 'string' ? await linesOf(body) : body.events;
+    admit(request.ip, events.length);
     return ingestor.ingest(events);
   });
 }

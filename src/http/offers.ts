@@ -59,7 +59,7 @@ export function offerRoutes(server: FastifyInstance, desk: OfferDesk): void {
 const sizeOf = (limit: string | undefined): number => Math.min(OFFER_DESK_LIMITS.listMax, Math.max(1, Number(limit ?? 50)));
 
 /** Who it was: the name in `X-Operator` where one is given, and which key, by its digest. */
-function operatorOf({ headers }: FastifyRequest): string {
+export function operatorOf({ headers }: FastifyRequest): string {
   const key = headers['x-api-key'] ?? headers.authorization;
   const name = headers['x-operator'];
   const digest = typeof key === 'string' ? `key ${createHash('sha256').update(key.replace(/^Bearer /u, '')).digest('hex').slice(0, 12)}` : 'no key';

@@ -44,7 +44,8 @@ export async function makeServer(config: Config, log: Logger): Promise<FastifyIn
   app.setErrorHandler((thrown, request, reply) => {
     const error = toAppError(thrown);
     if (error.statusCode >= 500) request.log.error({ err: thrown, code: error.code }, 'request failed');
-    if (error.retryable && error.statusCode === 503) void reply.header('retry-after', '1');
+    if (error.retryAfterS !== undefined) void reply.header('retry-after', String(error.retryAfterS));
+    else if (error.retryable && error.statusCode === 503) void reply.header('retry-after', '1');
     return reply.status(error.statusCode).send(error.toJSON());
   });
   app.setNotFoundHandler((request, reply) => {

@@ -87,7 +87,7 @@ export class CampaignTriggers implements StreamHandler {
       if (record.type === 'erase') forget(changes, record.shopper);
       else if (record.type === 'alias') changes.merged.push({ from: record.from, to: record.shopper, at: record.at });
       else if (record.type === 'portrait') notePortrait(changes, record, set, now);
-      else noteEvent(changes, record, set, now);
+      else if (record.type !== 'risk') noteEvent(changes, record, set, now);
     }
     return changes;
   }

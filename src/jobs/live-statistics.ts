@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { noCounts, eventEntries, readMarks } from '../archive/reader.js';
 import { StatisticsBuilder } from '../candidates/build-statistics.js';
+import type { StreamRecord } from '../domain/record.js';
 import { encodeIncrement } from '../candidates/statistics-increment.js';
 import type { StatisticsSettings } from '../candidates/statistics-settings.js';
 import { partitionOf } from '../redis/keys.js';
@@ -75,6 +76,8 @@ export class LiveStatistics {
   #checkpointAt = 0;
   #wholeAt = 0;
   #hasNews = false;
+  /** Shoppers who look like abuse: nothing of theirs counts; what counted before goes with the next recount. */
+  #flagged = new Set<string>();
 
   constructor(options: LiveStatisticsOptions) {
     this.#options = options;
@@ -99,12 +102,13 @@ export class LiveStatistics {
   }
 
   async #resume(): Promise<boolean> {
-    const { redis, streams, store, statePath, settings, onEvent } = this.#options;
+    const { redis, streams, store, archiveDir, statePath, settings, onEvent } = this.#options;
     const checkpoint = await loadCheckpoint(statePath);
     if (checkpoint === undefined || JSON.stringify(checkpoint.settings) !== JSON.stringify(settings)) return false;
     const places = await streamPlaces(redis, streams, STATISTICS_GROUP);
     // A checkpoint older than what the streams were trimmed behind: of another machine, or restored.
     if (places.some(({ delivered }, partition) => compareEntries(delivered, checkpoint.positions[partition]!) > 0)) return false;
+    this.#flagged = new Set((await readMarks(archiveDir)).flagged());
     this.#builder = StatisticsBuilder.restore(settings, checkpoint.counts);
     this.#positions = [...checkpoint.positions];
     this.#marked = places.map(({ delivered }) => delivered);
@@ -126,11 +130,13 @@ export class LiveStatistics {
     this.#builder = new StatisticsBuilder(settings);
     const counts = noCounts();
     const marks = await readMarks(archiveDir);
+    this.#flagged = new Set(marks.flagged());
     for await (const { entry, value: event } of eventEntries(archiveDir, counts)) {
       const { first } = places[partitionOf(event.shopper)]!;
       if (first !== undefined && compareEntries(entry, first) >= 0) continue;
       const shopper = marks.ownerOf(event.shopper, entry);
       if (shopper === undefined) counts.erased += 1;
+      else if (marks.isFlagged(shopper)) counts.flagged += 1;
       else this.#builder.add({ ...event, shopper });
     }
     this.#builder.trackChanges();
@@ -151,13 +157,20 @@ export class LiveStatistics {
       const partition = streams.indexOf(stream.toString());
       for (const [id, fields] of entries) {
         const entry = parseEvent(partition, id.toString(), fields);
-        if (entry !== undefined && !isShopperRecord(entry.record)) this.#builder.add(entry.record);
+        if (entry !== undefined) this.#take(entry.record);
         this.#positions[partition] = id.toString();
       }
       this.#hasNews = true;
       isBehind ||= entries.length === perStream;
     }
     return isBehind;
+  }
+
+  #take(record: StreamRecord): void {
+    if (record.type === 'risk') {
+      if (record.flagged) this.#flagged.add(record.shopper);
+      else this.#flagged.delete(record.shopper);
+    } else if (!isShopperRecord(record) && !this.#flagged.has(record.shopper)) this.#builder.add(record);
   }
 
   async #publish(): Promise<void> {

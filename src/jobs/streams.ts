@@ -38,7 +38,7 @@ export interface StreamHandler<E = EventEntry> {
 
 /** @returns whether it is something else than an event */
 export const isShopperRecord = (record: StreamRecord): record is ShopperRecord | PortraitRecord =>
-  record.type === 'alias' || record.type === 'erase' || record.type === 'portrait';
+  record.type === 'alias' || record.type === 'erase' || record.type === 'risk' || record.type === 'portrait';
 
 /** Fields of an entry: name, value, name, value… */
 export type Fields = readonly Buffer[];

@@ -31,12 +31,15 @@ export class TrendingCounter implements StreamHandler {
   readonly name = 'trending';
   readonly #store: TrendingStore;
   readonly #clock: Clock;
+  readonly #isFlagged: (shopper: string) => boolean;
   readonly #seen = new RecentSet(TRENDING_LIST_LIMITS.idsMin);
   #pending: TrendingWeight[] = [];
 
-  constructor(store: TrendingStore, clock: Clock) {
+  /** @param isFlagged whether nothing of a shopper counts, because they look like abuse */
+  constructor(store: TrendingStore, clock: Clock, isFlagged: (shopper: string) => boolean) {
     this.#store = store;
     this.#clock = clock;
+    this.#isFlagged = isFlagged;
   }
 
   async handle(entries: readonly EventEntry[]): Promise<void> {
@@ -48,7 +51,7 @@ export class TrendingCounter implements StreamHandler {
   #fresh(entries: readonly EventEntry[]): ShopperEvent[] {
     const fresh: ShopperEvent[] = [];
     for (const { record } of entries) {
-      if (isShopperRecord(record)) continue;
+      if (isShopperRecord(record) || this.#isFlagged(record.shopper)) continue;
       const id = hash48(`${record.shopper}\n${record.id}`);
       if (this.#seen.has(id)) continue;
       this.#seen.add(id);

@@ -7,6 +7,7 @@ import type { ClaimOutcome, ClaimRefusal, ClaimStore, SettleRefusal } from '../r
 import { isUncertain, storeError } from '../redis/errors.js';
 import type { WalletStore } from '../redis/wallet-store.js';
 import type { Clock } from '../util/clock.js';
+import type { ClaimOrigin } from './share-watch.js';
 
 /** A claim as its shopper sees it. */
 export interface ClaimView extends Omit<Claim, 'shopper'> {}
@@ -16,6 +17,14 @@ export type ClaimReply =
   /** Whether it was made is not known: the same key tells. */
   | { readonly kind: 'pending' };
 
+/** Stands before claims, and is told of them. */
+export interface ClaimGuard {
+  /** @throws AppError `rate_limited` when there are too many of a shopper, device or address */
+  admit(shopper: string, origin: ClaimOrigin): void;
+  /** Told of a claim after it was made; must not throw. */
+  claimed(claim: Claim, origin: ClaimOrigin): void;
+}
+
 export interface ClaimsOptions {
   readonly store: ClaimStore;
   readonly wallets: WalletStore;
@@ -24,6 +33,7 @@ export interface ClaimsOptions {
   /** Whether the shopper may have the offer at all: holdout, segments, expression. */
   readonly isEligible: (offer: Offer, shopper: string) => Promise<boolean> | boolean;
   readonly clock: Clock;
+  readonly guard?: ClaimGuard;
   /** A wallet was not written at once; the ledger's follower does. */
   readonly onWalletFault: (error: unknown) => void;
 }
@@ -56,12 +66,15 @@ export class Claims {
 
   /**
    * @param key the client's: the same one gets the same claim
+   * @param ip where it came from
    * @throws AppError with the reason why not
    */
-  async claim(offerId: string, key: string, input: ClaimInput): Promise<ClaimReply> {
-    const { store, offers, clock } = this.#options;
+  async claim(offerId: string, key: string, input: ClaimInput, ip?: string): Promise<ClaimReply> {
+    const { store, offers, guard, clock } = this.#options;
     const shopper = shopperKey(input);
     if (shopper === undefined) throw new AppError('invalid_request', 'userId or anonymousId is missing: a claim belongs to somebody.');
+    const origin = { deviceId: input.deviceId, ip };
+    guard?.admit(shopper, origin);
     let outcome: ClaimOutcome<ClaimRefusal>;
     try {
       const offer = offers.get(offerId) ?? await offers.read(offerId);
@@ -74,7 +87,10 @@ export class Claims {
       throw storeError(error);
     }
     if ('refusal' in outcome) throw refused(outcome.refusal);
-    if (outcome.isNew) this.#note(outcome.claim);
+    if (outcome.isNew) {
+      this.#note(outcome.claim);
+      guard?.claimed(outcome.claim, origin);
+    }
     return { kind: outcome.isNew ? 'made' : 'replayed', claim: viewOf(outcome.claim) };
   }
 

@@ -35,6 +35,8 @@ export interface IngestDeps {
   readonly newToken: () => Buffer;
   /** Counted: events taken, and those whose item the catalog does not know. */
   readonly onFolded: (events: number, unknownItems: number) => void;
+  /** @returns seconds after which the shopper or device may send more; undefined: it is taken. Counts it */
+  readonly limit?: ((event: ShopperEvent) => number | undefined) | undefined;
   /** Told of events the moment they are stored, before they are acknowledged; must not throw. */
   readonly afterStored?: ((stored: StoredEvents) => void) | undefined;
 }
@@ -70,12 +72,17 @@ export class EventIngestor {
 
   /**
    * Takes a batch; one bad event never sinks the others.
-   * @throws AppError only when nothing could be stored (`store_unavailable`, `write_unknown`, `backlog_full`)
+   * @throws AppError only when nothing could be stored (`store_unavailable`, `write_unknown`, `backlog_full`) or all was too much (`rate_limited`)
    */
   async ingest(inputs: readonly unknown[]): Promise<IngestReport> {
     const report: IngestReport = { accepted: 0, duplicates: 0, rejected: [] };
     const groups = this.#group(inputs, report);
-    if (groups.length === 0) return report;
+    if (groups.length === 0) {
+      const [first] = report.rejected;
+      // Of a batch of which anything was taken the report tells; it is no failure.
+      if (first !== undefined && report.rejected.every(({ code }) => code === 'rate_limited')) throw new AppError('rate_limited', first.message, { retryAfterS: RETRY_AFTER_S });
+      return report;
+    }
     const failures: AppError[] = [];
     let values: readonly (Buffer | null)[];
     try {
@@ -117,6 +124,12 @@ export class EventIngestor {
     throw new AppError('conflict', `Shopper ${shopper} was merged more than ${INGEST_LIMITS.redirects} times in a row.`);
   }
 
+  /** Counts an event. @returns why it is not taken: its shopper or device sends too many */
+  refusalOf(event: ShopperEvent): { code: ErrorCode; message: string } | undefined {
+    const waitS = this.#deps.limit?.(event);
+    return waitS === undefined ? undefined : { code: 'rate_limited', message: `Too many events of this shopper or device; send it again in ${waitS} s.` };
+  }
+
   #group(inputs: readonly unknown[], report: IngestReport): Group[] {
     const receivedAt = this.#deps.clock();
     const groups = new Map<string, Group>();
@@ -124,6 +137,11 @@ export class EventIngestor {
       const event = validateEvent(inputs[index], receivedAt);
       if ('code' in event) {
         report.rejected.push({ index, ...event });
+        continue;
+      }
+      const refused = this.refusalOf(event);
+      if (refused !== undefined) {
+        report.rejected.push({ index, ...refused });
         continue;
       }
       const group = groups.get(event.shopper);
@@ -185,4 +203,6 @@ export class EventIngestor {
   }
 }
 
+/** Windows are of a minute. */
+const RETRY_AFTER_S = 60;
 const NO_VALUE = Buffer.alloc(0);

@@ -120,7 +120,7 @@ export class ShopperReader {
       const whole = typeof input === 'object' && input !== null && !('userId' in input) && !('anonymousId' in input) ? { ...input, ...owner } : input;
       const event = validateEvent(whole, receivedAt);
       const rejection: { code: ErrorCode; message: string } | undefined = 'code' in event ? event
-        : event.shopper === shopper ? undefined
+        : event.shopper === shopper ? this.ingestor.refusalOf(event)
           : { code: 'invalid_event', message: 'The event belongs to another shopper than the page; send it to /v1/events.' };
       if (rejection !== undefined) report.rejected.push({ index, ...rejection });
       else if (!('code' in event)) {

@@ -24,7 +24,7 @@ import { WebhookStore } from '../redis/webhook-store.js';
 import { WebhookSender } from '../webhooks/send-webhook.js';
 import { idSource } from '../util/id-source.js';
 import { makeRunner, WEBHOOK_QUEUE, type CampaignParts } from './campaigns.js';
-import { makeDecisions, wireEligibility } from './decisions.js';
+import { makeDecisions, wireEligibility, type EligibilityParts } from './decisions.js';
 import type { WiredSegments } from './segments.js';
 
 export interface CampaignWorkParts extends Omit<CampaignParts, 'items'> {
@@ -121,11 +121,12 @@ export function campaignWork(parts: CampaignWorkParts): CampaignWork {
 
 export interface WorkerParts extends Pick<CampaignWorkParts, 'config' | 'log' | 'redis' | 'keys' | 'connect' | 'registry' | 'name' | 'metrics' | 'clock'> {
   readonly segments: Pick<WiredSegments, 'catalog' | 'surroundings'>;
+  readonly flagged: EligibilityParts['flagged'];
 }
 
 /** The same with all that decisions need, as a worker runs it. */
 export async function wireCampaignWork(parts: WorkerParts): Promise<CampaignWork> {
-  const { config, log, redis, keys, connect, segments: { catalog, surroundings }, metrics, clock } = parts;
+  const { config, log, redis, keys, connect, segments: { catalog, surroundings }, flagged, metrics, clock } = parts;
   const profiles = new ProfileStore(redis, keys, config);
   const attributes = new AttributeStore(redis, keys, config);
   const portraits = new StoredPortraits({
@@ -134,7 +135,7 @@ export async function wireCampaignWork(parts: WorkerParts): Promise<CampaignWork
   const offers = new OfferBookStore(redis, keys);
   const book = new OfferBook({ url: config.redisUrl, keys, store: offers, log });
   const decisions = await makeDecisions({
-    config, log, redis, keys, catalog, metrics, clock, offers: book, eligibility: wireEligibility({ redis, keys, profiles, portraits, clock }),
+    config, log, redis, keys, catalog, metrics, clock, offers: book, eligibility: wireEligibility({ redis, keys, profiles, portraits, flagged, clock }),
   });
   const work = campaignWork({
     ...parts, profiles, portraits, attributes, offers, decisions: decisions.service, catalog: new CatalogStore(redis, keys), segments: new SegmentStore(redis, keys),

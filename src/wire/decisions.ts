@@ -29,14 +29,13 @@ import { compileExpression } from '../segments/expression.js';
 import type { Clock } from '../util/clock.js';
 import { idSource } from '../util/id-source.js';
 
-/** From this risk score on a shopper is decided nothing. */
-const RISK_MAX = 0.9;
-
 export interface EligibilityParts {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly profiles: ProfileStore;
   readonly portraits: PortraitSource;
+  /** Who looks like abuse: they may claim nothing. */
+  readonly flagged: { has(shopper: string): boolean };
   readonly clock: Clock;
 }
 
@@ -51,13 +50,15 @@ export interface Eligibility {
   check(offer: Pick<Offer, 'eligibility'>): void;
 }
 
-export function wireEligibility({ redis, keys, profiles, portraits, clock }: EligibilityParts): Eligibility {
+export function wireEligibility({ redis, keys, profiles, portraits, flagged, clock }: EligibilityParts): Eligibility {
   const preparer = new OfferPreparer(compileExpression);
   const contacts = new ContactStore(redis, keys);
   const facts = new ShopperFactsReader({ profiles, contacts, wallets: new WalletStore(redis, keys), portraits });
   return {
     contacts, facts, preparer,
     async isEligible(offer, shopper) {
+      // Asked of memory: of offers for everybody nothing else has to be read.
+      if (flagged.has(shopper)) return false;
       if (offer.eligibility === undefined) return !isHeldOut(offer, shopper);
       const prepared = preparer.prepare(offer);
       return mayClaim(prepared, await facts.read(shopper, fieldsOf(prepared.rule?.fields), clock()));
@@ -107,7 +108,7 @@ export async function makeDecisions({ config, log, redis, keys, catalog, metrics
   if (await exists(join(config.responseModelDir, 'manifest.json'))) await model.swap(config.responseModelDir);
   const decisions = new DecisionLog(redis, keys);
   const { contacts } = eligibility;
-  const policy: Policy = { caps: config.contactCaps, quiet: config.quietHours, consentRequired: config.consentRequired, holdout: config.decisionHoldout, riskMax: RISK_MAX };
+  const policy: Policy = { caps: config.contactCaps, quiet: config.quietHours, consentRequired: config.consentRequired, holdout: config.decisionHoldout, riskMax: config.risk.flagScore };
   const newId = idSource();
   const decider = new OfferDecider({
     offers, preparer: eligibility.preparer, model, catalog, policy, log: decisions, clock, random: Math.random, newId, deadlineMs: config.decisionDeadlineMs,

@@ -10,7 +10,7 @@ import { cartRoutes } from '../http/carts.js';
 import { claimRoutes } from '../http/claims.js';
 import { offerRoutes } from '../http/offers.js';
 import { CartChecker } from '../paths/check-cart.js';
-import { Claims } from '../paths/claims.js';
+import { Claims, type ClaimGuard } from '../paths/claims.js';
 import { OfferDesk } from '../paths/offer-desk.js';
 import { ClaimStore } from '../redis/claim-store.js';
 import { connectRedis, untilReady } from '../redis/client.js';
@@ -31,6 +31,7 @@ export interface OfferParts {
   readonly catalog: Catalog;
   readonly clock: Clock;
   readonly eligibility: Eligibility;
+  readonly guard: ClaimGuard;
 }
 
 export interface WiredOffers {
@@ -40,7 +41,7 @@ export interface WiredOffers {
 }
 
 /** Offers and claims of an api process, with their routes. */
-export async function wireOffers(app: FastifyInstance, { config, log, redis, keys, catalog, clock, eligibility }: OfferParts): Promise<WiredOffers> {
+export async function wireOffers(app: FastifyInstance, { config, log, redis, keys, catalog, clock, eligibility, guard }: OfferParts): Promise<WiredOffers> {
   const store = new OfferBookStore(redis, keys);
   const book = new OfferBook({ url: config.redisUrl, keys, store, log });
   await book.ready;
@@ -53,7 +54,7 @@ export async function wireOffers(app: FastifyInstance, { config, log, redis, key
   if (wait !== undefined) await untilReady(wait.redis, START_MS);
   const claims = new Claims({
     store: new ClaimStore(redis, keys, codeSource(), wait), wallets: new WalletStore(redis, keys), clock,
-    offers, isEligible,
+    offers, isEligible, guard,
     onWalletFault: (error) => { log.debug({ err: error }, 'wallet not written yet'); },
   });
   offerRoutes(app, new OfferDesk({ store, clock, checkEligibility: (offer) => { eligibility.check(offer); } }));

@@ -54,7 +54,7 @@ await t.test('what two workers wrote over hours comes back in order, each once',
   await two.append('events', [line(START, events[0]!), line(START + 3, events[3]!)]);
   const counts = noCounts();
   t.same(await read(dir, counts), events);
-  t.same(counts, { read: 40, duplicates: 2, corrupt: 0, erased: 0 });
+  t.same(counts, { read: 40, duplicates: 2, corrupt: 0, erased: 0, flagged: 0 });
   t.same(await readdir(dir), ['events-2026-03-01'], 'nothing lies outside of its folder');
 });
 

@@ -45,7 +45,7 @@ await t.test('what is met more than usual trends, not what always sells', async 
 await t.test('counters of several workers add up, decay, and outlive a rescaling', async (t) => {
   let now = Date.now();
   const clock = (): number => now;
-  const workers = [new TrendingCounter(store, clock), new TrendingCounter(store, clock)];
+  const workers = [new TrendingCounter(store, clock, () => false), new TrendingCounter(store, clock, () => false)];
   for (let i = 0; i < 20; i++) await workers[i % 2]!.handle([entry(anEvent({ at: now, itemId: 'hot', context: { region: 'SG' } }))]);
   await workers[0]!.handle([entry(anEvent({ at: now, itemId: 'mild' }))]);
   const [hot] = await store.top('all', now);
@@ -65,7 +65,7 @@ await t.test('counters of several workers add up, decay, and outlive a rescaling
 
 await t.test('an event that comes again does not count again, a failed write is finished later', async (t) => {
   const now = Date.now();
-  const counter = new TrendingCounter(store, () => now);
+  const counter = new TrendingCounter(store, () => now, () => false);
   const events = Array.from({ length: 600 }, (_, i) => entry(anEvent({ at: now, itemId: `i${i}` })));
   let fails = true;
   const count = store.count.bind(store);
@@ -88,7 +88,7 @@ await t.test('an event that comes again does not count again, a failed write is 
 await t.test('lists are published when something changed, bounded in scopes, by one worker', async (t) => {
   const now = Date.now();
   const clock = (): number => now;
-  const counter = new TrendingCounter(store, clock);
+  const counter = new TrendingCounter(store, clock, () => false);
   const publisher = publisherAt(clock);
   t.equal(await publisher.publish(), false);
   const heard: string[] = [];

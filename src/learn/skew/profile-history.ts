@@ -27,6 +27,8 @@ export class ProfileHistory {
   }
 
   addRecord(record: ShopperRecord): void {
+    // A flag says something of a profile, and changes nothing in it.
+    if (record.type === 'risk') return;
     const history = this.#of(record.shopper);
     if (record.type === 'erase') history.steps.push({ erase: true });
     else {
