@@ -26,9 +26,10 @@ export interface PolicyReport {
   readonly gainMinor: Estimate;
   /** What the oracle made in the same store and this policy did not. */
   readonly regretMinor: Estimate;
-  /** Profit as a share of the oracle's, and likewise the gain. */
+  /** Profit as a share of the oracle's. */
   readonly profitShare: Estimate;
-  readonly gainShare: Estimate;
+  /** The same of the gain, over all stores together; 0 where even the oracle gains nothing. */
+  readonly gainShare: number;
   /** Share of all budgets that was spent by the end; the least and most of any store. */
   readonly spent: Estimate & { readonly least: number; readonly most: number };
   /** Farthest that the spending of all offers together was from its plan at the end of a day, in any store, as a share of the budget. */
@@ -57,8 +58,8 @@ export interface SimulationReport {
     readonly profitShare: { readonly value: number; readonly holds: boolean };
     /** By rule: how much more the model's policy makes, in the same store; holds when the interval is above 0. */
     readonly aboveRules: Readonly<Record<string, Estimate & { readonly holds: boolean }>>;
-    /** Spending ends within 2 % of the plan, is never farther than that from it at the end of a day, and never above the budget. */
-    readonly budget: { readonly holds: boolean };
+    /** Spending of all offers together: ends within 2 % of the plan, never above the budget; and how far it was from the plan at the end of any day. */
+    readonly budget: { readonly endsWithin: boolean; readonly neverAbove: boolean; readonly everyDayWithin: boolean };
   };
   readonly seconds: number;
 }
@@ -108,6 +109,7 @@ function learners({ seed }: SimulatedStore, start: { network: NonNullable<Awaite
 function reportOf(list: readonly Outcome[], without: readonly Outcome[], best: readonly Outcome[]): PolicyReport {
   const over = (of: (outcome: Outcome, i: number) => number): Estimate => estimate(list.map(of));
   const profit = (outcomes: readonly Outcome[], i: number): number => outcomes[i]!.profitMinor;
+  const gainOf = (outcomes: readonly Outcome[]): number => mean(outcomes.map(({ profitMinor }, i) => profitMinor - profit(without, i)));
   const spent = list.map(({ spentMinor, budgetMinor }) => spentMinor / budgetMinor);
   const most = (of: (day: Outcome['days'][number], plan: number) => number): number =>
     Math.max(0, ...list.flatMap(({ days }) => days.map((day, i) => of(day, (i + 1) / days.length))));
@@ -116,7 +118,7 @@ function reportOf(list: readonly Outcome[], without: readonly Outcome[], best: r
     gainMinor: over(({ profitMinor }, i) => profitMinor - profit(without, i)),
     regretMinor: over(({ profitMinor }, i) => profit(best, i) - profitMinor),
     profitShare: over(({ profitMinor }, i) => profitMinor / profit(best, i)),
-    gainShare: over(({ profitMinor }, i) => (profitMinor - profit(without, i)) / (profit(best, i) - profit(without, i))),
+    gainShare: gainOf(best) > 0 ? gainOf(list) / gainOf(best) : 0,
     spent: { ...estimate(spent), least: Math.min(...spent), most: Math.max(...spent) },
     planMissed: { ahead: most((day, plan) => day.spent - plan), behind: most((day, plan) => plan - day.spent) },
     offerMissed: { ahead: most(({ ahead }) => ahead), behind: most(({ behind }) => behind) },
@@ -134,7 +136,10 @@ function judge(policies: Readonly<Record<string, PolicyReport>>, outcomes: Reado
   return {
     profitShare: { value: profitShare.mean, holds: profitShare.mean >= BARS.profitShare },
     aboveRules,
-    budget: { holds: spent.least >= 1 - BARS.planMissed && spent.most <= 1 && planMissed.ahead <= BARS.planMissed && planMissed.behind <= BARS.planMissed },
+    budget: {
+      endsWithin: spent.least >= 1 - BARS.planMissed, neverAbove: spent.most <= 1,
+      everyDayWithin: planMissed.ahead <= BARS.planMissed && planMissed.behind <= BARS.planMissed,
+    },
   };
 }
 

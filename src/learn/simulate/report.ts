@@ -10,7 +10,7 @@ const holds = (does: boolean): string => (does ? 'holds' : 'MISSED');
 export function simulationTable({ policies }: SimulationReport): string {
   const rows = Object.entries(policies).map(([name, { profitMinor, gainMinor, profitShare, gainShare, regretMinor, spent, planMissed }]) => [
     name, `${money(profitMinor.mean)} ±${money(profitMinor.high - profitMinor.mean)}`, `${money(gainMinor.mean)} ±${money(gainMinor.high - gainMinor.mean)}`,
-    share(profitShare.mean), share(gainShare.mean), money(regretMinor.mean), share(spent.mean), `+${share(planMissed.ahead)} −${share(planMissed.behind)}`,
+    share(profitShare.mean), share(gainShare), money(regretMinor.mean), share(spent.mean), `+${share(planMissed.ahead)} −${share(planMissed.behind)}`,
   ]);
   const table = [['policy', 'profit', 'more than none', 'of the oracle', 'of its gain', 'regret', 'budget spent', 'off the plan'], ...rows];
   const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
@@ -18,11 +18,13 @@ export function simulationTable({ policies }: SimulationReport): string {
 }
 
 /** What became of what was set out to reach, a line each. */
-export function barLines({ bars: { profitShare, aboveRules, budget } }: SimulationReport): string[] {
+export function barLines({ bars: { profitShare, aboveRules, budget }, policies }: SimulationReport): string[] {
+  const { spent, planMissed } = policies[MODEL]!;
   return [
     `model's profit ≥ 90 % of the oracle's: ${share(profitShare.value)}, ${holds(profitShare.holds)}`,
     ...Object.entries(aboveRules).map(([name, { mean, low, high, holds: does }]) => `model above "${name}" by ${money(mean)} (95 %: ${money(low)} to ${money(high)}): ${holds(does)}`),
-    `model's spending within 2 % of its plan on every day, never above the budget: ${holds(budget.holds)}`,
+    `model's budgets spent within 2 % by the end (least ${share(spent.least)} of any store): ${holds(budget.endsWithin)}; never above: ${holds(budget.neverAbove)}`,
+    `model's spending within 2 % of the plan at the end of every day (+${share(planMissed.ahead)} −${share(planMissed.behind)}): ${holds(budget.everyDayWithin)}`,
   ];
 }
 
@@ -53,7 +55,7 @@ function htmlTable(policies: SimulationReport['policies']): string {
     const { profitMinor, gainMinor, regretMinor, profitShare, gainShare, spent, planMissed, offerMissed, shownShare, conversions, claims } = policy;
     const interval = ({ mean, low, high }: PolicyReport['profitMinor']): string => `${money(mean)} <small>${money(low)} to ${money(high)}</small>`;
     const off = ({ ahead, behind }: PolicyReport['planMissed']): string => `+${share(ahead)} −${share(behind)}`;
-    const cells = [interval(profitMinor), interval(gainMinor), interval(regretMinor), share(profitShare.mean), share(gainShare.mean), share(spent.mean), off(planMissed), off(offerMissed), share(shownShare), Math.round(conversions), Math.round(claims)];
+    const cells = [interval(profitMinor), interval(gainMinor), interval(regretMinor), share(profitShare.mean), share(gainShare), share(spent.mean), off(planMissed), off(offerMissed), share(shownShare), Math.round(conversions), Math.round(claims)];
     return `<tr${name === MODEL ? ' class="ours"' : ''}><td>${escape(name)}</td>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
   });
   return `<table><tr>${head.map((name) => `<th>${escape(name)}</th>`).join('')}</tr>${rows.join('')}</table>`;

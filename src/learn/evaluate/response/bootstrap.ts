@@ -1,7 +1,8 @@
 import { seededRandom } from '../../../util/random.js';
 import type { Interval } from './report.js';
 
-const ROUNDS = 400;
+/** Draws with replacement. */
+export const ROUNDS = 400;
 
 /**
  * 95 % interval of a statistic of rows, by drawing groups of rows with replacement (Efron, 1979): rows of one person are not independent.
@@ -9,8 +10,13 @@ const ROUNDS = 400;
  */
 export function bootstrap(groups: readonly (readonly number[])[], statistic: (indexes: readonly number[]) => number, seed: number): Interval {
   const random = seededRandom(seed);
-  const values = Array.from({ length: ROUNDS }, () => statistic(groups.flatMap(() => groups[Math.floor(random() * groups.length)]!))).sort((a, b) => a - b);
-  return [values[Math.floor(0.025 * ROUNDS)]!, values[Math.ceil(0.975 * ROUNDS) - 1]!];
+  return interval95(Array.from({ length: ROUNDS }, () => statistic(groups.flatMap(() => groups[Math.floor(random() * groups.length)]!))));
+}
+
+/** The middle 95 % of what was drawn. */
+export function interval95(values: readonly number[]): Interval {
+  const sorted = values.toSorted((a, b) => a - b);
+  return [sorted[Math.floor(0.025 * sorted.length)]!, sorted[Math.ceil(0.975 * sorted.length) - 1]!];
 }
 
 /** Indexes by whom they are of, in order of appearance. */

@@ -1,4 +1,5 @@
-import { bootstrap } from './bootstrap.js';
+import { seededRandom } from '../../../util/random.js';
+import { interval95, ROUNDS } from './bootstrap.js';
 
 export interface Treated {
   /** Predicted. */
@@ -24,31 +25,31 @@ const POINTS = 20;
  */
 export function qini(people: readonly Treated[], seed: number): QiniCurve {
   const sorted = people.toSorted((a, b) => b.effect - a.effect);
-  const curve = curveOf(sorted, POINTS);
-  const [low, high] = bootstrap(sorted.map((_, i) => [i]), (rows) => areaOf(curveOf(inOrder(rows, sorted), POINTS)), seed);
+  const curve = curveOf(sorted, new Uint16Array(sorted.length).fill(1));
+  const random = seededRandom(seed);
+  const areas = Array.from({ length: ROUNDS }, () => {
+    const times = new Uint16Array(sorted.length);
+    for (let drawn = 0; drawn < sorted.length; drawn++) times[Math.floor(random() * sorted.length)]! += 1;
+    return areaOf(curveOf(sorted, times));
+  });
+  const [low, high] = interval95(areas);
   return { value: areaOf(curve), low, high, curve };
 }
 
-/** Those that were drawn, each as often as it was, best first. */
-function inOrder(rows: readonly number[], sorted: readonly Treated[]): Treated[] {
-  const times = new Uint16Array(sorted.length);
-  for (const row of rows) times[row]! += 1;
-  return sorted.flatMap((one, i) => Array.from({ length: times[i]! }, () => one));
-}
-
-/** @param people best first */
-function curveOf(people: readonly Treated[], points: number): [number, number][] {
-  const treatedInAll = people.reduce((sum, { isTreated }) => sum + (isTreated ? 1 : 0), 0);
+/** @param people best first  @param times how often each of them counts */
+function curveOf(people: readonly Treated[], times: Uint16Array): [number, number][] {
+  const treatedInAll = people.reduce((sum, { isTreated }, i) => sum + (isTreated ? times[i]! : 0), 0);
   const curve: [number, number][] = [[0, 0]];
-  let [treated, others, treatedDid, othersDid, at] = [0, 0, 0, 0, 0];
-  for (let point = 1; point <= points; point++) {
-    const until = Math.floor(point * people.length / points);
-    while (at < people.length && (at < until || people[at]!.effect === people[at - 1]?.effect)) {
-      const { isTreated, outcome } = people[at++]!;
-      if (isTreated) [treated, treatedDid] = [treated + 1, treatedDid + outcome];
-      else [others, othersDid] = [others + 1, othersDid + outcome];
+  let [treated, others, treatedDid, othersDid, seen, at] = [0, 0, 0, 0, 0, 0];
+  for (let point = 1; point <= POINTS; point++) {
+    while (at < people.length && (seen < Math.floor(point * people.length / POINTS) || people[at]!.effect === people[at - 1]?.effect)) {
+      const { isTreated, outcome } = people[at]!;
+      const counts = times[at++]!;
+      if (isTreated) [treated, treatedDid] = [treated + counts, treatedDid + counts * outcome];
+      else [others, othersDid] = [others + counts, othersDid + counts * outcome];
+      seen += counts;
     }
-    curve.push([at / people.length, (treatedDid - (others === 0 ? 0 : othersDid * treated / others)) / Math.max(1, treatedInAll)]);
+    curve.push([seen / people.length, (treatedDid - (others === 0 ? 0 : othersDid * treated / others)) / Math.max(1, treatedInAll)]);
   }
   return curve;
 }
