@@ -42,6 +42,7 @@ import { StatisticsStore } from './redis/statistics-store.js';
 import { StreamKeeper } from './redis/stream-keeper.js';
 import { TrendingStore } from './redis/trending-store.js';
 import type { Clock } from './util/clock.js';
+import { demoOffers } from './wire/demo.js';
 import { wireCampaignWork } from './wire/campaign-work.js';
 import { wireGrowthWork } from './wire/growth.js';
 import { wireRiskWork } from './wire/risk.js';
@@ -190,8 +191,9 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
     ...campaigns.schedules,
   ], name, redis);
   const stopping = new AbortController();
+  const dealing = demoOffers({ config, log, redis, keys, name, clock });
   const filling = config.demo
-    ? fillDemo({ redis, keys, config, clock, log, lease: new Lease(redis, keys.lock('demo'), name), signal: stopping.signal, onDone: () => statistics.askRecount('the demo store was filled') })
+    ? fillDemo({ redis, keys, config, clock, log, lease: new Lease(redis, keys.lock('demo'), name), signal: stopping.signal, onDone: () => statistics.askRecount('the demo store was filled'), onThere: () => { dealing.start(); } })
     : undefined;
   log.info({ name, archiveDir }, 'worker runs');
   return {
@@ -200,7 +202,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
     async close() {
       stopping.abort();
       await filling;
-      await Promise.all([...Object.values(consumers).map((consumer) => consumer.stop()), campaigns.stop(), claims.keeper.stop(), segments.stop(), growth.stop(), risk.stop(), publisher.stop(), counting.stop(), catalogArchiver.stop(), drift.stop(), trimming.stop(), registry.stop()]);
+      await Promise.all([...Object.values(consumers).map((consumer) => consumer.stop()), campaigns.stop(), claims.keeper.stop(), dealing.stop(), segments.stop(), growth.stop(), risk.stop(), publisher.stop(), counting.stop(), catalogArchiver.stop(), drift.stop(), trimming.stop(), registry.stop()]);
       await writer.close();
       redis.disconnect();
     },
@@ -216,13 +218,15 @@ interface FillDemoOptions {
   readonly lease: Lease;
   readonly signal: AbortSignal;
   readonly onDone: () => Promise<void>;
+  /** It is filled, now or since an earlier start. */
+  readonly onThere: () => void;
 }
 
 /** A store with items of its own is left alone. */
 const NOTHING_TO_FILL: DemoState = { seed: 0, until: 0, done: true };
 
 /** Fills an empty store with the demo shop, one worker at a time, and tries again until it is full. */
-async function fillDemo({ redis, keys, config, clock, log, lease, signal, onDone }: FillDemoOptions): Promise<void> {
+async function fillDemo({ redis, keys, config, clock, log, lease, signal, onDone, onThere }: FillDemoOptions): Promise<void> {
   const catalog = new Catalog();
   const catalogStore = new CatalogStore(redis, keys);
   const newToken = (): Buffer => randomBytes(TOKEN_BYTES);
@@ -250,7 +254,10 @@ async function fillDemo({ redis, keys, config, clock, log, lease, signal, onDone
   };
   for (let failures = 0; !signal.aborted;) {
     try {
-      if (await lease.whileHeld(WORKER_LIMITS.demoLeaseMs, fill)) return;
+      if (await lease.whileHeld(WORKER_LIMITS.demoLeaseMs, fill)) {
+        onThere();
+        return;
+      }
     } catch (error) {
       if (signal.aborted) return;
       log.warn({ err: error }, 'demo store could not be filled yet');

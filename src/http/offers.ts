@@ -23,16 +23,16 @@ export function offerRoutes(server: FastifyInstance, desk: OfferDesk): void {
     config, schema: { summary: 'Draft an offer', tags, body: OfferInputSchema },
   }, async (request, reply) => reply.status(201).send({ offer: await desk.create(request.body, operatorOf(request)) }));
   app.get('/v1/offers', {
-    config, schema: { summary: 'List offers, in order of their ids', tags, querystring: Page },
+    config, schema: { summary: 'List offers with what is out of them, in order of their ids', tags, querystring: Page },
   }, (request) => {
     const { cursor = '', limit, status } = request.query;
     return desk.list(cursor, sizeOf(limit), status);
   });
   app.get('/v1/offers/:id', {
-    config, schema: { summary: 'Read an offer', tags, params: Params },
+    config, schema: { summary: 'Read an offer, and what is out of it', tags, params: Params },
   }, async (request) => {
     const { id } = request.params;
-    return { offer: await desk.get(id) };
+    return { offer: await desk.describe(id) };
   });
   app.put('/v1/offers/:id', {
     config, schema: { summary: 'Change an offer: its whole definition; If-Match: the version that was read', tags, params: Params, body: OfferInputSchema, headers: Precondition },

@@ -1,6 +1,6 @@
 import { reserveOf, type Offer, type OfferInput, type OfferStatus } from '../domain/offer.js';
 import { AppError } from '../errors.js';
-import type { AuditEntry, OfferBookStore } from '../redis/offer-book-store.js';
+import type { AuditEntry, OfferBookStore, OfferUsage } from '../redis/offer-book-store.js';
 import type { Clock } from '../util/clock.js';
 
 export const OFFER_DESK_LIMITS = {
@@ -86,12 +86,18 @@ export class OfferDesk {
     return offer;
   }
 
+  /** An offer and what is out of it. @throws AppError `not_found` */
+  async describe(id: string): Promise<OfferDescription> {
+    const [offer, [pulse]] = await Promise.all([this.get(id), this.#options.store.pulses([id])]);
+    return { ...offer, ...usageOf(pulse) };
+  }
+
   /** A page of offers, in order of their ids; `cursor` is undefined on the last one. */
-  async list(cursor: string, limit: number, status?: OfferStatus): Promise<{ offers: Offer[]; cursor?: string }> {
+  async list(cursor: string, limit: number, status?: OfferStatus): Promise<{ offers: OfferDescription[]; cursor?: string }> {
     const { store } = this.#options;
     const ids = await store.ids(cursor, limit);
-    const found = await Promise.all(ids.map((id) => store.read(id)));
-    const offers = found.filter((offer): offer is Offer => offer !== undefined && (status === undefined || offer.status === status));
+    const [found, pulses] = await Promise.all([Promise.all(ids.map((id) => store.read(id))), store.pulses(ids)]);
+    const offers = found.flatMap((offer, i) => (offer === undefined || (status !== undefined && offer.status !== status) ? [] : [{ ...offer, ...usageOf(pulses[i]) }]));
     const last = ids.at(-1);
     return last === undefined || ids.length < limit ? { offers } : { offers, cursor: last };
   }
@@ -136,6 +142,11 @@ export class OfferDesk {
     this.#options.checkEligibility(input);
   }
 }
+
+/** An offer with what is out; without `usage` its budget is gone from the store. */
+export interface OfferDescription extends Offer { readonly usage?: OfferUsage }
+
+const usageOf = (pulse: { readonly usage: OfferUsage } | undefined): Pick<OfferDescription, 'usage'> => (pulse === undefined ? {} : { usage: pulse.usage });
 
 const changedMeanwhile = (id: string, version: number): AppError =>
   new AppError('conflict', `Offer ${id} was changed meanwhile, it is at version ${version}; read it again.`);

@@ -1,6 +1,8 @@
 import { createApi } from './api.js';
 import { renderStrip, sourceWords } from './cards.js';
-import { showCart, showProduct, showRelated } from './dialogs.js';
+import { Checkout } from './checkout.js';
+import { Deals } from './deals.js';
+import { showProduct, showRelated } from './dialogs.js';
 import { $, h } from './dom.js';
 import { connectLive } from './live.js';
 import { Offers, showLiveState } from './offers.js';
@@ -8,6 +10,7 @@ import { Features, Latency } from './panel.js';
 import { renderNobody, renderPortrait } from './portrait.js';
 import { Session } from './session.js';
 import { Shelf } from './shelf.js';
+import { Wallet } from './wallet.js';
 
 /**
  * The demo store's page. One idea carries it: every gesture is noted as an event, and the next recommendation call
@@ -23,19 +26,39 @@ const features = new Features();
 const api = createApi((call) => latency.add(call));
 const session = new Session();
 const shelf = new Shelf({ api, rank: rankForTab, onOpen: open });
+const wallet = new Wallet({ api, invited: toast });
+const deals = new Deals({
+  api, wallet,
+  on: {
+    item: (id) => known(id),
+    showItem: (item) => open(item),
+    claim: (run) => claimed(run),
+    shown: (offer) => promotion('view_promotion', offer),
+    selected: (offer) => promotion('select_promotion', offer),
+    dismissed: (offer) => {
+      promotion('dismiss', offer);
+      void refreshStrip();
+    },
+  },
+});
 const offers = new Offers({
-  shown: (offer) => session.note('view_promotion', scene, known(offer.itemId), { context: { offerId: offer.id } }),
+  shown: (offer) => promotion('view_promotion', offer),
   selected: (offer) => {
-    const item = known(offer.itemId);
-    session.note('select_promotion', scene, item, { context: { offerId: offer.id } });
-    if (item === undefined) showCartDrawer();
+    const item = promotion('select_promotion', offer);
+    if (item === undefined) showCart();
     else open(item);
   },
   dismissed: (offer) => {
-    session.note('dismiss', scene, undefined, { context: { offerId: offer.id } });
+    promotion('dismiss', offer);
     void refreshStrip();
   },
+  claimed: async (offer, button) => {
+    const claim = await deals.claim({ id: offer.offerId }, button);
+    if (claim !== undefined) promotion('select_promotion', offer);
+    return claim !== undefined;
+  },
 });
+const checkout = new Checkout({ api, session, wallet, lines: cartLines, attempt });
 
 let scene = 'home';
 let turn = 0;
@@ -44,6 +67,25 @@ let hangUp = () => {};
 const sources = new Map();
 
 const known = (id) => (id === undefined ? undefined : shelf.items.get(id));
+
+/** Notes what the visitor did with an offer or a message. @returns the item it is about */
+function promotion(type, { id, itemId, terms }) {
+  const item = known(itemId ?? terms?.itemId);
+  session.note(type, scene, type === 'dismiss' ? undefined : item, { context: { offerId: id } });
+  return item;
+}
+
+/** Runs a claim and says what came of it. */
+async function claimed(run) {
+  try {
+    const claim = await run();
+    toast(claim.status === 'held' ? 'Yours, as soon as a friend joins in' : 'In your wallet');
+    return claim;
+  } catch (error) {
+    toast(error.message);
+    return undefined;
+  }
+}
 
 /** Sends what was noted and shows the list that comes back; of two calls under way only the later one's list is shown. */
 async function refreshStrip() {
@@ -59,7 +101,7 @@ async function refreshStrip() {
   $('#strip-note').textContent = reply.degraded === undefined
     ? `Ranked by ${reply.model}, your last click included`
     : `Reduced service: ${reply.degraded.join(', ').replaceAll('_', ' ')}`;
-  void refreshPanel();
+  void deals.decide(scene).then(refreshPanel);
 }
 
 async function rankForTab(fields) {
@@ -79,10 +121,12 @@ function remember(recommended) {
 async function refreshPanel() {
   const id = session.anonymousId;
   if (!session.isKnown) return;
-  const [portrait, values] = await Promise.all([quietly(() => api.portrait(id)), quietly(() => api.features(id))]);
+  const [portrait, values, growth] = await Promise.all([
+    quietly(() => api.portrait(id)), quietly(() => api.features(id)), quietly(() => api.growth(id)), quietly(() => wallet.refresh(id)),
+  ]);
   if (id !== session.anonymousId) return;
   if (portrait === undefined) renderNobody();
-  else renderPortrait(portrait);
+  else renderPortrait(portrait, growth);
   features.render(values?.features ?? {});
 }
 
@@ -140,19 +184,19 @@ function cartLines() {
   return [...session.cart].flatMap(([id, quantity]) => (known(id) === undefined ? [] : [{ item: known(id), quantity }]));
 }
 
-function showCartDrawer() {
+function showCart() {
   scene = 'cart';
-  showCart(cartLines(), {
+  void checkout.show({
     onOpen: open,
     onRemove: (item) => {
       const quantity = session.cart.get(item.id);
       session.cart.delete(item.id);
       gesture('remove_from_cart', item, { quantity }, 'Taken out');
-      showCartDrawer();
+      showCart();
     },
-    onCheckOut: () => {
+    onBought: (bought) => {
       session.note('begin_checkout', scene, undefined);
-      for (const { item, quantity } of cartLines()) session.note('purchase', scene, item, { quantity });
+      for (const { item, quantity, paidMinor } of bought) session.note('purchase', scene, item, { quantity, value: paidMinor / 100 });
       session.cart.clear();
       session.save();
       showCartCount();
@@ -207,6 +251,8 @@ function arrive() {
   $('#visitor').textContent = session.anonymousId.slice(-6);
   showCartCount();
   offers.clear();
+  wallet.clear();
+  deals.begin(session.anonymousId);
   renderNobody();
   features.render({});
   hangUp = connectLive({ anonymousId: session.anonymousId, onOffer: (offer) => offers.add(offer), onState: showLiveState });
@@ -217,7 +263,7 @@ for (const dialog of document.querySelectorAll('dialog')) {
   dialog.addEventListener('close', () => { scene = 'home'; });
   dialog.addEventListener('click', (event) => { if (event.target === dialog) dialog.close(); });
 }
-$('[data-action=open-cart]').addEventListener('click', showCartDrawer);
+$('[data-action=open-cart]').addEventListener('click', showCart);
 $('[data-action=start-over]').addEventListener('click', () => {
   session.startOver();
   sources.clear();

@@ -1,6 +1,6 @@
 import { artOf } from './art.js';
 import { card } from './cards.js';
-import { $, h, money, readable } from './dom.js';
+import { $, h, minor, money, readable } from './dom.js';
 
 /** Opens the product dialog. `actions` maps data-action to what it does; the dialog closes after those in `CLOSING`. */
 const CLOSING = new Set(['buy', 'not-interested']);
@@ -54,7 +54,6 @@ export function showRelated(recommended, onOpen) {
 /** @param lines `[{item, quantity}]` */
 export function showCart(lines, { onRemove, onCheckOut, onOpen }) {
   const dialog = $('#cart');
-  const total = lines.reduce((sum, { item, quantity }) => sum + (item.price ?? 0) * quantity, 0);
   dialog.replaceChildren(
     h('button', { type: 'button', class: 'close', 'data-action': 'close', 'aria-label': 'Close', onclick: () => dialog.close() }, '×'),
     h('h2', { id: 'cart-title' }, 'Your cart'),
@@ -64,7 +63,26 @@ export function showCart(lines, { onRemove, onCheckOut, onOpen }) {
         h('button', { type: 'button', class: 'thumb', 'aria-label': `Show ${item.title}`, onclick: () => { dialog.close(); onOpen(item); } }, artOf(item)),
         h('span', {}, item.title, h('small', {}, `${quantity} × ${money(item.price ?? 0, item.currency)}`)),
         h('button', { type: 'button', class: 'quiet', 'data-action': 'remove-from-cart', onclick: () => onRemove(item) }, 'Remove')))),
-    lines.length > 0 && h('p', { class: 'total' }, 'Total ', h('b', {}, money(total, lines[0].item.currency))),
-    lines.length > 0 && h('button', { type: 'button', class: 'primary wide', 'data-action': 'check-out', onclick: onCheckOut }, 'Buy it all'));
+    lines.length > 0 && h('div', { id: 'totals', 'aria-live': 'polite' }, h('p', { class: 'note' }, 'Adding up…')),
+    lines.length > 0 && h('button', { type: 'button', class: 'primary wide', 'data-action': 'check-out', onclick: (event) => onCheckOut(event.currentTarget) }, 'Buy it all'));
   if (!dialog.open) dialog.showModal();
+}
+
+const NOT_APPLIED = {
+  below_spend: ({ missingMinor }, money) => `${money(missingMinor)} more to go`, nothing_applies: () => 'for nothing in this cart',
+  not_combined: () => 'not together with the others', claim_expired: () => 'has expired',
+};
+
+/** Shows what the cart comes to. @param check the engine's answer @param titleOf names an offer */
+export function showTotals(check, currency, titleOf) {
+  const amount = (amountMinor) => minor(amountMinor, currency);
+  const row = (name, words, attributes = {}) => [h('dt', attributes, name), h('dd', attributes, words)];
+  $('#totals')?.replaceChildren(
+    h('dl', { class: 'facts totals' },
+      ...row('Items', amount(check.subtotalMinor)),
+      ...row('Delivery', amount(check.shippingMinor)),
+      ...check.applied.flatMap(({ offerId, discountMinor }) => row(titleOf(offerId), `−${amount(discountMinor)}`, { class: 'discount', data: { offerId } })),
+      ...row('Total', h('b', { id: 'cart-total', data: { totalMinor: check.totalMinor } }, amount(check.totalMinor)), { class: 'sum' })),
+    ...check.notApplied.filter(({ reason }) => reason in NOT_APPLIED).map((one) =>
+      h('p', { class: 'note' }, `${titleOf(one.offerId)}: ${NOT_APPLIED[one.reason](one, amount)}.`)));
 }

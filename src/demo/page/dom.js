@@ -27,6 +27,15 @@ export function money(amount, currency = 'EUR') {
   return new Intl.NumberFormat(navigator.language, { style: 'currency', currency }).format(amount);
 }
 
+export const minor = (amountMinor, currency) => money(amountMinor / 100, currency);
+
+/** A moment, as short as it may be: the time alone when it is today. */
+export function moment(at) {
+  const time = new Date(at);
+  const isToday = time.toDateString() === new Date().toDateString();
+  return time.toLocaleString(navigator.language, isToday ? { timeStyle: 'short' } : { dateStyle: 'medium' });
+}
+
 /** `coffee-beans` → `Coffee beans`. */
 export function readable(name) {
   const text = name.replaceAll(/[-_/]+/g, ' ');

@@ -1,4 +1,4 @@
-import { $, h, money } from './dom.js';
+import { $, h, moment, money } from './dom.js';
 
 /** More than these would be noise: the oldest goes. */
 const SHOWN_MAX = 4;
@@ -7,9 +7,9 @@ const CAUSES = {
   cart_abandoned: 'For your cart', checkout_abandoned: 'For your order', price_drop: 'The price has dropped', back_in_stock: 'There again', welcome: 'Welcome',
 };
 
-/** Offers as they arrive: each once, newest first. */
+/** Messages as they arrive, some with an offer to claim: each once, newest first. */
 export class Offers {
-  /** @param on `{shown(offer), selected(offer), dismissed(offer)}` */
+  /** @param on `{shown(offer), selected(offer), dismissed(offer), claimed(offer, button) → whether}` */
   constructor(on) {
     this.on = on;
   }
@@ -22,7 +22,8 @@ export class Offers {
       h('p', { class: 'offer-title' }, offer.title),
       h('p', { class: 'note' }, termsOf(offer)),
       h('div', { class: 'actions' },
-        h('button', { type: 'button', class: 'primary', 'data-action': 'select-offer', onclick: () => this.on.selected(offer) }, offer.itemId === undefined ? 'Use it' : 'Show me'),
+        offer.offerId !== undefined && h('button', { type: 'button', class: 'primary', 'data-action': 'claim', onclick: (event) => void this.#claim(offer, entry, event.currentTarget) }, 'Claim'),
+        h('button', { type: 'button', class: offer.offerId === undefined ? 'primary' : 'quiet', 'data-action': 'select-offer', onclick: () => this.on.selected(offer) }, offer.itemId === undefined ? 'Use it' : 'Show me'),
         h('button', { type: 'button', class: 'quiet faint', 'data-action': 'dismiss-offer', onclick: () => this.#dismiss(offer, entry) }, 'No, thanks')));
     list.prepend(entry);
     while (list.children.length > SHOWN_MAX) list.lastElementChild.remove();
@@ -35,18 +36,23 @@ export class Offers {
     $('#offers-empty').hidden = false;
   }
 
+  async #claim(offer, entry, button) {
+    if (await this.on.claimed(offer, button)) this.#remove(entry);
+  }
+
   #dismiss(offer, entry) {
+    this.#remove(entry);
+    this.on.dismissed(offer);
+  }
+
+  #remove(entry) {
     entry.remove();
     $('#offers-empty').hidden = $('#offers').children.length > 0;
-    this.on.dismissed(offer);
   }
 }
 
 function termsOf({ price, currency, expiresAt }) {
-  const time = new Date(expiresAt);
-  const isToday = time.toDateString() === new Date().toDateString();
-  const until = time.toLocaleString(navigator.language, isToday ? { timeStyle: 'short' } : { dateStyle: 'medium', timeStyle: 'short' });
-  return [price !== undefined && `${money(price.now, currency)} instead of ${money(price.was, currency)}`, `until ${until}`].filter(Boolean).join(' · ');
+  return [price !== undefined && `${money(price.now, currency)} instead of ${money(price.was, currency)}`, `until ${moment(expiresAt)}`].filter(Boolean).join(' · ');
 }
 
 export function showLiveState(state) {

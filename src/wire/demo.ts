@@ -1,0 +1,65 @@
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { builtInCampaigns, type BuiltInSettings } from '../campaigns/built-in.js';
+import { keepOffers } from '../demo/offers.js';
+import { DEMO, type DemoState } from '../demo/seed.js';
+import { makeStore } from '../demo/store.js';
+import { codeSource } from '../domain/claim-code.js';
+import { CampaignDesk } from '../paths/campaign-desk.js';
+import { Claims } from '../paths/claims.js';
+import { OfferDesk } from '../paths/offer-desk.js';
+import { CampaignStore } from '../redis/campaign-store.js';
+import { ClaimStore } from '../redis/claim-store.js';
+import type { Keys } from '../redis/keys.js';
+import { Lease } from '../redis/lease.js';
+import { OfferBookStore } from '../redis/offer-book-store.js';
+import { WalletStore } from '../redis/wallet-store.js';
+import { compileExpression } from '../segments/expression.js';
+import type { Clock } from '../util/clock.js';
+import { Rounds } from '../util/rounds.js';
+
+const DEMO_OFFER_LIMITS = {
+  /** Between two looks whether a round has ended, ms. */
+  everyMs: 60_000,
+  leaseMs: 30_000,
+} as const;
+
+export interface DemoParts {
+  readonly config: BuiltInSettings;
+  readonly log: Pick<Logger, 'info' | 'debug' | 'warn'>;
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly clock: Clock;
+}
+
+/** Keeps the demo store's offers open, in one worker at a time. */
+export function demoOffers(parts: DemoParts & { /** Of this worker, unique. */ readonly name: string }): Rounds {
+  const { log, redis, keys, name } = parts;
+  const lease = new Lease(redis, keys.lock('demo-offers'), name);
+  const keep = demoOfferKeeper(parts);
+  return new Rounds({
+    everyMs: DEMO_OFFER_LIMITS.everyMs, round: () => lease.whileHeld(DEMO_OFFER_LIMITS.leaseMs, keep),
+    onError: (error) => { log.warn({ err: error }, 'offers of the demo store could not be opened yet'); },
+  });
+}
+
+/** @returns what opens the offers that are due, by the engine's own desks; a store with items of its own gets none */
+export function demoOfferKeeper({ config, log, redis, keys, clock }: DemoParts): () => Promise<void> {
+  const store = new OfferBookStore(redis, keys);
+  const offers = new OfferDesk({ store, clock, checkEligibility: ({ eligibility }) => { if (eligibility?.expression !== undefined) compileExpression(eligibility.expression); } });
+  const campaigns = new CampaignDesk(new CampaignStore(redis, keys), builtInCampaigns(config));
+  const claims = new Claims({
+    store: new ClaimStore(redis, keys, codeSource()), wallets: new WalletStore(redis, keys), clock,
+    offers: { get: () => undefined, read: (id) => store.read(id) },
+    // Simulated shoppers are whoever an offer is for.
+    isEligible: () => true,
+    onWalletFault: (error) => { log.debug({ err: error }, 'wallet not written yet'); },
+  });
+  return async () => {
+    const text = await redis.hget(keys.meta, 'demo');
+    const state = text === null ? undefined : JSON.parse(text) as DemoState;
+    if (state?.done !== true) return;
+    const opened = await keepOffers({ items: () => makeStore({ seed: state.seed, items: DEMO.items, now: state.until }), offers, campaigns, claims, clock });
+    if (opened.length > 0) log.info({ opened }, 'offers of the demo store are open');
+  };
+}
