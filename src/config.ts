@@ -51,6 +51,7 @@ export const SETTINGS = {
   STATISTICS_EVERY_S: { fallback: '86400', about: 'neighbours and popularity, which follow the events, are counted anew from the archive, s' },
   TRENDING_EVERY_MS: { fallback: '2000', about: 'publication of trending lists, ms' },
   TRAIN_EVERY_S: { fallback: '86400', about: 'training of a new model on the archive, s; 0: never' },
+  DEED_WORTH: { fallback: '1,2,4', about: 'worth of a click, of putting into the cart and of buying, each with what came before it, where models are trained and compared' },
   TRAIN_EVENTS_MIN: { fallback: '10000', about: 'events before the latest day that training needs' },
   SHADOW_REQUESTS: { fallback: '1000', about: 'requests that a new model scores beside the serving one before it may serve …' },
   SHADOW_S: { fallback: '3600', about: '… or time after which it may with fewer, s' },
@@ -111,6 +112,8 @@ export interface Config {
   readonly trendingEveryMs: number;
   /** 0: never. */
   readonly trainEveryMs: number;
+  /** What each deed is worth beyond those that it includes. */
+  readonly deedValues: { readonly clicked: number; readonly carted: number; readonly bought: number };
   readonly trainEventsMin: number;
   readonly shadowRequests: number;
   readonly shadowMs: number;
@@ -125,10 +128,21 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const valueOf = (env: Environment, name: Name): string =>
   env[name] ?? (env['DEMO'] === '1' ? DEMO_FALLBACKS[name] : undefined) ?? SETTINGS[name].fallback;
 
-/** Where the engine keeps its files: all that a command beside the running engine needs to know. */
-export function readPlaces(env: Environment = process.env): Pick<Config, 'dataDir' | 'modelDir' | 'modelsDir'> {
+/** Where the engine keeps its files, and what it counts as success: all that a command beside the running engine needs to know. */
+export function readPlaces(env: Environment = process.env): Pick<Config, 'dataDir' | 'modelDir' | 'modelsDir' | 'deedValues'> {
   const dataDir = valueOf(env, 'DATA_DIR');
-  return { dataDir, modelDir: valueOf(env, 'MODEL_DIR'), modelsDir: valueOf(env, 'MODELS_DIR') || join(dataDir, 'models') };
+  return {
+    dataDir, modelDir: valueOf(env, 'MODEL_DIR'), modelsDir: valueOf(env, 'MODELS_DIR') || join(dataDir, 'models'),
+    deedValues: readDeedValues(valueOf(env, 'DEED_WORTH')),
+  };
+}
+
+function readDeedValues(text: string): Config['deedValues'] {
+  const [clicked = NaN, carted = NaN, bought = NaN, ...more] = text.split(',').map(Number);
+  if (!(clicked >= 0 && carted >= clicked && bought >= carted && bought > 0 && bought <= 1e6) || more.length > 0) {
+    throw bad('DEED_WORTH', 'three numbers that do not fall, the last above 0, e.g. 1,2,4', text);
+  }
+  return { clicked, carted: carted - clicked, bought: bought - carted };
 }
 
 /** @throws AppError `invalid_request` naming the setting that does not fit */

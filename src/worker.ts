@@ -148,7 +148,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
     lease: new Lease(redis, keys.lock('statistics'), name), log,
   });
   const retraining = retrainJobs({
-    task: { archiveDir, modelsDir: config.modelsDir, modelDir: config.modelDir, eventsMin: config.trainEventsMin, by: 'worker', seed: 1 },
+    task: { archiveDir, modelsDir: config.modelsDir, modelDir: config.modelDir, eventsMin: config.trainEventsMin, values: config.deedValues, by: 'worker', seed: 1 },
     program: new URL('./learn/models/retrain-child.js', import.meta.url),
     models, shadows: new ShadowStore(redis, keys), jobs: registry,
     newLease: () => new Lease(redis, keys.lock(RETRAIN), randomUUID()),

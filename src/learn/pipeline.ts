@@ -4,7 +4,7 @@ import { seededRandom } from '../util/random.js';
 import { makeModel, prepareFolder, type MadeModel } from './make-model.js';
 import type { OnProgress } from './progress.js';
 import { QuestionLister, type QuestionCounts } from './question-lists.js';
-import { LIST_LIMITS, ListStore } from './ranker/lists.js';
+import { DEED_VALUES, LIST_LIMITS, ListStore, type DeedValues } from './ranker/lists.js';
 import { readExported } from './ranker/warm-start.js';
 import { sampleQuestions } from './sample-questions.js';
 import { Retriever, TaskStore } from './store-view.js';
@@ -25,6 +25,8 @@ export interface TrainModelOptions {
   readonly seed: number;
   /** Folder of a model to go on from. */
   readonly from?: string | undefined;
+  /** What each deed counts. */
+  readonly values?: DeedValues;
   readonly clock: Clock;
   readonly onProgress?: OnProgress;
 }
@@ -44,7 +46,7 @@ export interface TrainedModel {
  * the question's time or later.
  */
 export async function trainModel(task: Task, options: TrainModelOptions): Promise<TrainedModel> {
-  const { out, seed, from, clock, onProgress = () => {} } = options;
+  const { out, seed, from, values = DEED_VALUES, clock, onProgress = () => {} } = options;
   const startedAt = clock();
   const start = from === undefined ? undefined : await readExported(from);
   await prepareFolder(out);
@@ -59,7 +61,7 @@ export async function trainModel(task: Task, options: TrainModelOptions): Promis
   const validation = await collect('validation', await store(judged), [task.validation], TRAINING_LIMITS.validationQuestions, options);
   await encoders?.fit.retire();
   const { content } = await makeModel({
-    train: fit.lists, validation: validation.lists, out, seed, start, onProgress,
+    train: fit.lists, validation: validation.lists, out, seed, values, start, onProgress,
     encoder: encoders?.saved,
     about: {
       name: nameOf(task.name), licence: 'unstated', statistics, trainedAt: new Date(clock()).toISOString(),

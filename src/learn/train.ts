@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { listSlots } from '../archive/files.js';
 import { runCommand } from '../command.js';
+import { readPlaces } from '../config.js';
 import { AppError } from '../errors.js';
 import { readTask } from './evaluate/datasets/read-task.js';
 import { tellSkipped } from './evaluate/datasets/tell-skipped.js';
@@ -67,7 +68,7 @@ async function trainRanker({ data, from, out, seed, shoppers, days }: Chosen): P
   } else {
     const isArchive = (await listSlots(data, 'events')).length > 0;
     const task = isArchive ? await archiveTask(data, Infinity) : await readTask(data, { onSkipped: tellSkipped() });
-    const { manifest, seconds } = await trainModel(task, { ...common, from: from ?? (isArchive ? SHIPPED : undefined) }).finally(stop);
+    const { manifest, seconds } = await trainModel(task, { ...common, values: readPlaces().deedValues, from: from ?? (isArchive ? SHIPPED : undefined) }).finally(stop);
     console.log(JSON.stringify({ data: manifest.data, metrics: manifest.metrics, seconds }, null, 2));
   }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { JobRegistry } from '../../src/jobs/registry.js';
 import { RETRAIN, retrainJobs, shadowFault, type RetrainOptions } from '../../src/jobs/retrain.js';
+import { DEED_VALUES } from '../../src/learn/ranker/lists.js';
 import { ModelRegistry } from '../../src/ranking/model-registry.js';
 import { makeKeys } from '../../src/redis/keys.js';
 import { Lease } from '../../src/redis/lease.js';
@@ -43,7 +44,7 @@ async function shop(t: Test, options: Partial<RetrainOptions> = {}): Promise<Sho
   const outcomes: string[] = [];
   const whys: string[] = [];
   jobs.start(retrainJobs({
-    task: { archiveDir, modelsDir, modelDir, eventsMin: 100, by: 'worker', seed: 1 }, program: CHILD, models: registry, shadows, jobs,
+    task: { archiveDir, modelsDir, modelDir, eventsMin: 100, values: DEED_VALUES, by: 'worker', seed: 1 }, program: CHILD, models: registry, shadows, jobs,
     newLease: () => new Lease(redis, keys.lock(RETRAIN), 'w'), shadowRequests: 100, shadowMs: 60_000, clock: Date.now, judgeEveryMs: 50,
     onDone: ({ outcome, why }) => {
       outcomes.push(outcome);

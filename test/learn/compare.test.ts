@@ -17,7 +17,8 @@ function lists(count: number): JudgedList[] {
     const worth = new Float32Array(10);
     const utility = Array.from(worth, (_, row) => items[row * WIDTH]! + 0.5 * gaussian(random));
     worth[utility.indexOf(Math.max(...utility))] = 1;
-    return { key: String(n), shopper: `u:${n % 100}`, at: n, user: new Float32Array(ENGINE_FEATURES.userFeatures.length), items, count: 10, worth, propensity: new Float32Array(10).fill(1), scores: new Float32Array(10), model: 'm@1' };
+    const deeds = Uint8Array.from(worth);
+    return { key: String(n), shopper: `u:${n % 100}`, at: n, user: new Float32Array(ENGINE_FEATURES.userFeatures.length), items, count: 10, deeds, worth, propensity: new Float32Array(10).fill(1), scores: new Float32Array(10), model: 'm@1' };
   });
 }
 

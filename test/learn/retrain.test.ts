@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { retrain, type RetrainReply, type Train } from '../../src/learn/models/retrain.js';
 import { refitRanker } from '../../src/learn/models/train-on-archive.js';
+import { DEED_VALUES } from '../../src/learn/ranker/lists.js';
 import { ModelRegistry } from '../../src/ranking/model-registry.js';
 import { archiveTraffic, type ArchivedTraffic } from '../helpers/impressions.js';
 import { constantModel, ENGINE_FEATURES, linearModel, nanModel, slowModel, writeTestModel } from '../helpers/models.js';
@@ -27,7 +28,7 @@ async function store(t: Test, traffic: ArchivedTraffic | undefined): Promise<Sto
   await writeTestModel(modelDir, { name: 'shipped', features: only('neighbors'), onnx: linearModel(only('neighbors')) });
   if (traffic !== undefined) await archiveTraffic(archiveDir, traffic);
   const registry = new ModelRegistry(modelsDir, modelDir, Date.now);
-  const task = { archiveDir, modelsDir, modelDir, eventsMin: 100, by: 'worker', seed: 1 };
+  const task = { archiveDir, modelsDir, modelDir, eventsMin: 100, values: DEED_VALUES, by: 'worker', seed: 1 };
   return { registry, archiveDir, retrain: (...trainings) => retrain(task, trainings, Date.now) };
 }
 

@@ -5,7 +5,7 @@ import { USER_FEATURES } from '../../profile/vector.js';
 import { SHOWN_FLOATS } from '../../redis/impression-log.js';
 import { ITEM_FEATURES } from '../../ranking/features.js';
 import type { Random } from '../../util/random.js';
-import { DEED, DEED_VALUES, worthOfDeeds } from '../ranker/lists.js';
+import { DEED, worthOfDeeds, type DeedValues } from '../ranker/lists.js';
 
 const WIDTH = ITEM_FEATURES.length;
 const DAY_MS = 86_400_000;
@@ -23,8 +23,6 @@ export const JUDGED_LIMITS = {
 export const DEED_OF: Partial<Record<EventType, number>> = {
   view_item: DEED.clicked, select_item: DEED.clicked, add_to_wishlist: DEED.carted, add_to_cart: DEED.carted, purchase: DEED.bought,
 };
-/** What each `DEED` is worth to whoever ranks. */
-export const WORTH = worthOfDeeds(DEED_VALUES);
 
 /** A list that was shown, as the engine ranked it, and what the shopper made of it. */
 export interface JudgedList {
@@ -37,7 +35,8 @@ export interface JudgedList {
   /** Features of the items in order of position, [count × C]. */
   readonly items: Float32Array;
   readonly count: number;
-  /** Worth of what the shopper then did with each item; 0: nothing. */
+  /** What the shopper then did with each item, a `DEED` each, and what that is worth. */
+  readonly deeds: Uint8Array;
   readonly worth: Float32Array;
   /** Probability with which each item was shown at its place. */
   readonly propensity: Float32Array;
@@ -70,7 +69,8 @@ export async function archiveEnd(dir: string): Promise<number> {
  * The lists shown on the archive's latest day, or since a time, on which the shopper did something to some of the items.
  * @param random which lists are kept when there are too many
  */
-export async function latestDay(dir: string, random: Random, since?: number): Promise<JudgedDay> {
+export async function latestDay(dir: string, { random, values, since }: { random: Random; values: DeedValues; since?: number | undefined }): Promise<JudgedDay> {
+  const worthOf = worthOfDeeds(values);
   const until = await archiveEnd(dir);
   const from = since ?? until - DAY_MS;
   const deeds = await readDeeds(dir, from);
@@ -86,17 +86,18 @@ export async function latestDay(dir: string, random: Random, since?: number): Pr
       otherColumns += 1;
       continue;
     }
-    const worth = worthOf(impression, deeds.get(impression.shopper) ?? []);
+    const done = deedsWith(impression, deeds.get(impression.shopper) ?? []);
+    const worth = Float32Array.from(done, (deed) => worthOf[deed]!);
     if (impression.items.length < 2 || worth.every((value) => value === 0)) continue;
     judged += 1;
     // A uniform sample in one pass (reservoir, Vitter 1985).
     const place = judged <= JUDGED_LIMITS.lists ? lists.length : Math.floor(random() * judged);
-    if (place < JUDGED_LIMITS.lists) lists[place] = { ...vectors, key: impressionKey(impression), worth, shopper: impression.shopper, at: impression.at, model: impression.model };
+    if (place < JUDGED_LIMITS.lists) lists[place] = { ...vectors, key: impressionKey(impression), deeds: done, worth, shopper: impression.shopper, at: impression.at, model: impression.model };
   }
   return { lists, from, until, impressions, otherColumns };
 }
 
-interface Deed { readonly item: string; readonly at: number; readonly worth: number }
+interface Deed { readonly item: string; readonly at: number; readonly deed: number }
 
 async function readDeeds(dir: string, from: number): Promise<Map<string, Deed[]>> {
   const deeds = new Map<string, Deed[]>();
@@ -106,21 +107,22 @@ async function readDeeds(dir: string, from: number): Promise<Map<string, Deed[]>
     if (deed === undefined || itemId === undefined || at < from) continue;
     if (++count > JUDGED_LIMITS.deeds) break;
     const own = deeds.get(shopper);
-    const one = { item: itemId, at, worth: WORTH[deed]! };
+    const one = { item: itemId, at, deed };
     if (own === undefined) deeds.set(shopper, [one]);
     else own.push(one);
   }
   return deeds;
 }
 
-function worthOf({ items, at }: ArchivedImpression, deeds: readonly Deed[]): Float32Array {
-  const worth = new Float32Array(items.length);
-  for (const deed of deeds) {
-    if (deed.at < at || deed.at > at + JUDGED_LIMITS.attributionMs) continue;
-    const place = items.indexOf(deed.item);
-    if (place >= 0) worth[place] = Math.max(worth[place]!, deed.worth);
+/** @returns the most that was done with each item */
+function deedsWith({ items, at }: ArchivedImpression, deeds: readonly Deed[]): Uint8Array {
+  const most = new Uint8Array(items.length);
+  for (const { item, at: doneAt, deed } of deeds) {
+    if (doneAt < at || doneAt > at + JUDGED_LIMITS.attributionMs) continue;
+    const place = items.indexOf(item);
+    if (place >= 0) most[place] = Math.max(most[place]!, deed);
   }
-  return worth;
+  return most;
 }
 
 /** One request of several lists makes several impressions: scene and time tell them apart. */

@@ -47,7 +47,7 @@ const commands: Readonly<Record<string, (...args: readonly string[]) => Promise<
     else console.table(Object.fromEntries(models.map((model) => [model.label, row(model)])));
   },
   async compare(a, b) {
-    const trial = await tryModel(registry, needed(b, 'compare A B'), archiveDir, { against: needed(a, 'compare A B') });
+    const trial = await tryModel(registry, needed(b, 'compare A B'), archiveDir, { values: places.deedValues, against: needed(a, 'compare A B') });
     show(trial);
   },
   async promote(label) {
@@ -56,7 +56,7 @@ const commands: Readonly<Record<string, (...args: readonly string[]) => Promise<
       await checkModel(await registry.find(model), { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES });
       await registry.promote(model, deed('forced'));
     } else {
-      const trial = await tryModel(registry, model, archiveDir);
+      const trial = await tryModel(registry, model, archiveDir, { values: places.deedValues });
       show(trial);
       if (!trial.verdict.promote) throw new AppError('conflict', `${model} was not promoted (--force would): ${trial.verdict.why}.`);
       await registry.promote(model, deed(trial.verdict.why));

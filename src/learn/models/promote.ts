@@ -7,6 +7,7 @@ import { seededRandom } from '../../util/random.js';
 import { compareModels, type Comparison } from './compare.js';
 import { rebuildImpressions } from '../skew/rebuild.js';
 import { impressionKey, latestDay, toVectors, type JudgedList } from './judged-lists.js';
+import type { DeedValues } from '../ranker/lists.js';
 import { judgeByRule, type Verdict } from './rule.js';
 
 const SEED = 1;
@@ -19,11 +20,11 @@ export interface Trial { readonly comparison: Comparison; readonly verdict: Verd
  * @param since begin of the day, ms: nothing from then on may have been trained on
  * @throws AppError `model_refused`
  */
-export async function tryModel(registry: ModelRegistry, label: string, archiveDir: string, options: { against?: string; since?: number } = {}): Promise<Trial> {
+export async function tryModel(registry: ModelRegistry, label: string, archiveDir: string, options: { values: DeedValues; against?: string; since?: number }): Promise<Trial> {
   const folder = await registry.find(label);
   await checkModel(folder, { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES });
   const serving = options.against === undefined ? await registry.servingFolder() : await registry.find(options.against);
-  const { lists } = await latestDay(archiveDir, seededRandom(SEED), options.since);
+  const { lists } = await latestDay(archiveDir, { random: seededRandom(SEED), values: options.values, since: options.since });
   const { logged, own } = await haveSameEncoder(serving, folder) ? { logged: lists, own: lists } : await asSeenBy(folder, lists, registry, archiveDir);
   const comparison = await compareModels(serving, folder, logged, seededRandom(SEED), own);
   return { comparison, verdict: judgeByRule(comparison) };

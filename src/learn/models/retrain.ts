@@ -6,6 +6,7 @@ import { AppError } from '../../errors.js';
 import { readManifest } from '../../ranking/manifest.js';
 import { isSameModel, ModelRegistry } from '../../ranking/model-registry.js';
 import { hash48 } from '../../util/hash.js';
+import type { DeedValues } from '../ranker/lists.js';
 import { archiveEnd } from './judged-lists.js';
 import { tryModel, type Trial } from './promote.js';
 
@@ -23,6 +24,7 @@ export interface RetrainTask {
   readonly modelsDir: string;
   readonly modelDir: string;
   readonly eventsMin: number;
+  readonly values: DeedValues;
   /** For the journal. */
   readonly by: string;
   readonly seed: number;
@@ -36,6 +38,7 @@ export type Train = (options: {
   /** Folder of the model in service, to start from. */
   readonly from: string;
   readonly seed: number;
+  readonly values: DeedValues;
 }) => Promise<void>;
 
 export type RetrainReply =
@@ -79,7 +82,7 @@ async function attempt(registry: ModelRegistry, task: RetrainTask, train: Train,
   // What a training keeps beside its model, to go on after a stop, goes with the folder.
   const out = join(folder, 'model');
   try {
-    await train({ archiveDir: task.archiveDir, until, out, from: serving, seed: task.seed });
+    await train({ archiveDir: task.archiveDir, until, out, from: serving, seed: task.seed, values: task.values });
     const served = await readManifest(serving).catch(() => undefined);
     if (served !== undefined && isSameModel(served, await readManifest(out))) return { skipped: 'training gave the serving model again' };
     const model = await registry.add(out, { by: task.by, why: `trained on ${events} events up to ${new Date(until).toISOString()}` });
@@ -89,9 +92,9 @@ async function attempt(registry: ModelRegistry, task: RetrainTask, train: Train,
   }
 }
 
-async function judged(registry: ModelRegistry, model: string, { archiveDir, by }: RetrainTask, since: number): Promise<Trial> {
+async function judged(registry: ModelRegistry, model: string, { archiveDir, by, values }: RetrainTask, since: number): Promise<Trial> {
   try {
-    const trial = await tryModel(registry, model, archiveDir, { since });
+    const trial = await tryModel(registry, model, archiveDir, { since, values });
     if (!trial.verdict.promote) await registry.refuse(model, { by, why: trial.verdict.why });
     return trial;
   } catch (error) {

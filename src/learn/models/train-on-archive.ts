@@ -8,7 +8,7 @@ import { trainModel } from '../pipeline.js';
 import { ListStore, LIST_LIMITS } from '../ranker/lists.js';
 import { readExported } from '../ranker/warm-start.js';
 import { archiveTask } from './archive-task.js';
-import { latestDay, WORTH, type JudgedList } from './judged-lists.js';
+import { latestDay, type JudgedList } from './judged-lists.js';
 import type { SavedEncoder } from '../task-encoders.js';
 import type { Train } from './retrain.js';
 
@@ -18,17 +18,17 @@ const ROWS_MAX = 100;
 const VALIDATION = 0.1;
 
 /** Trains everything on the archive's events before a time: statistics, encoder, and the ranker over what they propose. */
-export const trainOnArchive: Train = async ({ archiveDir, until, out, from, seed }) => {
-  await trainModel(await archiveTask(archiveDir, until), { out, seed, from, clock: Date.now });
+export const trainOnArchive: Train = async ({ archiveDir, until, out, from, seed, values }) => {
+  await trainModel(await archiveTask(archiveDir, until), { out, seed, from, values, clock: Date.now });
 };
 
 /**
  * Trains the ranker anew on the impressions that the engine logged before a time: its own vectors, and what came of each
  * list. Encoder and statistics' settings stay those of the model in service.
  */
-export const refitRanker: Train = async ({ archiveDir, until, out, from, seed }) => {
+export const refitRanker: Train = async ({ archiveDir, until, out, from, seed, values }) => {
   const random = seededRandom(seed);
-  const { lists } = await latestDay(archiveDir, random, 0);
+  const { lists } = await latestDay(archiveDir, { random, values, since: 0 });
   const known = lists.filter((list) => list.at < until).toSorted((a, b) => a.at - b.at);
   const store = (): ListStore => new ListStore(ROWS_MAX, random, LIST_LIMITS.floatsMax / 2);
   const [train, validation] = [store(), store()];
@@ -39,7 +39,7 @@ export const refitRanker: Train = async ({ archiveDir, until, out, from, seed })
   }
   const { statistics } = await readManifest(from);
   await makeModel({
-    train, validation, out, seed, start: await readExported(from), onProgress: () => { /* Nobody looks. */ },
+    train, validation, out, seed, values, start: await readExported(from), onProgress: () => { /* Nobody looks. */ },
     encoder: await keepEncoder(from, out),
     about: {
       ...statistics === undefined ? {} : { statistics }, name: 'store', licence: 'unstated', trainedAt: new Date().toISOString(),
@@ -60,7 +60,6 @@ async function keepEncoder(from: string, out: string): Promise<SavedEncoder | un
   return { manifest: manifest.encoder, golden: golden.encoder };
 }
 
-const toRankList = ({ user, items, count, worth }: JudgedList) => ({
-  user, items, count, places: Uint8Array.from({ length: count }, (_, place) => place + 1),
-  deeds: Uint8Array.from(worth, (value) => WORTH.indexOf(value)),
+const toRankList = ({ user, items, count, deeds }: JudgedList) => ({
+  user, items, count, deeds, places: Uint8Array.from({ length: count }, (_, place) => place + 1),
 });

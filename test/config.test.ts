@@ -1,0 +1,14 @@
+import t from 'tap';
+import { readPlaces } from '../src/config.js';
+import { worthOfDeeds } from '../src/learn/ranker/lists.js';
+
+const valuesOf = (text: string): ReturnType<typeof readPlaces>['deedValues'] => readPlaces({ DEED_WORTH: text }).deedValues;
+
+await t.test('the worth of deeds is set as wholes and kept as steps', async (t) => {
+  t.same(readPlaces({}).deedValues, { clicked: 1, carted: 1, bought: 2 });
+  t.same(worthOfDeeds(valuesOf('1,5,20')), [0, 1, 5, 20]);
+  t.same(worthOfDeeds(valuesOf('0,0,1')), [0, 0, 0, 1], 'only purchases count');
+  for (const text of ['', '1,2', '1,2,3,4', '3,2,1', '0,0,0', '-1,1,2', 'a,b,c', '1,2,Infinity']) {
+    t.throws(() => valuesOf(text), { code: 'invalid_request', message: /DEED_WORTH/u }, text);
+  }
+});
