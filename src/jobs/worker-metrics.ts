@@ -31,7 +31,7 @@ export function workerMetrics(metrics: Registry, { consumers, registry, trimming
 export function lagMetrics(metrics: Registry, redis: Redis, keys: Keys): void {
   const streams = Array.from({ length: PARTITIONS }, (_, i) => keys.events(i));
   gauge(metrics, 'rivulet_stream_lag', 'Events that a group has not acknowledged yet', 'group', async (set) => {
-    for (const group of ['archive', 'trending', 'triggers', 'statistics']) set(group, await groupLag(redis, streams, group).catch(() => Number.NaN));
+    for (const group of ['archive', 'trending', 'triggers', 'segments', 'growth', 'risk', 'claims', 'statistics']) set(group, await groupLag(redis, streams, group).catch(() => Number.NaN));
   });
 }
 

@@ -218,6 +218,27 @@ await t.test('a recount takes from the archive what left the streams, and nothin
   await counter.stop();
 });
 
+await t.test('who is flagged as a risk no longer counts, and after a recount never did', async (t) => {
+  const dir = await archiveDir(t);
+  const catalog = aCatalog();
+  const writer = new ArchiveWriter(dir, 'w', Date.now);
+  const archiver = consume(server.url, redis, new EventArchiver({ writer, clock: Date.now, onErased: async () => { /* Not asked. */ } }));
+  const others = someEvents(200);
+  const theirs = someEvents(60).map((event) => ({ ...event, shopper: 'u:bot' }));
+  const counter = await countHere(dir);
+  await append(redis, ...others, ...theirs.slice(0, 30));
+  await append(redis, { type: 'risk', id: 'r1', shopper: 'u:bot', flagged: true, at: clock });
+  await append(redis, ...theirs.slice(30));
+  const follower = follow(t, catalog);
+  await until('what came before the flag counts', () => isSame(follower, catalog, [...others, ...theirs.slice(0, 30)], LIVE), 10_000);
+  await until('all is archived', async () => (await groupLag(redis, eventStreams, 'archive')) === 0, 10_000);
+  await store.askRecount('test');
+  await until('nothing of theirs counts', () => isSame(follower, catalog, others, LIVE), 10_000);
+  await archiver.stop();
+  await writer.close();
+  await counter.stop();
+});
+
 await t.test('other settings count anew', async (t) => {
   const dir = await archiveDir(t);
   await (await countHere(dir)).stop();
