@@ -1,5 +1,6 @@
 import type { TSchema } from 'typebox';
 import { Compile, type Validator } from 'typebox/compile';
+import { Errors } from 'typebox/value';
 
 /** A compiled schema that says in words what does not fit, naming the field. */
 export interface Checker {
@@ -11,22 +12,73 @@ export interface Checker {
 /** @param what how the whole value is called in messages: `event`, `body` */
 export function makeChecker(schema: TSchema, what: string): Checker {
   const compiled: Validator = Compile(schema);
-  return {
-    check: (value) => compiled.Check(value),
-    fault: (value) => {
-      const [fault] = compiled.Errors(value);
-      if (fault === undefined) return `The ${what} does not fit its schema.`;
-      const path = fault.instancePath.slice(1).replaceAll('/', '.');
-      const { params } = fault;
-      if ('requiredProperties' in params) return `${[path, params.requiredProperties.join(', ')].filter((part) => part !== '').join('.')} is missing.`;
-      if ('additionalProperties' in params) {
-        const name = params.additionalProperties.map(String).join(', ').slice(0, 100);
-        return `${[path, name].filter((part) => part !== '').join('.')} is not a known field.`;
-      }
-      // What no schema allows at this path: TypeBox compiles `additionalProperties: false` to the schema `false`.
-      if (fault.keyword === 'boolean') return `${path.slice(0, 100)} is not a known field.`;
-      if (fault.keyword === 'enum' || fault.keyword === 'anyOf') return `${path || what} is not one of the allowed values.`;
-      return `${path || `The ${what}`} ${fault.message}.`;
-    },
-  };
+  return { check: (value) => compiled.Check(value), fault: (value) => faultOf(schema, value, [], what) };
 }
+
+/** @param at where the value is within the whole */
+function faultOf(schema: TSchema, value: unknown, at: readonly string[], what: string): string {
+  const [fault] = Errors(schema, value);
+  if (fault === undefined) return `The ${[what, ...at].join('.')} does not fit its schema.`;
+  const choice = choiceOf(schema, value, fault);
+  if (choice !== undefined) return faultOfChoice(choice, [...at, ...choice.at], what);
+  const path = [...at, ...partsOf(fault.instancePath)].join('.');
+  const { params } = fault;
+  if ('requiredProperties' in params) return `${[path, params.requiredProperties.join(', ')].filter((part) => part !== '').join('.')} is missing.`;
+  if ('additionalProperties' in params) {
+    const name = params.additionalProperties.map(String).join(', ').slice(0, 100);
+    return `${[path, name].filter((part) => part !== '').join('.')} is not a known field.`;
+  }
+  // What no schema allows at this path: TypeBox compiles `additionalProperties: false` to the schema `false`.
+  if (fault.keyword === 'boolean') return `${path.slice(0, 100)} is not a known field.`;
+  if (fault.keyword === 'enum' || fault.keyword === 'anyOf') return `${path || what} is not one of the allowed values.`;
+  return `${path || `The ${what}`} ${fault.message}.`;
+}
+
+/** A place where one of several schemas of objects must fit, and none does. */
+interface Choice {
+  readonly branches: readonly TSchema[];
+  readonly value: unknown;
+  readonly at: readonly string[];
+}
+
+/** @returns the outermost choice that a fault is in, if it is in any */
+function choiceOf(schema: TSchema, value: unknown, { schemaPath, instancePath }: { schemaPath: string; instancePath: string }): Choice | undefined {
+  const steps = partsOf(schemaPath);
+  const at = partsOf(instancePath);
+  let [node, part, depth]: [unknown, unknown, number] = [schema, value, 0];
+  for (let i = 0; i < steps.length; i++) {
+    const step = steps[i]!;
+    node = childOf(node, step);
+    if (step === 'anyOf') {
+      const branches = node as TSchema[];
+      return branches.every((branch) => childOf(branch, 'properties') !== undefined) ? { branches, value: part, at: at.slice(0, depth) } : undefined;
+    }
+    if (step === 'properties') node = childOf(node, steps[++i]!);
+    else if (step !== 'items' && step !== 'additionalProperties') continue;
+    part = childOf(part, at[depth++] ?? '');
+  }
+  return undefined;
+}
+
+/** What is wrong by the branch that was meant: the one of that constant, e.g. of `kind`, else the one that knows most of its fields. */
+function faultOfChoice({ branches, value }: Choice, at: readonly string[], what: string): string {
+  const name = at.join('.') || `The ${what}`;
+  const fields = branches.flatMap((branch) => Object.entries(childOf(branch, 'properties') ?? {}));
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return `${name} must be object.`;
+  const constants = fields.filter(([, schema]) => childOf(schema, 'const') !== undefined);
+  const tag = constants[0]?.[0];
+  const allowed = constants.filter(([field]) => field === tag).map(([, schema]) => String(childOf(schema, 'const')));
+  if (tag !== undefined && !allowed.includes(String(childOf(value, tag)))) {
+    return `${[...at, tag].join('.')} ${tag in value ? 'is not' : 'is missing; it is'} one of ${allowed.join(', ')}.`;
+  }
+  const known = (branch: TSchema): number => {
+    const properties = childOf(branch, 'properties') ?? {};
+    if (tag !== undefined && childOf(childOf(properties, tag), 'const') !== childOf(value, tag)) return -1;
+    return Object.keys(value).filter((field) => field in properties).length;
+  };
+  return faultOf(branches.reduce((best, branch) => (known(branch) > known(best) ? branch : best)), value, at, what);
+}
+
+const partsOf = (pointer: string): string[] => pointer.split('/').slice(1);
+const childOf = (node: unknown, key: string): object | undefined =>
+  (typeof node === 'object' && node !== null && Object.hasOwn(node, key) ? (node as Record<string, object>)[key] : undefined);

@@ -1,0 +1,30 @@
+import { test } from 'tap';
+import { CampaignInputSchema } from '../../src/domain/campaign.js';
+import { OfferInputSchema } from '../../src/domain/offer.js';
+import { makeChecker } from '../../src/util/schema-fault.js';
+
+const offers = makeChecker(OfferInputSchema, 'body');
+const withTerms = (terms: unknown) => offers.fault({ id: 'a', title: 'A', terms, window: { startsAt: 0, endsAt: 1 }, budget: { moneyMinor: 1, count: 1 }, marginMinor: 1 });
+
+void test('of several kinds the one that was meant is what a fault is told by', (t) => {
+  t.equal(withTerms({ kind: 'fixed', saveMinor: -1 }), 'terms.saveMinor must be >= 1.');
+  t.equal(withTerms({ kind: 'fixed', saveMinor: '100' }), 'terms.saveMinor must be integer.');
+  t.equal(withTerms({ kind: 'fixed', saveMinor: 1, foo: 1 }), 'terms.foo is not a known field.');
+  t.equal(withTerms({ kind: 'gift', costMinor: 1 }), 'terms.itemId is missing.');
+  t.match(withTerms({ kind: 'nope' }), /^terms\.kind is not one of threshold, percentage, .*, share_reward\.$/u);
+  t.match(withTerms({ saveMinor: 1 }), /^terms\.kind is missing; it is one of threshold, /u);
+  t.equal(withTerms(5), 'terms must be object.');
+  t.equal(withTerms([]), 'terms must be object.');
+  t.equal(withTerms(undefined), 'terms must be object.');
+  t.end();
+});
+
+void test('so it is in lists, and without a kind to tell by', (t) => {
+  const campaigns = makeChecker(CampaignInputSchema, 'body');
+  const withOffer = (offer: unknown) => campaigns.fault({ title: 'A', trigger: { on: 'first_seen' }, steps: [{ afterS: 0, message: { title: 'A' } }, { afterS: 0, message: { title: 'A' }, offer }] });
+  t.equal(withOffer({ id: 'a b' }), 'steps.1.offer.id must match pattern "^[A-Za-z0-9_-]{1,64}$".');
+  t.equal(withOffer({ decide: { scene: 'moon' } }), 'steps.1.offer.decide.scene is not one of the allowed values.');
+  t.equal(withOffer({ decide: { scene: 'home', foo: 1 } }), 'steps.1.offer.decide.foo is not a known field.');
+  t.match(campaigns.fault({ title: 'A', trigger: { on: 'moon' }, steps: [] }), /^trigger\.on is not one of event, first_seen, /u);
+  t.end();
+});
