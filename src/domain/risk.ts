@@ -30,7 +30,7 @@ export interface RiskOverride { readonly flag: 'flagged' | 'cleared'; readonly r
 
 /** What is kept of a shopper. */
 export interface RiskState {
-  /** When it was first kept, ms. */
+  /** Time of the shopper's first event, or when they were first looked at, ms: tells an erased life from a later one. */
   readonly since: number;
   readonly invites: readonly SuspectInvite[];
   /** As computed, 0 … 1. */

@@ -43,6 +43,7 @@ export function foldMerit(state: GrowthState, merit: Merit, context: GrowthConte
   const isFirst = !hasDay(state.runs, day);
   const own = merit.on === 'check_in' ? [] : sharesOf(rules, merit, day);
   if (!isFirst && own.length === 0 && merit.on !== 'refund') return undefined;
+  state.since = Math.min(state.since, merit.at);
   if (isFirst) state.runs = joinRuns([...state.runs, [day, day]]);
   const before = new Map<string, Pot>();
   const changing = (name: string): Pot => {
@@ -150,6 +151,7 @@ export function awardBadges(state: GrowthState, { rules, timezone, now }: Growth
 /** What was a visitor's is the user's from now on, as if the user had done all of it. @returns what changes of the user's points */
 export function mergeGrowth(user: GrowthState, visitor: GrowthState, recordId: string, { rules, now }: GrowthContext): LedgerEntry[] {
   const before = user.points;
+  user.since = Math.min(user.since, visitor.since);
   // On a day on which both came by it was one who did.
   const visits = daysOf(visitor.runs).filter((day) => hasDay(user.runs, day)).flatMap((day) => sharesOf(rules, VISIT, day));
   for (const [name, n] of visits) if (name in visitor.pots) visitor.pots[name]!.n -= n;

@@ -5,8 +5,8 @@ import type { Run } from './streak.js';
  * of events nor a repetition shows; what follows from it, in points, is kept beside each sum: points change by the difference.
  */
 export interface GrowthState {
-  /** When anything was first kept of the shopper, ms. */
-  readonly since: number;
+  /** Time of the earliest deed that is kept, ms: whether an erasure means this life is told by it, however late both come. */
+  since: number;
   points: number;
   /** Of levels reached so far the highest. */
   level: number;

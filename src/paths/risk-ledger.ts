@@ -98,7 +98,8 @@ export class RiskLedger {
   #judge(state: RiskState, profile: Profile | undefined, limits: RiskLimits, at: number): RiskState {
     const reasons = profile === undefined ? state.reasons : signsOf(profile, state.invites, limits);
     const score = scoreOf(reasons);
-    return { ...state, reasons, score, isFlagged: isFlagged(score, state.isFlagged, limits, state.override), at };
+    const since = profile === undefined || profile.firstAt === 0 ? state.since : Math.min(state.since, profile.firstAt);
+    return { ...state, since, reasons, score, isFlagged: isFlagged(score, state.isFlagged, limits, state.override), at };
   }
 
   /** Portraits show the score; archive and counters hear of the flag. */

@@ -119,6 +119,11 @@ await t.test('a visitor\'s growth goes to the user once, and what comes late wit
   t.equal(await pointsOf('u:dan'), 31, 'an erasure of before is not of now');
   await handle({ type: 'erase', id: 'er', shopper: 'u:dan', at: now + 1 });
   t.equal(await pointsOf('u:dan'), 0);
+  await handle(anEvent({ type: 'like', shopper: 'u:dan', at: now }), { type: 'erase', id: 'er2', shopper: 'u:dan', at: now + 1 });
+  now += 5000;
+  await handle(anEvent({ type: 'like', shopper: 'u:dan', at: now - 4000 }));
+  await handle({ type: 'erase', id: 'er3', shopper: 'u:dan', at: now - 2000 });
+  t.equal(await pointsOf('u:dan'), 0, 'however late both were looked at');
   t.same((await redis.keys('*u:dan')).filter((key) => key.includes('growth')), []);
 });
 
