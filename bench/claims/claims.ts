@@ -41,7 +41,7 @@ async function main(): Promise<void> {
     say(`violations: ${result.violations.length} ${JSON.stringify(result.violations.slice(0, 10))}`);
   }
   if (parts.includes('faults')) {
-    const results = await runCampaign(Array.from({ length: whole('runs', values.runs) }, (_, i) => seed + i), { onRun: sayRun });
+    const results = await runCampaign(Array.from({ length: whole('runs', values.runs) }, (_, i) => seed + i), { onRun: sayRun, onTrouble: ({ seed, fault }, error) => { say(`seed ${seed}: ${fault} is made again: ${String(error)}`); } });
     report['faults'] = results.map(({ plan: { seed, fault }, counts, violations }) => ({ seed, fault, counts, violations }));
     const found = results.reduce((sum, { violations }) => sum + violations.length, 0);
     broken += found;

@@ -121,6 +121,7 @@ async function judge(fleet: Fleet, history: HistoryFiles, ids: readonly string[]
       const offer = await readFinalOffer(redis, keys, id);
       violations.push(...checkHistory(await history.read(id), [offer]), ...await checkWallets(redis, keys, offer));
       await redis.zrem(keys.openOffers, id);
+      await redis.unlink(Object.values(keys.offer(id)));
     }
     return violations;
   } finally {

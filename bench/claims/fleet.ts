@@ -13,9 +13,13 @@ export const FLEET = {
   redisTimeoutMs: 400,
   /** A process that ends because Redis was too slow when it began is started again, as whoever runs it would do, at most so often. */
   startsMax: 5,
+  /** The append-only file is rewritten from here on, so that a restart stays short however many runs there were before. */
+  appendOnlyMin: '2mb',
   /** A replica has to catch up within …, ms. */
   replicaMs: 30_000,
 } as const;
+
+const REDIS_SETTINGS = { 'auto-aof-rewrite-min-size': FLEET.appendOnlyMin, 'repl-diskless-sync-delay': '0' };
 
 export interface FleetOptions {
   /** One Redis, or a master with a replica. */
@@ -47,7 +51,7 @@ export class Fleet {
   }
 
   static async start(options: FleetOptions): Promise<Fleet> {
-    const master = await startRedis({ appendOnly: true, settings: { 'repl-diskless-sync-delay': '0' } });
+    const master = await startRedis({ appendOnly: true, settings: REDIS_SETTINGS });
     const proxy = await FaultProxy.start(master.port);
     const link = await FaultProxy.start(master.port);
     const replica = options.isReplicated ? await startReplica(link) : undefined;
@@ -126,7 +130,7 @@ async function launch(role: 'api' | 'worker', proxy: FaultProxy, redis: TestRedi
 
 /** A replica that has caught up with the master at the other end of the link. */
 async function startReplica(link: FaultProxy): Promise<TestRedis> {
-  const replica = await startRedis({ appendOnly: true, settings: { replicaof: `127.0.0.1 ${link.port}`, 'repl-diskless-sync-delay': '0' } });
+  const replica = await startRedis({ appendOnly: true, settings: { ...REDIS_SETTINGS, replicaof: `127.0.0.1 ${link.port}` } });
   const deadline = performance.now() + FLEET.replicaMs;
   while (!(await ask(replica.url, (redis) => redis.info('replication'))).includes('master_link_status:up')) {
     if (performance.now() > deadline) throw new Error(`The replica had not caught up after ${FLEET.replicaMs} ms.`);

@@ -50,13 +50,13 @@ export async function runMillion(size: MillionSize, seed: number, say: (line: st
     counts: { requests: 0, made: 0, unknown: 0, unresolved: 0, refused: {} }, segments: 0, offers: 0, seconds: 0, violations: [],
   };
   try {
-    const apis: ApiClient[] = [];
-    for (let i = 0; i < SETTINGS.apis; i++) {
-      const engine = await startEngine({ redis: server, env: { KEY_PREFIX: SETTINGS.PREFIX, REDIS_TIMEOUT_MS: '5000', CLAIMS_PER_MINUTE: '' } });
+    const env = { KEY_PREFIX: SETTINGS.PREFIX, REDIS_TIMEOUT_MS: '5000', CLAIMS_PER_MINUTE: '' };
+    const apis = await Promise.all(Array.from({ length: SETTINGS.apis }, async () => {
+      const engine = await startEngine({ redis: server, env });
       const api = new ApiClient(engine.url, size.clients);
-      stops.unshift(() => engine.stop(), () => api.stop());
-      apis.push(api);
-    }
+      stops.unshift(() => api.stop(), () => engine.stop());
+      return api;
+    }));
     while (total.counts.made < size.claims) {
       const { counts, violations } = await runSegment(size, server.url, apis, seed + total.segments);
       addCounts(total.counts, counts);
