@@ -103,7 +103,7 @@ export async function compare({ seed, stores, shoppers, days, modelFolder, onPro
 const POLICIES = RULES.length + 7;
 
 function learners({ seed }: SimulatedStore, start: { network: NonNullable<Awaited<ReturnType<typeof readResponseFolder>>>; error: number } | undefined): Promise<Learner[]> {
-  return Promise.all([Learner.open('model, exploring and learning', seed, start), Learner.open('from nothing, exploring and learning', seed)]);
+  return Promise.all([Learner.open('model, learning on', seed, start), Learner.open('learning from nothing', seed)]);
 }
 
 function reportOf(list: readonly Outcome[], without: readonly Outcome[], best: readonly Outcome[]): PolicyReport {

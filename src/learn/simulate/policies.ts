@@ -21,7 +21,7 @@ export const everybody: OfferPolicy = { name: 'all', choose: ({ eligible, situat
 export const RULES: readonly OfferPolicy[] = [
   rule('rule: everybody, paced', () => true),
   rule('rule: open cart', ({ situation }) => situation.cart.valueMinor > 0),
-  rule('rule: no order yet, or none for 14 days', ({ situation: { profile, now } }) => profile.orders === 0 || now - profile.lastOrderAt > 14 * DAY_MS),
+  rule('rule: no order for 14 days', ({ situation: { profile, now } }) => profile.orders === 0 || now - profile.lastOrderAt > 14 * DAY_MS),
   rule('rule: took up promotions', ({ rows }) => rows[OFFER_COLUMN.promotions_selected_90d]! > 0),
 ];
 

@@ -43,7 +43,7 @@ export function simulationHtml(report: SimulationReport): string {
   return reportPage('Offers, simulated', `${stores} stores, ${model}`, `
 <p>${escape(`${shoppers.toLocaleString('en')} shoppers and ${Math.round(visits).toLocaleString('en')} visits in ${days} days per store, the same visits and the same chance draws under every policy; 95 % intervals over the stores. Simulated: it shows that the stages decide well where the truth is known, not what a shop would earn.`)}</p>
 <ul>${barLines(report).map((line) => `<li>${escape(line)}</li>`).join('')}</ul>
-<div class="charts">${barChart('Profit per store (thousands)', bars(({ profitMinor }) => profitMinor, 1e5))}${barChart('Profit above no offers, per store (thousands)', bars(({ gainMinor }) => gainMinor, 1e5))}
+<div class="charts">${barChart('Profit per store (thousands)', bars(({ profitMinor }) => profitMinor, 1e5))}${barChart('Profit above no offers, per store (thousands; a loss is drawn as 0)', bars(({ gainMinor }) => gainMinor, 1e5))}
 ${barChart('Regret beside the oracle, per store (thousands)', bars(({ regretMinor }) => regretMinor, 1e5))}${barChart('Share of the budgets spent', bars(({ spent }) => spent, 1))}
 ${lineChart({ title: 'Pacing: share of the budgets spent, first store', xLabel: 'day', lines: [...lines, plan], ticks })}</div>
 <h2>All figures</h2><div class="scroll">${htmlTable(policies)}</div>`);
