@@ -45,6 +45,20 @@ await t.test('who is flagged claims nothing and is decided nothing; it can be re
   t.match(await send('POST', '/v1/users/eve/check-ins'), { status: 409, body: { code: 'not_eligible' } });
 });
 
+await t.test('a share that is held is taken back from who is flagged', async (t) => {
+  const now = Date.now();
+  await send('POST', '/v1/offers', {
+    id: 'bring', title: 'Bring a friend', terms: { kind: 'share_reward', sharerMinor: 500, friendMinor: 500, refundableS: 86_400 },
+    window: { startsAt: now - 1000, endsAt: now + 3_600_000 }, budget: { moneyMinor: 1_000_000, count: 1000 }, marginMinor: 5000,
+  });
+  await send('POST', '/v1/offers/bring/activate');
+  t.match(await send('POST', '/v1/offers/bring/claims', { userId: 'sam', deviceId: 'sams' }, { 'idempotency-key': 'sam' }), { status: 201, body: { claim: { status: 'held' } } });
+  const statuses = async (): Promise<unknown[]> => ((await get('/v1/users/sam/wallet'))['claims'] as { status: string }[]).map(({ status }) => status);
+  await until('it is in the wallet', async () => (await statuses()).length === 1);
+  await send('PUT', '/v1/users/sam/risk', { flag: 'flagged', reason: 'one household' });
+  await until('it is released', async () => (await statuses())[0] === 'released');
+});
+
 await t.test('too many requests are refused, with when to come again', async (t) => {
   const claim = () => send('POST', '/v1/offers/spring/claims', { userId: 'kim', deviceId: 'phone' }, { 'idempotency-key': `k${ids++}` });
   t.same([(await claim()).status, (await claim()).status], [201, 201]);
