@@ -193,7 +193,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   const stopping = new AbortController();
   const dealing = demoOffers({ config, log, redis, keys, name, clock });
   const filling = config.demo
-    ? fillDemo({ redis, keys, config, clock, log, lease: new Lease(redis, keys.lock('demo'), name), signal: stopping.signal, onDone: () => statistics.askRecount('the demo store was filled'), onThere: () => { dealing.start(); } })
+    ? fillDemo({ redis, keys, config, clock, log, lease: new Lease(redis, keys.lock('demo'), name), signal: stopping.signal, onDone: () => statistics.askRecount('the demo store was filled'), onItems: () => { dealing.start(); } })
     : undefined;
   log.info({ name, archiveDir }, 'worker runs');
   return {
@@ -218,15 +218,15 @@ interface FillDemoOptions {
   readonly lease: Lease;
   readonly signal: AbortSignal;
   readonly onDone: () => Promise<void>;
-  /** It is filled, now or since an earlier start. */
-  readonly onThere: () => void;
+  /** The items are there, now or since an earlier start. */
+  readonly onItems: () => void;
 }
 
 /** A store with items of its own is left alone. */
 const NOTHING_TO_FILL: DemoState = { seed: 0, until: 0, done: true };
 
 /** Fills an empty store with the demo shop, one worker at a time, and tries again until it is full. */
-async function fillDemo({ redis, keys, config, clock, log, lease, signal, onDone, onThere }: FillDemoOptions): Promise<void> {
+async function fillDemo({ redis, keys, config, clock, log, lease, signal, onDone, onItems }: FillDemoOptions): Promise<void> {
   const catalog = new Catalog();
   const catalogStore = new CatalogStore(redis, keys);
   const newToken = (): Buffer => randomBytes(TOKEN_BYTES);
@@ -242,6 +242,7 @@ async function fillDemo({ redis, keys, config, clock, log, lease, signal, onDone
       putItems: async (items) => {
         for (const item of items) catalog.put(item);
         await catalogStore.putItems(items);
+        onItems();
       },
       ingest: async (events) => {
         signal.throwIfAborted();
@@ -255,7 +256,7 @@ async function fillDemo({ redis, keys, config, clock, log, lease, signal, onDone
   for (let failures = 0; !signal.aborted;) {
     try {
       if (await lease.whileHeld(WORKER_LIMITS.demoLeaseMs, fill)) {
-        onThere();
+        onItems();
         return;
       }
     } catch (error) {

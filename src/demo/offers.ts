@@ -153,7 +153,7 @@ async function open({ name, lastsMs, taken = 0, offer }: Round, last: Latest | u
   const now = clock();
   if (!isDraft) await offers.create({ id, currency: 'EUR', window: { startsAt: Math.round(now - BEGUN * lastsMs), endsAt: Math.round(now + (1 - BEGUN) * lastsMs) }, ...offer(keeping.items(), number) }, BY);
   await offers.move(id, 'activate', BY);
-  for (let i = 0; i < taken; i++) await takeUp(id, i, keeping);
+  await Promise.all(Array.from({ length: taken }, (_, i) => takeUp(id, i, keeping)));
   return id;
 }
 

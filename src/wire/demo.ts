@@ -57,8 +57,8 @@ export function demoOfferKeeper({ config, log, redis, keys, clock }: DemoParts):
   });
   return async () => {
     const text = await redis.hget(keys.meta, 'demo');
-    const state = text === null ? undefined : JSON.parse(text) as DemoState;
-    if (state?.done !== true) return;
+    if (text === null) return;
+    const state = JSON.parse(text) as DemoState;
     const opened = await keepOffers({ items: () => makeStore({ seed: state.seed, items: DEMO.items, now: state.until }), offers, campaigns, claims, clock });
     if (opened.length > 0) log.info({ opened }, 'offers of the demo store are open');
   };
