@@ -55,13 +55,23 @@ export class Shoppers {
     return key;
   }
 
-  /** @throws AppError `not_found` */
+  /**
+   * Erases a shopper, and the visitors who were merged into them first: what was kept of those (an inbox, points) is theirs, too.
+   * @throws AppError `not_found`
+   */
   async erase(shopper: string): Promise<void> {
-    const record: ShopperRecord = { type: 'erase', id: this.#deps.newId(), shopper, at: this.#deps.clock() };
-    if (!await this.#deps.store.erase(shopper, JSON.stringify(record))) {
+    for (const visitor of await this.#deps.store.visitorsOf(shopper)) await this.#eraseOne(visitor);
+    if (!await this.#eraseOne(shopper)) {
       throw new AppError('not_found', `There is no shopper ${shopper.slice(2)}; nothing was received from them, or they were erased.`);
     }
+  }
+
+  /** @returns whether there was anything */
+  async #eraseOne(shopper: string): Promise<boolean> {
+    const record: ShopperRecord = { type: 'erase', id: this.#deps.newId(), shopper, at: this.#deps.clock() };
+    if (!await this.#deps.store.erase(shopper, JSON.stringify(record))) return false;
     await this.#deps.announceErased(shopper);
+    return true;
   }
 
   /**
@@ -75,7 +85,8 @@ export class Shoppers {
    */
   async alias(user: string, anonymous: string): Promise<boolean> {
     const frozen = await this.#freeze(anonymous, user);
-    const { attributes, clock, newId } = this.#deps;
+    const { store, attributes, clock, newId } = this.#deps;
+    await store.noteVisitor(user, anonymous);
     await attributes.move(anonymous, user, { type: 'portrait', id: newId(), shopper: user, at: clock() });
     if (frozen === undefined) return false;
     await this.#mergeInto(user, anonymous, frozen);

@@ -35,6 +35,8 @@ export function makeKeys(prefix: string) {
     profile: (shopper: string) => `${ofShopper(shopper)}:profile:${shopper}`,
     /** What the store says of a shopper, JSON. */
     attributes: (shopper: string) => `${ofShopper(shopper)}:attributes:${shopper}`,
+    /** Visitors who were merged into a user: set of shoppers. */
+    visitors: (shopper: string) => `${ofShopper(shopper)}:visitors:${shopper}`,
     /** ShopperEvents, shopper records (alias, erase) and portrait records in order; field `e`, JSON. */
     events: (index: number) => `${partition(index)}:events`,
     eventsOf: (shopper: string) => `${ofShopper(shopper)}:events`,

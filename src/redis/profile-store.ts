@@ -12,7 +12,7 @@ export type WriteResult =
 
 interface ProfileScripts {
   writeProfilesBuffer(keyCount: number, ...keysAndWrites: (string | Buffer)[]): Promise<number | (number | Buffer)[]>;
-  eraseProfile(profile: string, attributes: string, stream: string, wallet: string, record: string): Promise<number>;
+  eraseProfile(profile: string, attributes: string, stream: string, wallet: string, visitors: string, record: string): Promise<number>;
 }
 
 const WRITE_LIMITS = {
@@ -40,6 +40,7 @@ export class ProfileStore {
   readonly #scripts: ProfileScripts;
   readonly #keys: Keys;
   readonly #streamMax: number;
+  readonly #ttlS: number;
   readonly #packed = new ByteWriter();
   /** By partition; not empty until the end of the turn. */
   readonly #waiting = new Map<number, WaitingWrite[]>();
@@ -47,11 +48,12 @@ export class ProfileStore {
   constructor(redis: Redis, keys: Keys, limits: { profileTtlS: number; streamEntriesMax: number }) {
     const lua = readScript('write-profiles').replaceAll('$TTL_S', String(limits.profileTtlS)).replaceAll('$STREAM_MAX', String(limits.streamEntriesMax));
     redis.defineCommand('writeProfiles', { lua });
-    redis.defineCommand('eraseProfile', { numberOfKeys: 4, lua: readScript('erase-profile') });
+    redis.defineCommand('eraseProfile', { numberOfKeys: 5, lua: readScript('erase-profile') });
     this.#redis = redis;
     this.#scripts = redis as unknown as ProfileScripts;
     this.#keys = keys;
     this.#streamMax = limits.streamEntriesMax;
+    this.#ttlS = limits.profileTtlS;
   }
 
   /** The whole value, for a writer. */
@@ -134,6 +136,20 @@ export class ProfileStore {
 
   /** Removes the profile and what the store said of the shopper. @returns whether there was either */
   async erase(shopper: string, record: string): Promise<boolean> {
-    return (await this.#scripts.eraseProfile(this.#keys.profile(shopper), this.#keys.attributes(shopper), this.#keys.eventsOf(shopper), this.#keys.wallet(shopper), record)) === 1;
+    const keys = this.#keys;
+    return (await this.#scripts.eraseProfile(
+      keys.profile(shopper), keys.attributes(shopper), keys.eventsOf(shopper), keys.wallet(shopper), keys.visitors(shopper), record,
+    )) === 1;
+  }
+
+  /** Notes that a visitor's signpost leads to the user, for as long as a signpost stays. */
+  async noteVisitor(user: string, visitor: string): Promise<void> {
+    const key = this.#keys.visitors(user);
+    await Promise.all([this.#redis.sadd(key, visitor), this.#redis.expire(key, this.#ttlS)]);
+  }
+
+  /** Visitors who were merged into the user. */
+  visitorsOf(user: string): Promise<string[]> {
+    return this.#redis.smembers(this.#keys.visitors(user));
   }
 }

@@ -176,6 +176,7 @@ await t.test('a shopper is merged exactly once, erased for good, and shown as po
   t.equal((await call('DELETE', '/v1/users/eve')).status, 204);
   for (const path of ['profile', 'features', 'portrait']) t.equal((await call('GET', `/v1/users/eve/${path}`)).status, 404);
   t.equal((await call('DELETE', '/v1/users/eve')).status, 404);
+  t.equal((await call('GET', '/v1/users/visitor/profile?kind=anonymous')).status, 404, 'nor is there a sign of who the visitor was');
 });
 
 await t.test('fifty clients writing one shopper at once lose and double nothing', async (t) => {
