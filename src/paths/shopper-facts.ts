@@ -23,9 +23,7 @@ export interface ShopperExtras {
   readonly documentOf: (profile: Profile, now: number) => PortraitDocument;
 }
 
-const NO_CLAIMS: ReadonlyMap<string, number> = new Map();
-
-/** Reads what a decision asks of a shopper: everything lies in the shopper's slot and travels in one pipeline. */
+/** Reads what a decision asks of a shopper: everything lies in the shopper's slot and travels in one pipeline, but for what the offers of a wallet count. */
 export class ShopperFactsReader {
   constructor(private readonly deps: FactsDeps) {}
 
@@ -39,16 +37,7 @@ export class ShopperFactsReader {
   /** All but the profile, for whoever has that already. */
   async extras(shopper: string, fields: ReadonlySet<PortraitFieldName>): Promise<ShopperExtras> {
     const { contacts, wallets, portraits } = this.deps;
-    const [addressed, wallet, documentOf] = await Promise.all([contacts.read(shopper), wallets.read(shopper), portraits.open(shopper, fields)]);
-    let claims = NO_CLAIMS;
-    if (wallet.length > 0) {
-      const counts = new Map<string, number>();
-      for (const { claimId } of wallet) {
-        const offerId = claimId.slice(0, claimId.indexOf('.'));
-        counts.set(offerId, (counts.get(offerId) ?? 0) + 1);
-      }
-      claims = counts;
-    }
+    const [addressed, claims, documentOf] = await Promise.all([contacts.read(shopper), wallets.taken(shopper), portraits.open(shopper, fields)]);
     return { shopper, contacts: addressed, claims, documentOf };
   }
 }

@@ -8,6 +8,8 @@ export const WALLET_LIMITS = {
   lifeMs: 500 * 86_400_000,
 } as const;
 
+const NOTHING_TAKEN: ReadonlyMap<string, number> = new Map();
+
 export interface WalletEntry {
   readonly claimId: string;
   /** When it was claimed, ms. */
@@ -32,6 +34,18 @@ export class WalletStore {
   async read(shopper: string): Promise<WalletEntry[]> {
     const rows = await this.redis.zrange(this.keys.wallet(shopper), '0', '-1', 'REV', 'WITHSCORES');
     return rows.flatMap((claimId, i) => (i % 2 === 0 ? [{ claimId, at: Number(rows[i + 1]) }] : []));
+  }
+
+  /**
+   * @returns places under the caps that a shopper has taken, by offer: as the offers that the wallet names count them, so that claims that were given
+   *   back or expired are none
+   */
+  async taken(shopper: string): Promise<ReadonlyMap<string, number>> {
+    const claimIds = await this.redis.zrange(this.keys.wallet(shopper), '0', '-1');
+    if (claimIds.length === 0) return NOTHING_TAKEN;
+    const offers = [...new Set(claimIds.map((claimId) => claimId.slice(0, claimId.indexOf('.'))))];
+    const counts = await Promise.all(offers.map((id) => this.redis.hget(this.keys.offer(id).state, `u:${shopper}`)));
+    return new Map(offers.map((id, i) => [id, Number(counts[i] ?? 0)]));
   }
 
   async remove(shopper: string, claimIds: readonly string[]): Promise<void> {

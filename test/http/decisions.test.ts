@@ -50,6 +50,20 @@ await t.test('a list carries the decision where it is asked for; without, nothin
   t.match(page.body, { events: { accepted: 1 }, decision: { model: 'prior' } });
 });
 
+await t.test('an offer that a shopper has had is none for them; one that they gave back is', async (t) => {
+  const claimed = async (): Promise<unknown> => {
+    const { body } = await send('POST', '/v1/decisions', { userId: 'cleo', scene: 'home', cart, explain: true });
+    return (body['explain'] as { offers: { id: string; rules: Record<string, boolean> }[] }).offers.find(({ id }) => id === 'spring')?.rules['claimed'];
+  };
+  const reply = await fetch(`${engine.url}/v1/offers/spring/claims`, {
+    method: 'POST', headers: { 'content-type': 'application/json', 'idempotency-key': 'c1' }, body: JSON.stringify({ userId: 'cleo' }),
+  });
+  const { claim } = await reply.json() as { claim: { id: string } };
+  await until(async () => await claimed() === false, 'the wallet has it', 20_000);
+  t.match(await send('POST', `/v1/claims/${claim.id}/release`), { status: 200 });
+  t.equal(await claimed(), true);
+});
+
 await t.test('consent is heard at once; who is not named, or asks for what there is not, is told', async (t) => {
   t.match(await send('PUT', '/v1/users/ann/attributes', { consent: { personalization: false } }), { status: 204 });
   t.match((await send('POST', '/v1/decisions', { userId: 'ann', scene: 'home', cart })).body, { offer: null, reason: 'consent' });
