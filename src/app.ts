@@ -21,7 +21,7 @@ import { makeServer, pageRoutes } from './http/server.js';
 import { userRoutes } from './http/users.js';
 import { LiveHub } from './live/hub.js';
 import { LIVE_LIMITS } from './live/limits.js';
-import { driftMetrics, lagMetrics } from './jobs/worker-metrics.js';
+import { claimLagMetrics, driftMetrics, lagMetrics } from './jobs/worker-metrics.js';
 import { liveSocket } from './live/socket.js';
 import { makeMetrics, type Metrics } from './metrics.js';
 import type { StoredEvents } from './campaigns/instant.js';
@@ -128,6 +128,7 @@ export async function startApi(config: Config, log: Logger): Promise<Api> {
   await openSocket(app, config, log, { redis, keys, metrics, clock }, { ...paths, inbox });
   await pageRoutes(app, config.demo ? [demoPage] : []);
   lagMetrics(metrics.registry, redis, keys);
+  claimLagMetrics(metrics.registry, redis, keys, () => offers.store.openIds());
   driftMetrics(metrics.registry, new DriftStore(redis, keys));
   const watcher = new ModelWatcher(paths.model, new ModelRegistry(config.modelsDir, config.modelDir, clock));
   await watcher.start();

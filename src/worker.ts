@@ -136,7 +136,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   const trimming = new Trimming({
     keeper, everyMs: WORKER_LIMITS.trimEveryMs, log,
     plans: [
-      { streams: events, groups: [ARCHIVE_GROUP, 'trending', campaigns.triggers.name, segments.keeper.name, growth.keeper.name, risk.keeper.name, STATISTICS_GROUP] },
+      { streams: events, groups: [ARCHIVE_GROUP, 'trending', campaigns.triggers.name, segments.keeper.name, growth.keeper.name, risk.keeper.name, claims.events.name, STATISTICS_GROUP] },
       { streams: [...impressions, ...decisions], groups: [ARCHIVE_GROUP] },
       ...campaigns.plans,
     ],
@@ -174,7 +174,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
       onDone: (counts) => { log.info(counts, 'expired'); },
     }),
   };
-  workerMetrics(metrics, { consumers, registry, trimming });
+  workerMetrics(metrics, { consumers, registry, trimming, claims: claims.keeper });
 
   await Promise.all([segments.start(), campaigns.start(), growth.start(), risk.start()]);
   for (const consumer of Object.values(consumers)) consumer.start();

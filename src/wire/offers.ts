@@ -36,6 +36,7 @@ export interface OfferParts {
 
 export interface WiredOffers {
   readonly book: OfferBook;
+  readonly store: OfferBookStore;
   readonly claims: Claims;
   stop(): Promise<void>;
 }
@@ -61,7 +62,7 @@ export async function wireOffers(app: FastifyInstance, { config, log, redis, key
   claimRoutes(app, claims);
   cartRoutes(app, new CartChecker({ catalog, claims, offers, isEligible, clock }));
   return {
-    book, claims,
+    book, store, claims,
     async stop() {
       await book.stop();
       wait?.redis.disconnect();
