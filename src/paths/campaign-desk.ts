@@ -3,6 +3,7 @@ import { CAMPAIGN_LIMITS, type Campaign, type CampaignInput } from '../domain/ca
 import { AppError } from '../errors.js';
 import type { CampaignStore } from '../redis/campaign-store.js';
 import { compileExpression } from '../segments/expression.js';
+import { isDay } from '../util/calendar.js';
 
 /** What operators do to campaigns. Every process follows within a second. */
 export class CampaignDesk {
@@ -58,6 +59,8 @@ const notFound = (id: string): AppError => new AppError('not_found', `There is n
 
 function check({ audience, steps, trigger }: CampaignInput): void {
   if (audience !== undefined) compileExpression(audience);
+  const none = trigger.on === 'date' ? trigger.dates.find((date) => !isDay(date)) : undefined;
+  if (none !== undefined) throw new AppError('invalid_request', `trigger.dates names ${none}, and there is no such day.`);
   for (const [i, { message, offer }] of steps.entries()) {
     const named = [...(message.plainTitle ?? message.title).matchAll(/\{(\w+)\}/gu)].map(([, name]) => name!);
     const known = new Set(['was', 'now'].filter(() => trigger.on === 'catalog' && trigger.change === 'price_drop'));

@@ -11,6 +11,7 @@ import type { AttributeStore } from '../redis/attribute-store.js';
 import type { PortraitStore } from '../redis/portrait-store.js';
 import type { StandingStore } from '../redis/standing-store.js';
 import type { SegmentSet } from '../segments/segment-set.js';
+import { isDay } from '../util/calendar.js';
 import type { Clock } from '../util/clock.js';
 
 export interface StoredPortraitsDeps {
@@ -56,9 +57,10 @@ export class StoredPortraits implements PortraitSource {
     return await this.#deps.attributes.read(shopper) ?? {};
   }
 
-  /** Replaces them. @throws AppError `invalid_request` for a time zone that is not known */
+  /** Replaces them. @throws AppError `invalid_request` for a time zone or a birthday that there is not */
   async writeAttributes(shopper: string, attributes: Attributes): Promise<void> {
-    const { timezone } = attributes;
+    const { timezone, birthday } = attributes;
+    if (birthday !== undefined && !isDay(birthday)) throw new AppError('invalid_request', `birthday is ${birthday}, and there is no such day.`);
     const known = timezone === undefined ? undefined : timezoneNamed(timezone);
     if (timezone !== undefined && known === undefined) {
       throw new AppError('invalid_request', `timezone is "${timezone}", which is no IANA time zone known here; send one like Europe/Berlin.`);

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Segment } from '../domain/segment.js';
+import { AppError } from '../errors.js';
 import type { Random } from '../util/random.js';
 import { PARTITIONS, type Keys } from './keys.js';
 
@@ -61,6 +62,7 @@ export class SegmentStore {
    * Members by partition and name: whoever is in the segment all the while is listed once.
    * @param cursor what the last page gave, '' to begin
    * @returns the cursor of the next page, '' after the last
+   * @throws AppError `invalid_request` for a cursor of no page
    */
   async members(id: string, cursor: string, limit: number): Promise<{ members: string[]; cursor: string }> {
     const { partition: first, after } = parseCursor(cursor);
@@ -143,6 +145,10 @@ export class SegmentStore {
 const cursorOf = ({ partition, after }: Cursor): string => Buffer.from(`${partition}:${after}`).toString('base64url');
 
 function parseCursor(text: string): Cursor {
+  if (text === '') return { partition: 0, after: '' };
   const [, partition, after] = /^([0-9]{1,2}):(.+)$/su.exec(Buffer.from(text, 'base64url').toString()) ?? [];
-  return partition === undefined || after === undefined ? { partition: 0, after: '' } : { partition: Math.min(PARTITIONS - 1, Number(partition)), after };
+  if (partition === undefined || after === undefined || Number(partition) >= PARTITIONS) {
+    throw new AppError('invalid_request', 'cursor is none that a page of members gave; send it as it came, or none to begin.');
+  }
+  return { partition: Number(partition), after };
 }

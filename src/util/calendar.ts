@@ -18,6 +18,13 @@ export function monthOf(day: number): number {
   return date.getUTCFullYear() * 12 + date.getUTCMonth();
 }
 
+/** @param text `YYYY-MM-DD`, or `MM-DD` of any year. @returns whether there is such a day */
+export function isDay(text: string): boolean {
+  const [month, day] = text.slice(-'MM-DD'.length).split('-').map(Number) as [number, number];
+  const year = text.length > 'MM-DD'.length ? Number(text.slice(0, 4)) : 2000;
+  return new Date(Date.UTC(year, month - 1, day)).getUTCDate() === day;
+}
+
 /** @returns `YYYY-MM-DD` */
 export const nameOfDay = (day: number): string => new Date(day * DAY_MS).toISOString().slice(0, 10);
 

@@ -63,22 +63,22 @@ function choiceOf(schema: TSchema, value: unknown, { schemaPath, instancePath }:
 /** What is wrong by the branch that was meant: the one of that constant, e.g. of `kind`, else the one that knows most of its fields. */
 function faultOfChoice({ branches, value }: Choice, at: readonly string[], what: string): string {
   const name = at.join('.') || `The ${what}`;
-  const fields = branches.flatMap((branch) => Object.entries(childOf(branch, 'properties') ?? {}));
+  const fields = branches.flatMap((branch) => Object.entries(propertiesOf(branch)));
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return `${name} must be object.`;
-  const constants = fields.filter(([, schema]) => childOf(schema, 'const') !== undefined);
-  const tag = constants[0]?.[0];
-  const allowed = constants.filter(([field]) => field === tag).map(([, schema]) => String(childOf(schema, 'const')));
-  if (tag !== undefined && !allowed.includes(String(childOf(value, tag)))) {
-    return `${[...at, tag].join('.')} ${tag in value ? 'is not' : 'is missing; it is'} one of ${allowed.join(', ')}.`;
+  const tag = fields.find(([, schema]) => childOf(schema, 'const') !== undefined)?.[0];
+  if (tag !== undefined) {
+    const allowed = fields.filter(([field]) => field === tag).map(([, schema]) => childOf(schema, 'const'));
+    if (!allowed.includes(childOf(value, tag))) return `${[...at, tag].join('.')} ${tag in value ? 'is not' : 'is missing; it is'} one of ${allowed.join(', ')}.`;
   }
   const known = (branch: TSchema): number => {
-    const properties = childOf(branch, 'properties') ?? {};
-    if (tag !== undefined && childOf(childOf(properties, tag), 'const') !== childOf(value, tag)) return -1;
-    return Object.keys(value).filter((field) => field in properties).length;
+    const properties = propertiesOf(branch);
+    if (tag !== undefined && childOf(properties[tag], 'const') !== childOf(value, tag)) return -1;
+    return Object.keys(value).filter((field) => Object.hasOwn(properties, field)).length;
   };
   return faultOf(branches.reduce((best, branch) => (known(branch) > known(best) ? branch : best)), value, at, what);
 }
 
 const partsOf = (pointer: string): string[] => pointer.split('/').slice(1);
-const childOf = (node: unknown, key: string): object | undefined =>
-  (typeof node === 'object' && node !== null && Object.hasOwn(node, key) ? (node as Record<string, object>)[key] : undefined);
+const propertiesOf = (schema: TSchema): Readonly<Record<string, unknown>> => (childOf(schema, 'properties') ?? {}) as Record<string, unknown>;
+const childOf = (node: unknown, key: string): unknown =>
+  (typeof node === 'object' && node !== null && Object.hasOwn(node, key) ? (node as Record<string, unknown>)[key] : undefined);

@@ -36,6 +36,7 @@ await t.test('a segment is saved, filled from who is there and by every event, l
   await send({ id: 'v1', type: 'purchase', anonymousId: 'visitor', itemId: 'boot', value: 100 });
   await until('the visitor enters', async () => (await call('GET', '/v1/segments/boots')).body['size'] === 2);
   const first = await call('GET', '/v1/segments/boots/members?limit=1');
+  t.match(await call('GET', '/v1/segments/boots/members?cursor=zzz'), { status: 400, body: { code: 'invalid_request', message: /cursor/u } });
   const second = await call('GET', `/v1/segments/boots/members?limit=1&cursor=${String(first.body['cursor'])}`);
   t.same(new Set([first, second].map(({ body }) => JSON.stringify(body['members']))), new Set(['[{"userId":"ann"}]', '[{"anonymousId":"visitor"}]']));
   t.match((await call('GET', '/v1/segments')).body['segments'], [{ id: 'active', version: 0, size: 0 }, { id: 'boots', size: 2 }]);
@@ -61,6 +62,7 @@ await t.test('what the store says of a shopper is in the portrait, and in segmen
   t.match(await portraitOf('ann'), { attributes: { region: 'north', vip: true, birthday: '02-03' }, consent: { marketing: true }, evidence: { lifecycle: /^1 order/u } });
   t.match(await call('PUT', '/v1/users/ann/attributes', { timezone: 'Mars/Olympus' }), { status: 400, body: { message: /Mars\/Olympus/u } });
   t.equal((await call('PUT', '/v1/users/ann/attributes', { birthday: '13-40' })).status, 400);
+  t.match(await call('PUT', '/v1/users/ann/attributes', { birthday: '02-30' }), { status: 400, body: { message: /^birthday is 02-30/u } });
   t.equal((await call('PUT', '/v1/users/ann/attributes', { shoeSize: 40 })).status, 400);
   t.equal((await call('DELETE', '/v1/users/ann')).status, 204);
   t.same((await call('GET', '/v1/users/ann/attributes')).body, {});
