@@ -9,7 +9,7 @@ import { runMillion } from './million.js';
 import { measureThroughput } from './throughput.js';
 
 /**
- * `npm run bench:claims [-- throughput|million|faults…] [--claims N] [--clients N] [--runs N] [--seed N] [--json FILE]`
+ * `npm run bench:claims [-- throughput|million|faults…] [--claims N] [--clients N] [--runs N] [--seed N] [--wait-replicas N] [--json FILE]`
  * What is promised of claims, measured and proved: starts everything itself, prints a line as it goes, and fails where a promise is broken.
  */
 const PARTS = ['throughput', 'million', 'faults'] as const;
@@ -24,7 +24,7 @@ async function main(): Promise<void> {
     allowPositionals: true,
     options: {
       claims: { type: 'string', default: '1000000' }, clients: { type: 'string', default: '64' },
-      runs: { type: 'string', default: '100' }, seed: { type: 'string', default: '0' }, json: { type: 'string' },
+      runs: { type: 'string', default: '100' }, seed: { type: 'string', default: '0' }, 'wait-replicas': { type: 'string', default: '1' }, json: { type: 'string' },
     },
   });
   const parts = positionals.length === 0 ? PARTS : positionals.map(partOf);
@@ -41,7 +41,7 @@ async function main(): Promise<void> {
     say(`violations: ${result.violations.length} ${JSON.stringify(result.violations.slice(0, 10))}`);
   }
   if (parts.includes('faults')) {
-    const results = await runCampaign(Array.from({ length: whole('runs', values.runs) }, (_, i) => seed + i), { onRun: sayRun, onTrouble: ({ seed, fault }, error) => { say(`seed ${seed}: ${fault} is made again: ${String(error)}`); } });
+    const results = await runCampaign(Array.from({ length: whole('runs', values.runs) }, (_, i) => seed + i), { waitReplicas: whole('wait-replicas', values['wait-replicas']), onRun: sayRun, onTrouble: ({ seed, fault }, error) => { say(`seed ${seed}: ${fault} is made again: ${String(error)}`); } });
     report['faults'] = results.map(({ plan: { seed, fault }, counts, violations }) => ({ seed, fault, counts, violations }));
     const found = results.reduce((sum, { violations }) => sum + violations.length, 0);
     broken += found;
