@@ -33,8 +33,7 @@ import { Recommender } from './paths/recommend.js';
 import { ShopperReader } from './paths/shopper-reader.js';
 import { Shoppers } from './paths/shoppers.js';
 import { TOKEN_BYTES } from './profile/codec.js';
-import { USER_FEATURES } from './profile/vector.js';
-import { ITEM_FEATURES } from './ranking/features.js';
+import { ENGINE_FEATURES } from './ranking/features.js';
 import { ModelHolder } from './ranking/model-holder.js';
 import { ModelRegistry } from './ranking/model-registry.js';
 import { ModelWatcher } from './ranking/model-watcher.js';
@@ -163,7 +162,7 @@ function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogF
   const impressions = new ImpressionLog(redis, keys);
   const shadows = new ShadowStore(redis, keys);
   const model = new ModelHolder({
-    features: { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES }, catalog, clock: () => performance.now(),
+    features: ENGINE_FEATURES, catalog, clock: () => performance.now(),
     onEvent: (event) => {
       if ('error' in event) log.error({ err: event.error, folder: event.folder }, 'model refused');
       else log.info(event, 'model');

@@ -28,8 +28,7 @@ import { workerMetrics } from './jobs/worker-metrics.js';
 import { EventIngestor } from './paths/ingest-events.js';
 import { TOKEN_BYTES } from './profile/codec.js';
 import { readManifest } from './ranking/manifest.js';
-import { USER_FEATURES } from './profile/vector.js';
-import { ITEM_FEATURES } from './ranking/features.js';
+import { ENGINE_FEATURES } from './ranking/features.js';
 import { ModelRegistry } from './ranking/model-registry.js';
 import { CatalogStore } from './redis/catalog-store.js';
 import { connectRedis, untilReady } from './redis/client.js';
@@ -107,7 +106,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   const { gatherMs } = WORKER_LIMITS;
   const models = new ModelRegistry(config.modelsDir, config.modelDir, clock);
   const drift = new DriftMonitor(new VectorArchiver(writer, 'impressions'), {
-    models, store: new DriftStore(redis, keys), features: { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES }, log,
+    models, store: new DriftStore(redis, keys), features: ENGINE_FEATURES, log,
   });
   const consumers = {
     archive: behindEvents(archiver, gatherMs.archive),

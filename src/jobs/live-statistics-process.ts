@@ -90,13 +90,18 @@ export class LiveStatisticsProcess {
     const path = fileURLToPath(new URL('./live-statistics-child.js', import.meta.url));
     const child = fork(path, [], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], execArgv: [`--max-old-space-size=${heapMb}`] });
     child.on('message', (message) => { this.#hear(message as LiveStatisticsReport); });
-    child.on('error', (error) => { log.warn({ err: error }, 'statistics process'); });
     const ended = new Promise<void>((resolve) => {
-      child.once('close', () => {
+      const end = (): void => {
         this.#counting = undefined;
         this.#failures += 1;
         this.#startAt = performance.now() + backoffMs(this.#failures, retryFromMs, retryToMs);
         resolve();
+      };
+      child.once('close', end);
+      child.on('error', (error) => {
+        log.warn({ err: error }, 'statistics process');
+        // What never began does not close.
+        if (child.pid === undefined) end();
       });
     });
     child.send({ ...task, settings } satisfies LiveStatisticsTask, () => { /* A failure ends the process, too. */ });

@@ -1,7 +1,7 @@
 import type { Item } from '../domain/item.js';
 import { USER_FEATURES } from '../profile/vector.js';
 import { fallbackScores } from '../ranking/fallback.js';
-import { ITEM_FEATURES } from '../ranking/features.js';
+import { ENGINE_FEATURES, ITEM_FEATURES } from '../ranking/features.js';
 import { loadModel } from '../ranking/model.js';
 import { seededRandom } from '../util/random.js';
 import type { LogRecord } from './log.js';
@@ -62,7 +62,7 @@ export async function trainOnLog({ items, records, spans, reads, about, ...optio
 
 /** Scores the test lists with the model as it will be served, read from its folder and run by onnxruntime, and with the baselines. */
 async function measure(folder: string, { candidates, shown }: TestLists, seed: number): Promise<Measured> {
-  const model = await loadModel(folder, { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES });
+  const model = await loadModel(folder, ENGINE_FEATURES);
   const random = seededRandom(seed + 2);
   const popularity = ITEM_FEATURES.indexOf('popularity');
   const scorers: Record<keyof Measured['shown'], Scorer> = {

@@ -3,7 +3,7 @@ import type { CandidateRequest } from '../candidates/generate.js';
 import type { CandidatePool } from '../candidates/pool.js';
 import { ROW_SCORE } from '../candidates/statistics.js';
 import { TOUCH, type Affinities, type Profile } from '../profile/profile.js';
-import { affinityDecay } from '../profile/vector.js';
+import { affinityDecay, USER_FEATURES } from '../profile/vector.js';
 
 /**
  * Names of the features of one candidate for one shopper, in vector order. None of them is an item's identity, so a
@@ -19,6 +19,9 @@ export const ITEM_FEATURES = [
   'popularity_lasting',
   'touch_rank', 'touch_recency_60d',
 ] as const;
+
+/** Names of all that the engine can tell a ranker, in the order of its columns. */
+export const ENGINE_FEATURES = { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES } as const;
 
 const WIDTH = ITEM_FEATURES.length;
 const LASTING = ITEM_FEATURES.indexOf('popularity_lasting');

@@ -15,8 +15,7 @@ import { RecommendationService } from '../../src/paths/recommendation-service.js
 import { Recommender } from '../../src/paths/recommend.js';
 import type { ListDecisions } from '../../src/paths/decision-service.js';
 import { ShopperReader } from '../../src/paths/shopper-reader.js';
-import { USER_FEATURES } from '../../src/profile/vector.js';
-import { ITEM_FEATURES } from '../../src/ranking/features.js';
+import { ENGINE_FEATURES } from '../../src/ranking/features.js';
 import { ModelHolder } from '../../src/ranking/model-holder.js';
 import { connectRedis, untilReady } from '../../src/redis/client.js';
 import { ImpressionLog } from '../../src/redis/impression-log.js';
@@ -100,7 +99,7 @@ function serviceOf({ redis, catalog, store, ingestor }: Parts): RecommendationSe
   const statistics = new Statistics(emptyStatisticsData(), catalog);
   const recommender = new Recommender({
     catalog, statistics: () => statistics, pins: () => [],
-    model: new ModelHolder({ features: { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES }, clock: () => performance.now(), onEvent: () => { /* none loaded */ } }),
+    model: new ModelHolder({ features: ENGINE_FEATURES, clock: () => performance.now(), onEvent: () => { /* none loaded */ } }),
     impressions: new ImpressionLog(redis, KEYS), clock: Date.now, random: Math.random, newId: randomUUID, candidatesMax: 200, deadlineMs: 500,
     onFault: (error) => { throw error; },
   });

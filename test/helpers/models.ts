@@ -2,12 +2,10 @@ import { performance } from 'node:perf_hooks';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { GraphBuilder } from '../../src/learn/onnx.js';
 import { saveModel, type GoldenInput } from '../../src/learn/save-model.js';
-import { USER_FEATURES } from '../../src/profile/vector.js';
-import { ITEM_FEATURES } from '../../src/ranking/features.js';
+import { ENGINE_FEATURES } from '../../src/ranking/features.js';
 import type { FeatureNames } from '../../src/ranking/model.js';
 
-/** The engine's own feature names. */
-export const ENGINE_FEATURES: FeatureNames = { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES };
+export { ENGINE_FEATURES };
 
 export interface TestModelOptions {
   readonly features?: FeatureNames;

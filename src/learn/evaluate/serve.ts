@@ -1,9 +1,8 @@
 import { emptyStatisticsData, Statistics } from '../../candidates/statistics.js';
 import { RERANK } from '../../ranking/rerank.js';
-import { ITEM_FEATURES } from '../../ranking/features.js';
+import { ENGINE_FEATURES } from '../../ranking/features.js';
 import { ModelHolder } from '../../ranking/model-holder.js';
 import { Recommender, type RankedItem } from '../../paths/recommend.js';
-import { USER_FEATURES } from '../../profile/vector.js';
 import { AppError } from '../../errors.js';
 import { seededRandom } from '../../util/random.js';
 import { excludedRows, profileAt, QUESTION_SCENE, type TaskStore } from '../store-view.js';
@@ -44,7 +43,7 @@ export async function serve({ store, known, folder, seed, explore, onQuestion }:
   let statistics = new Statistics(emptyStatisticsData(), catalog);
   let now = 0;
   const clock = (): number => now;
-  const model = new ModelHolder({ features: { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES }, catalog, clock });
+  const model = new ModelHolder({ features: ENGINE_FEATURES, catalog, clock });
   const recommender = new Recommender({
     catalog, statistics: () => statistics, pins: () => [], model, impressions: { add: () => { /* nobody learns from these */ } }, clock,
     // The same lots, but none that is below the share that explores.

@@ -1,6 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { USER_FEATURES } from '../../profile/vector.js';
-import { ITEM_FEATURES } from '../../ranking/features.js';
+import { ENGINE_FEATURES } from '../../ranking/features.js';
 import { loadModel, type Model } from '../../ranking/model.js';
 import { isConstant } from '../../ranking/shadow-outcome.js';
 import type { Random } from '../../util/random.js';
@@ -73,7 +72,7 @@ export async function compareModels(
 }
 
 async function judge(folder: string, lists: readonly JudgedList[]): Promise<Judged> {
-  const model = await loadModel(folder, { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES });
+  const model = await loadModel(folder, ENGINE_FEATURES);
   try {
     return await judgeLoaded(model, lists);
   } finally {

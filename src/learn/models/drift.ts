@@ -1,8 +1,7 @@
 import { noCounts, readImpressions } from '../../archive/reader.js';
 import { AppError } from '../../errors.js';
-import { USER_FEATURES } from '../../profile/vector.js';
 import { DISTRIBUTION_ITEMS, DriftCounter, readDistribution } from '../../ranking/distribution.js';
-import { ITEM_FEATURES } from '../../ranking/features.js';
+import { ENGINE_FEATURES, ITEM_FEATURES } from '../../ranking/features.js';
 import { loadModel } from '../../ranking/model.js';
 import type { Drift } from '../../redis/drift-store.js';
 import { archiveEnd, toVectors } from './judged-lists.js';
@@ -10,7 +9,6 @@ import { archiveEnd, toVectors } from './judged-lists.js';
 const DAY_MS = 86_400_000;
 /** Lists that are enough for indexes good to a hundredth. */
 const LISTS_MAX = 5000;
-const features = { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES };
 
 /**
  * How far the lists of the archive's latest day are from those a model was trained on, its own scores of them included.
@@ -20,8 +18,8 @@ export async function measureDrift(folder: string, archiveDir: string): Promise<
   const distribution = await readDistribution(folder);
   if (distribution === undefined) throw new AppError('not_found', `${folder} has no distribution.json: what its training data were like is not known.`);
   const from = await archiveEnd(archiveDir) - DAY_MS;
-  const counter = new DriftCounter(distribution, features);
-  const model = await loadModel(folder, features);
+  const counter = new DriftCounter(distribution, ENGINE_FEATURES);
+  const model = await loadModel(folder, ENGINE_FEATURES);
   try {
     for await (const impression of readImpressions(archiveDir, noCounts(), from)) {
       if (impression.at < from) continue;

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
 import { AppError } from '../../errors.js';
 import { USER_FEATURES } from '../../profile/vector.js';
-import { ITEM_FEATURES } from '../../ranking/features.js';
+import { ENGINE_FEATURES, ITEM_FEATURES } from '../../ranking/features.js';
 import { sha256 } from '../../ranking/manifest.js';
 import { loadModel } from '../../ranking/model.js';
 import type { Deed, ModelRegistry } from '../../ranking/model-registry.js';
@@ -46,7 +46,7 @@ export async function importModel(registry: ModelRegistry, file: string, options
         licence: options.licence ?? 'not stated',
       },
     });
-    await (await loadModel(folder, { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES })).retire();
+    await (await loadModel(folder, ENGINE_FEATURES)).retire();
     return await registry.add(folder, deed);
   } finally {
     await rm(folder, { recursive: true, force: true });

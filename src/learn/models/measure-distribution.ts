@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { USER_FEATURES } from '../../profile/vector.js';
 import { binned, DISTRIBUTION_ITEMS, type ColumnDistribution, type Distribution } from '../../ranking/distribution.js';
-import { ITEM_FEATURES } from '../../ranking/features.js';
+import { ENGINE_FEATURES, ITEM_FEATURES } from '../../ranking/features.js';
 import { loadModel } from '../../ranking/model.js';
 
 /** Lists that are enough to know the deciles by. */
@@ -17,7 +17,7 @@ export interface FeatureList { readonly user: Float32Array; readonly items: Floa
  * @param lists of the training, at least one
  */
 export async function measureDistribution(folder: string, lists: Iterable<FeatureList>): Promise<void> {
-  const model = await loadModel(folder, { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES });
+  const model = await loadModel(folder, ENGINE_FEATURES);
   const user: Float32Array[] = [];
   const items: Float32Array[] = [];
   const scores: number[] = [];

@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readPlaces } from '../../config.js';
 import { AppError } from '../../errors.js';
-import { USER_FEATURES } from '../../profile/vector.js';
 import { DRIFT_LIMITS } from '../../ranking/distribution.js';
-import { ITEM_FEATURES } from '../../ranking/features.js';
+import { ENGINE_FEATURES } from '../../ranking/features.js';
 import { checkModel } from '../../ranking/model-check.js';
 import { ModelRegistry, type ListedModel } from '../../ranking/model-registry.js';
 import type { OffPolicyEstimate, PolicyValue } from '../evaluate/off-policy.js';
@@ -53,7 +52,7 @@ const commands: Readonly<Record<string, (...args: readonly string[]) => Promise<
   async promote(label) {
     const model = needed(label, 'promote X');
     if (flags.force) {
-      await checkModel(await registry.find(model), { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES });
+      await checkModel(await registry.find(model), ENGINE_FEATURES);
       await registry.promote(model, deed('forced'));
     } else {
       const trial = await tryModel(registry, model, archiveDir, { values: places.deedValues });

@@ -1,5 +1,4 @@
-import { USER_FEATURES } from '../../profile/vector.js';
-import { ITEM_FEATURES } from '../../ranking/features.js';
+import { ENGINE_FEATURES } from '../../ranking/features.js';
 import { readManifest } from '../../ranking/manifest.js';
 import { checkModel } from '../../ranking/model-check.js';
 import type { ModelRegistry } from '../../ranking/model-registry.js';
@@ -22,7 +21,7 @@ export interface Trial { readonly comparison: Comparison; readonly verdict: Verd
  */
 export async function tryModel(registry: ModelRegistry, label: string, archiveDir: string, options: { values: DeedValues; against?: string; since?: number }): Promise<Trial> {
   const folder = await registry.find(label);
-  await checkModel(folder, { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES });
+  await checkModel(folder, ENGINE_FEATURES);
   const serving = options.against === undefined ? await registry.servingFolder() : await registry.find(options.against);
   const { lists } = await latestDay(archiveDir, { random: seededRandom(SEED), values: options.values, since: options.since });
   const { logged, own } = await haveSameEncoder(serving, folder) ? { logged: lists, own: lists } : await asSeenBy(folder, lists, registry, archiveDir);

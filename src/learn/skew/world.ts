@@ -7,7 +7,7 @@ import { SCENES } from '../../domain/scene.js';
 import { Retrieval } from '../../encoder/retrieval.js';
 import type { Profile } from '../../profile/profile.js';
 import { USER_FEATURES, writeUserFeatures } from '../../profile/vector.js';
-import { FeatureWriter, ITEM_FEATURES } from '../../ranking/features.js';
+import { ENGINE_FEATURES, FeatureWriter, ITEM_FEATURES } from '../../ranking/features.js';
 import { loadModel, type Model } from '../../ranking/model.js';
 import { SHOWN_FLOATS } from '../../redis/impression-log.js';
 import { CatalogHistory } from './catalog-history.js';
@@ -122,7 +122,7 @@ export class World {
     if (label === '') return undefined;
     const folder = await this.#folderOf(label).catch(() => undefined);
     if (folder === undefined) return 'model';
-    const model = await loadModel(folder, { userFeatures: USER_FEATURES, itemFeatures: ITEM_FEATURES });
+    const model = await loadModel(folder, ENGINE_FEATURES);
     this.#ranker = { label, model, retrieval: model.encoder === undefined ? undefined : await Retrieval.bind(model.encoder, this.#history.catalog) };
     return undefined;
   }
