@@ -1,4 +1,4 @@
-import { $, h, moment, newId } from './dom.js';
+import { $, h, moment, newId, refill } from './dom.js';
 import { KIND_WORDS, termsOf } from './terms.js';
 import { why } from './why.js';
 
@@ -49,10 +49,7 @@ export class Deals {
     const decided = this.#decided?.offer;
     const others = this.#open.filter(({ id }) => id !== decided?.id);
     const cards = [...(decided === undefined ? [] : [this.#card(decided, this.#decided)]), ...others.map((offer) => this.#card(offer))];
-    // A card whose "why" is open stays as it is while the visitor reads.
-    const reading = $('#deals details[open]')?.closest('li');
-    const next = cards.map((card) => (reading?.dataset.offerId === card.dataset.offerId ? reading : card));
-    $('#deals').replaceChildren(...next);
+    refill($('#deals'), cards, (card) => card.dataset.offerId);
     $('#deals-section').hidden = cards.length === 0;
   }
 

@@ -47,6 +47,20 @@ export function newId() {
   return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
+/** Shows these children in a list. One that looks as before stays where it is, with its focus; an open "why" stays open. */
+export function refill(list, children, keyOf) {
+  const old = new Map([...list.children].map((child) => [keyOf(child), child]));
+  const next = children.map((child) => {
+    const before = old.get(keyOf(child));
+    child.querySelector('details')?.toggleAttribute('open', before?.querySelector('details')?.open === true);
+    return before?.isEqualNode(child) === true ? before : child;
+  });
+  for (const child of old.values()) if (!next.includes(child)) child.remove();
+  next.forEach((child, i) => {
+    if (list.children[i] !== child) list.insertBefore(child, list.children[i] ?? null);
+  });
+}
+
 /** Lets the children of a list glide to their new places; `change` alters the list. */
 export function glide(list, change) {
   const before = new Map([...list.children].map((child) => [child, child.getBoundingClientRect()]));
