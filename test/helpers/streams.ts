@@ -72,16 +72,17 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
 }
 
 /**
- * Watches how long the event loop is held up, in processor time of this process: what else runs on the machine does not
- * count. `end` gives the longest turn, ms.
+ * Watches how long the event loop is held up, in processor time of this process. `end` gives the longest turn, ms, and its
+ * share of all that was done meanwhile: near 1 for work done in one go, on a slow machine as on a quick one.
  */
-export function longestTurn(): { end(): number } {
+export function longestTurn(): { end(): { ms: number; share: number } } {
   const used = (): number => {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1000;
   };
   let longest = 0;
-  let last = used();
+  const begin = used();
+  let last = begin;
   const timer = setInterval(() => {
     const now = used();
     longest = Math.max(longest, now - last);
@@ -90,7 +91,7 @@ export function longestTurn(): { end(): number } {
   return {
     end: () => {
       clearInterval(timer);
-      return longest;
+      return { ms: longest, share: longest / (used() - begin) };
     },
   };
 }

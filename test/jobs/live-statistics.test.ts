@@ -150,7 +150,7 @@ await t.test('an event is in the neighbours and the popularity of every api proc
   const turns = longestTurn();
   await append(redis, ...later);
   await until('it is counted', () => isSame(follower, catalog, [...first, ...later], LIVE), 5000);
-  t.comment(`after ${Math.round(performance.now() - startedAt)} ms, longest turn ${turns.end().toFixed(1)} ms`);
+  t.comment(`after ${Math.round(performance.now() - startedAt)} ms, longest turn ${turns.end().ms.toFixed(1)} ms`);
   t.equal(follower.current, statistics, 'the same statistics, changed in place');
   t.equal(follower.version, version);
   t.match(statistics.version, new RegExp(`^${version}\\+\\d+$`, 'u'));

@@ -126,7 +126,7 @@ await t.test('binding 100,000 items does not hold up the event loop', async (t) 
   const version = await store.write(data, Date.now);
   const turns = longestTurn();
   await until('it is swapped in', () => follower.version === version);
-  const longest = turns.end();
+  const { ms, share } = turns.end();
   t.equal(follower.current.order.length, count);
-  t.ok(longest < 60, `longest turn ${longest.toFixed(1)} ms`);
+  t.ok(share < 0.3, `longest turn ${ms.toFixed(1)} ms, ${share.toFixed(2)} of the work`);
 });
