@@ -26,6 +26,7 @@ export interface CampaignTriggersDeps {
   readonly campaigns: { readonly set: CampaignSet };
   readonly happenings: HappeningStore;
   readonly watchers: WatcherStore;
+  readonly messages: { move(from: string, to: string): Promise<void>; forget(shopper: string): Promise<void> };
   /** Whatever else keeps something of a shopper. */
   readonly forget: readonly { forget(shopper: string): Promise<void> }[];
   readonly attributes: Pick<AttributeStore, 'read'>;
@@ -64,10 +65,10 @@ export class CampaignTriggers implements StreamHandler {
   }
 
   async handle(entries: readonly EventEntry[]): Promise<void> {
-    const { watchers, happenings, enrol } = this.#deps;
+    const { watchers, messages, happenings, enrol } = this.#deps;
     const changes = this.#sum(entries);
     for (const shopper of changes.erased) await this.#forget(shopper);
-    for (const { from, to, at } of changes.merged) await watchers.move(from, to, at);
+    for (const { from, to, at } of changes.merged) await Promise.all([watchers.move(from, to, at), messages.move(from, to)]);
     // Noted before a job is added, so that a job never runs without knowing what started it.
     await inParts([...changes.happenings.values()], (part) => happenings.note(part));
     await inParts([...changes.enrolled.values()], (part) => Promise.all(part.map(({ campaign, enrolment }) => enrol(campaign, enrolment))));
@@ -115,8 +116,8 @@ export class CampaignTriggers implements StreamHandler {
   }
 
   async #forget(shopper: string): Promise<void> {
-    const { watchers, happenings } = this.#deps;
-    await Promise.all([watchers, happenings, ...this.#deps.forget].map((store) => store.forget(shopper)));
+    const { watchers, messages, happenings } = this.#deps;
+    await Promise.all([watchers, messages, happenings, ...this.#deps.forget].map((store) => store.forget(shopper)));
   }
 
   /** What left the cart may still be on the wishlist, and the other way round: the profile knows. */
@@ -161,6 +162,7 @@ function note(changes: Changes, campaign: Campaign, enrolment: Enrolment, now: n
 /** Drops what the batch said of a shopper before they were erased. */
 function forget(changes: Changes, shopper: string): void {
   changes.erased.add(shopper);
+  changes.merged.splice(0, Infinity, ...changes.merged.filter(({ to }) => to !== shopper));
   changes.seen.delete(shopper);
   changes.portraits.delete(shopper);
   for (const [key, happening] of changes.happenings) if (happening.shopper === shopper) changes.happenings.delete(key);

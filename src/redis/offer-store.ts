@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { OfferMessage } from '../domain/offer-message.js';
-import type { ContactCaps, SendResult } from '../offers/contact-policy.js';
+import { WEEK_MS, type ContactCaps, type SendResult } from '../offers/contact-policy.js';
 import type { Clock } from '../util/clock.js';
 import type { Keys } from './keys.js';
 import { readScript } from './profile-store.js';
@@ -36,6 +36,8 @@ export interface Cooldown {
   readonly ms: number;
 }
 const NO_COOLDOWN: Cooldown = { of: '', holder: '', ms: 0 };
+
+interface InboxKeys { readonly inbox: string; readonly marks: string; readonly contacts: string }
 
 /** What a shopper did with a message. */
 export type InboxMark = 'read' | 'dismissed';
@@ -95,6 +97,27 @@ export class OfferStore {
       ...(gone.length === 0 ? [] : [this.#redis.hdel(marksKey, ...gone)]),
     ]);
     return true;
+  }
+
+  /** What was sent to a visitor is the user's from now on, and counts as contacts with them; may be repeated. */
+  async move(from: string, to: string): Promise<void> {
+    const [source, target] = [from, to].map((shopper) => ({
+      inbox: this.#keys.inbox(shopper), marks: this.#keys.inboxMarks(shopper), contacts: this.#keys.contacts(shopper),
+    })) as [InboxKeys, InboxKeys];
+    const [kept, marks, contacts, there] = await Promise.all([
+      this.#redis.lrange(source.inbox, 0, -1), this.#redis.hgetall(source.marks), this.#redis.zrange(source.contacts, '0', '-1', 'WITHSCORES'),
+      this.#redis.lrange(target.inbox, 0, -1),
+    ]);
+    const { inboxMax, inboxMs } = OFFER_STORE_LIMITS;
+    const moved = kept.filter((json) => !there.includes(json)).toReversed();
+    await Promise.all([
+      ...(moved.length === 0 ? [] : [
+        this.#redis.lpush(target.inbox, ...moved), this.#redis.ltrim(target.inbox, 0, inboxMax - 1), this.#redis.pexpire(target.inbox, inboxMs),
+      ]),
+      ...Object.entries(marks).map(([id, mark]) => this.#redis.hsetnx(target.marks, id, mark)), this.#redis.pexpire(target.marks, inboxMs),
+      ...(contacts.length === 0 ? [] : [this.#redis.zadd(target.contacts, ...contacts.toReversed()), this.#redis.pexpire(target.contacts, WEEK_MS)]),
+    ]);
+    await this.forget(from);
   }
 
   /** Forgets an erased shopper. */

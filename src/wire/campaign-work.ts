@@ -96,8 +96,8 @@ export function campaignWork(parts: CampaignWorkParts): CampaignWork {
   });
   return {
     triggers: new CampaignTriggers({
-      campaigns: book, happenings, watchers, attributes, profiles, clock, enrol,
-      forget: [messages, webhooks],
+      campaigns: book, happenings, watchers, attributes, profiles, clock, enrol, messages,
+      forget: [webhooks],
     }),
     consumers: {
       campaigns: new StreamConsumer({ ...behind, streams: streams.changes, handler: entries, parse: parseSegmentChange }),

@@ -109,6 +109,18 @@ await t.test('an anonymous cart follows its shopper into the account', async (t)
   t.match((await client.next('offer')).offer, { itemId: 'i5' });
 });
 
+await t.test('what a visitor was sent goes over in a merge, and counts as contacts with the user', async (t) => {
+  const shoppers = new Shoppers({ store: server.store, attributes: new AttributeStore(server.redis, KEYS, { profileTtlS: 3600 }), clock: Date.now, newToken: () => randomBytes(8), newId: randomUUID, announceErased: async () => { /* one process */ } });
+  await act({ anonymousId: 'guest' }, { type: 'add_to_cart', itemId: 'i3' });
+  const inboxOfGuest = () => server.offers.inbox('a:guest', Date.now());
+  await until(async () => (await inboxOfGuest()).length === 1, 'the offer');
+  const sent = await inboxOfGuest();
+  t.equal(await shoppers.alias('u:host', 'a:guest'), true);
+  await until(async () => (await inboxOfGuest()).length === 0, 'the inbox to move');
+  t.same(await inboxOf('host'), sent);
+  t.equal(await worker.redis.zcard(KEYS.contacts('u:host')), 1);
+});
+
 await t.test('one offer of a kind within the cooldown', async (t) => {
   await act({ userId: 'cool' }, { type: 'add_to_cart', itemId: 'i1' });
   await until(() => outcomesOf('cool').length === 1, 'the first');
