@@ -120,13 +120,16 @@ export class GrowthLedger {
   async #read(shopper: string, ids: readonly string[]): Promise<{ known: KnownGrowth; stored: StoredGrowth }> {
     const { store, attributes, rules, timezone, clock } = this.#deps;
     let key = shopper;
+    // What counted for a visitor before the merge does not count again for the user.
+    const seen = new Set<string>();
     for (let hop = 0; hop <= LEDGER_LIMITS.redirects; hop++) {
       const [stored, said] = await Promise.all([store.read(key, ids), attributes.readJson(key)]);
+      for (const id of stored.seen) seen.add(id);
       const now = clock();
       const state = stored.json === '' ? newGrowth(now) : JSON.parse(stored.json) as GrowthState;
       if (state.movedTo === undefined) {
         const context = { rules: rules().rules, timezone: parseAttributes(said)?.timezone ?? timezone, now };
-        return { known: { shopper: key, state, context, isFlagged: stored.isFlagged }, stored };
+        return { known: { shopper: key, state, context, isFlagged: stored.isFlagged }, stored: { ...stored, seen } };
       }
       key = state.movedTo;
     }

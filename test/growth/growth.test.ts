@@ -107,11 +107,13 @@ await t.test('a check-in counts once a day, of the shopper\'s calendar', async (
 });
 
 await t.test('a visitor\'s growth goes to the user once, and what comes late with it; an erasure leaves nothing', async (t) => {
-  await handle(anEvent({ type: 'review', shopper: 'a:x', at: now }), anEvent({ type: 'like', shopper: 'u:dan', at: now }));
+  const review = anEvent({ type: 'review', shopper: 'a:x', at: now });
+  await handle(review, anEvent({ type: 'like', shopper: 'u:dan', at: now }));
   const alias = { type: 'alias', id: 'al', shopper: 'u:dan', from: 'a:x', at: now } as const;
   await handle(alias);
   await handle(alias);
-  t.equal(await pointsOf('u:dan'), 5 + 20 + 1, 'one visit');
+  await handle(review);
+  t.equal(await pointsOf('u:dan'), 5 + 20 + 1, 'one visit, one review, however often they are told');
   await handle(anEvent({ type: 'share', shopper: 'a:x', at: now }));
   t.equal(await pointsOf('u:dan'), 31);
   t.equal(await pointsOf('a:x'), 31, 'who was the visitor is the user');
