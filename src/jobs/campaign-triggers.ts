@@ -69,6 +69,8 @@ export class CampaignTriggers implements StreamHandler {
     const changes = this.#sum(entries);
     for (const shopper of changes.erased) await this.#forget(shopper);
     for (const { from, to, at } of changes.merged) await Promise.all([watchers.move(from, to, at), messages.move(from, to)]);
+    // Who has been a visitor is no newcomer as a user.
+    await happenings.note(changes.merged.map(({ to, at }) => ({ shopper: to, type: 'seen', at })));
     // Noted before a job is added, so that a job never runs without knowing what started it.
     await inParts([...changes.happenings.values()], (part) => happenings.note(part));
     await inParts([...changes.enrolled.values()], (part) => Promise.all(part.map(({ campaign, enrolment }) => enrol(campaign, enrolment))));

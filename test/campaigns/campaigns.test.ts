@@ -1,9 +1,10 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import t from 'tap';
 import { InstantCampaigns } from '../../src/campaigns/instant.js';
 import { CampaignSet } from '../../src/campaigns/campaign-set.js';
 import type { Campaign, CampaignInput } from '../../src/domain/campaign.js';
 import type { PortraitRecord } from '../../src/domain/record.js';
+import { Shoppers } from '../../src/paths/shoppers.js';
 import { startCampaignWorker } from '../helpers/campaigns.js';
 import { LiveClient } from '../helpers/live-client.js';
 import { ITEMS, KEYS, startLive } from '../helpers/live.js';
@@ -87,6 +88,18 @@ await t.test('a newcomer is welcomed once', async (t) => {
   await until(() => outcomesOf('afterwards', 'newcomer').length > 0, 'somebody else\'s');
   t.same(outcomesOf('new', 'newcomer'), ['sent']);
   t.same((await server.offers.inbox('u:new', Date.now())).map(({ title, kind, cause }) => [title, kind, cause]), [['welcome', 'notice', 'newcomer']]);
+});
+
+await t.test('who was welcomed as a visitor is not welcomed as a user', async (t) => {
+  const shoppers = new Shoppers({ store: server.store, attributes: worker.attributes, clock: Date.now, newToken: () => randomBytes(8), newId: randomUUID, announceErased: async () => { /* one process */ } });
+  await server.ingestor.ingest([{ id: randomUUID(), anonymousId: 'guest', type: 'view_item' }]);
+  await until(() => worker.outcomes.some(({ enrolment }) => enrolment.shopper === 'a:guest'), 'the welcome');
+  t.equal(await shoppers.alias('u:named', 'a:guest'), true);
+  await until(async () => (await server.offers.inbox('u:named', Date.now())).length === 1, 'the inbox to move');
+  await act('named', 'view_item');
+  await act('bystander', 'view_item');
+  await until(() => outcomesOf('bystander', 'newcomer').length > 0, 'somebody else\'s');
+  t.same(outcomesOf('named', 'newcomer'), []);
 });
 
 await t.test('entering a segment starts; a change of the segment itself does not', async (t) => {
