@@ -4,7 +4,7 @@ import type { Lease } from '../redis/lease.js';
 import type { OfferBookStore } from '../redis/offer-book-store.js';
 import type { WalletStore } from '../redis/wallet-store.js';
 import type { Clock } from '../util/clock.js';
-import { pause } from '../util/pause.js';
+import { Rounds } from '../util/rounds.js';
 
 export const CLAIM_KEEPER_LIMITS = {
   /** Between rounds over all offers, ms, and lease of who makes them. */
@@ -32,22 +32,29 @@ interface Options {
  * can be repeated, an entry is dropped only when all of it is done; of all workers one does it at a time.
  */
 export class ClaimKeeper {
-  readonly #stopping = new AbortController();
-  #running: Promise<void> | undefined;
+  readonly #rounds: Rounds;
+  #isStopping = false;
   #closeAt = 0;
   /** Claims looked at by the sweep, and ledger entries followed. */
   readonly counts = { swept: 0, followed: 0 };
 
-  constructor(private readonly options: Options) {}
+  constructor(private readonly options: Options) {
+    const { lease, log, everyMs = CLAIM_KEEPER_LIMITS.everyMs } = options;
+    this.#rounds = new Rounds({
+      everyMs,
+      round: async () => { if (await lease.take(CLAIM_KEEPER_LIMITS.leaseMs)) await this.round(); },
+      onError: (error) => { if (!this.#isStopping) log.warn({ err: error }, 'claims are not kept at the moment; the next round goes on'); },
+    });
+  }
 
   start(): void {
-    this.#running ??= this.#run();
+    this.#rounds.start();
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#running;
-    await this.options.lease.release().catch(() => { /* It runs out by itself. */ });
+    this.#isStopping = true;
+    await this.#rounds.stop();
+    await this.options.lease.release();
   }
 
   /** One round over all offers with anything left to do. */
@@ -60,26 +67,14 @@ export class ClaimKeeper {
     for (const id of ids) await this.#closeIfDone(id);
   }
 
-  async #run(): Promise<void> {
-    const { lease, log, everyMs = CLAIM_KEEPER_LIMITS.everyMs } = this.options;
-    while (!this.#stopping.signal.aborted) {
-      try {
-        if (await lease.take(CLAIM_KEEPER_LIMITS.leaseMs)) await this.round();
-      } catch (error) {
-        if (!this.#stopping.signal.aborted) log.warn({ err: error }, 'claims are not kept at the moment; the next round goes on');
-      }
-      await pause(everyMs, this.#stopping.signal);
-    }
-  }
-
   async #keep(id: string): Promise<void> {
     const { claims, clock } = this.options;
-    for (let call = 0; call < CLAIM_KEEPER_LIMITS.callsMax && !this.#stopping.signal.aborted; call++) {
+    for (let call = 0; call < CLAIM_KEEPER_LIMITS.callsMax && !this.#isStopping; call++) {
       const entries = await claims.ledger(id, CLAIM_KEEPER_LIMITS.entries);
       await this.#follow(id, entries);
       if (entries.length < CLAIM_KEEPER_LIMITS.entries) break;
     }
-    for (let call = 0; call < CLAIM_KEEPER_LIMITS.callsMax && !this.#stopping.signal.aborted; call++) {
+    for (let call = 0; call < CLAIM_KEEPER_LIMITS.callsMax && !this.#isStopping; call++) {
       const swept = await claims.sweep(id, clock(), CLAIM_KEEPER_LIMITS.sweep);
       this.counts.swept += swept;
       if (swept < CLAIM_KEEPER_LIMITS.sweep) break;
