@@ -12,6 +12,8 @@ const FILE_S_MAX = 400;
 const LAST_WORDS_S = 20;
 /** Measuring and fault-injecting files run alone, after all others. */
 const ALONE = /(^|\/)test\/(fault|bench|e2e)\//;
+/** Files that train or replay take longest: they begin, so that no lane is left with one of them at the end. */
+const LONG = /(^|\/)test\/(learn|replay)\//;
 /** Exit codes of SIGINT and SIGTERM: somebody wants the whole run to end. */
 const STOPPED = [130, 143];
 
@@ -23,10 +25,10 @@ export async function runFiles(files, { env, onFile }) {
       if (STOPPED.includes(result.code)) queue.length = 0;
       onFile(result);
     }
-    
   };
-  const together = files.filter((file) => !ALONE.test(file));
-  const lanes = Math.min(JOBS_MAX, Math.max(2, cpus().length));
+  const together = files.filter((file) => !ALONE.test(file)).toSorted((a, b) => Number(LONG.test(b)) - Number(LONG.test(a)));
+  // One more than cores: most files wait for something half of their time.
+  const lanes = Math.min(JOBS_MAX, cpus().length + 1);
   await Promise.all(Array.from({ length: lanes }, () => lane(together)));
   await lane(files.filter((file) => ALONE.test(file)));
 }
