@@ -78,17 +78,19 @@ function jobOf({ shopper, message, isPushed }: Delivery): Omit<WebhookJob, 'webh
 export interface WebhookJobsDeps {
   readonly store: Pick<WebhookStore, 'read' | 'bury'>;
   readonly sender: Pick<WebhookSender, 'send'>;
+  /** Who has no profile has been erased: what waits for them goes nowhere. */
+  readonly profiles: { readHead(shopper: string): Promise<Buffer | null> };
   readonly clock: Clock;
   readonly onOutcome: (webhook: string, outcome: 'delivered' | 'failed' | 'dead') => void;
 }
 
 /** Hands messages to endpoints; what fails is tried again, and in the end kept for an operator. */
-export function webhookJobs({ store, sender, clock, onOutcome }: WebhookJobsDeps): Processors {
+export function webhookJobs({ store, sender, profiles, clock, onOutcome }: WebhookJobsDeps): Processors {
   return {
     [WEBHOOK]: async (data, signal, isLastTry) => {
       const job = data as WebhookJob;
       const webhook: Webhook | undefined = await store.read(job.webhook);
-      if (webhook === undefined) return;
+      if (webhook === undefined || await profiles.readHead(job.shopper) === null) return;
       try {
         await sender.send(webhook, job, signal);
       } catch (error) {

@@ -154,7 +154,9 @@ export class CartChecker {
     for (const one of tried) {
       const { id: offerId } = one.offer;
       if (chosen.includes(offerId)) continue;
-      not.push({ offerId, ...(whyNot(cart, one) ?? { reason: 'not_combined' }) });
+      const why = whyNot(cart, one) ?? { reason: 'not_combined' as const };
+      const claimIds = usable.get(offerId)?.claimIds ?? [];
+      not.push(...(claimIds.length === 0 ? [{ offerId, ...why }] : claimIds.map((claimId) => ({ offerId, claimId, ...why }))));
     }
     return {
       subtotalMinor: priced.subtotalMinor, shippingMinor: priced.shippingMinor, discountMinor: priced.discountMinor, totalMinor: priced.totalMinor,

@@ -110,7 +110,7 @@ export function campaignWork(parts: CampaignWorkParts): CampaignWork {
     async start() {
       await book.start();
       catalogWatch.start();
-      webhookRegistry.start(webhookJobs({ store: webhooks, sender, clock, onOutcome: (webhook, outcome) => { counts.deliveries.inc({ webhook, outcome }); } }));
+      webhookRegistry.start(webhookJobs({ store: webhooks, sender, profiles, clock, onOutcome: (webhook, outcome) => { counts.deliveries.inc({ webhook, outcome }); } }));
     },
     async stop() {
       await Promise.all([book.stop(), catalogWatch.stop(), webhookRegistry.stop()]);

@@ -3,6 +3,7 @@ import t from 'tap';
 import type { DeadDelivery } from '../../src/domain/webhook.js';
 import { webhookJobs, type WebhookJob } from '../../src/jobs/webhooks.js';
 import { WebhookDesk } from '../../src/paths/webhook-desk.js';
+import { ProfileStore } from '../../src/redis/profile-store.js';
 import { WebhookStore } from '../../src/redis/webhook-store.js';
 import { guardedLookup } from '../../src/webhooks/address.js';
 import { WebhookSender } from '../../src/webhooks/send-webhook.js';
@@ -23,15 +24,18 @@ t.teardown(async () => {
 const { signal } = new AbortController();
 const replayed: DeadDelivery[] = [];
 const desk = new WebhookDesk({ store, allowsLoopback: true, randomBytes, replay: async (_webhook, dead) => { replayed.push(dead); } });
+const profiles = new ProfileStore(redis, keys, { profileTtlS: 60, streamEntriesMax: 1000 });
+for (const shopper of ['u:a', 'u:erased']) await redis.set(keys.profile(shopper), 'of somebody');
 const jobOf = (n: number): WebhookJob => ({ webhook: 'gone', messageId: `m${n}`, event: 'message.kept', shopper: n === 3 ? 'u:erased' : 'u:a', body: `{"n":${n}}` });
 
 await t.test('what fails for the last time is kept, listed, forgotten with its shopper, and tried again when asked', async (t) => {
   await desk.put('gone', { url: `http://127.0.0.1:${await freePort()}/` });
   let now = 1000;
   const outcomes: string[] = [];
-  const { webhook } = webhookJobs({ store, sender, clock: () => now++, onOutcome: (_webhook, outcome) => { outcomes.push(outcome); } });
+  const { webhook } = webhookJobs({ store, sender, profiles, clock: () => now++, onOutcome: (_webhook, outcome) => { outcomes.push(outcome); } });
   await t.rejects(webhook!(jobOf(1), signal, false), 'tried again');
   for (const n of [1, 1, 2, 3, 4]) await webhook!(jobOf(n), signal, true);
+  await webhook!({ ...jobOf(6), shopper: 'u:nobody' }, signal, true);
   t.same(outcomes, ['failed', 'dead', 'dead', 'dead', 'dead', 'dead']);
   const page = await desk.dead('gone', undefined, 2);
   t.same(page.deliveries.map(({ messageId }) => messageId), ['m4', 'm3'], 'the latest first');
@@ -48,7 +52,7 @@ await t.test('what fails for the last time is kept, listed, forgotten with its s
 
 await t.test('of a webhook that was deleted nothing is sent any more', async (t) => {
   await desk.remove('gone');
-  const { webhook } = webhookJobs({ store, sender, clock: Date.now, onOutcome: () => { t.fail('nothing'); } });
+  const { webhook } = webhookJobs({ store, sender, profiles, clock: Date.now, onOutcome: () => { t.fail('nothing'); } });
   await webhook!(jobOf(5), signal, true);
   await t.rejects(desk.remove('gone'), { code: 'not_found' });
 });

@@ -66,6 +66,9 @@ await t.test('the wallet: claims are used, a flash sale once for each of its cla
   const applied = new Map((reply.body['applied'] as { offerId: string; claimIds: string[] }[]).map((one) => [one.offerId, one.claimIds]));
   t.same(applied.get('flash')?.toSorted(), flash.map(({ id }) => id).toSorted());
   t.same(applied.get('ship'), [ship.id]);
+  await claim('save30', 'bea');
+  const tenth = await claim('tenth', 'bea');
+  t.same((await check({ userId: 'bea', cart })).body['notApplied'], [{ offerId: 'tenth', claimId: tenth.id, reason: 'not_combined' }]);
   t.match((await check({ userId: 'other', cart })).body, { discountMinor: 0 }, 'only for who holds them');
 });
 
