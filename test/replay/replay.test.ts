@@ -85,7 +85,7 @@ await t.test('an engine that refuses ends the replay with its message', async (t
 });
 
 const skip = existsSync(RETAIL) ? false : 'no ../shared/data/online-retail here';
-await t.test('online-retail over HTTP leaves every profile equal to folding the file in memory, and small', { skip, timeout: 200_000 }, async (t) => {
+await t.test('online-retail over HTTP leaves every profile equal to folding the file in memory, and small', { skip, timeout: 380_000 }, async (t) => {
   const engine = await startEngine();
   t.teardown(() => engine.stop());
   const redis = await redisOf(t, engine);
