@@ -9,3 +9,8 @@ export function shopperKey(ids: { userId?: string | undefined; anonymousId?: str
   if (ids.userId !== undefined) return `u:${ids.userId}`;
   return ids.anonymousId === undefined ? undefined : `a:${ids.anonymousId}`;
 }
+
+/** @returns who the key names, as clients name them: the inverse of `shopperKey` */
+export function shopperIds(key: ShopperKey): { userId: string } | { anonymousId: string } {
+  return key.startsWith('u:') ? { userId: key.slice(2) } : { anonymousId: key.slice(2) };
+}

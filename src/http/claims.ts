@@ -3,14 +3,12 @@ import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { ClaimIdSchema, ClaimInputSchema } from '../domain/claim.js';
 import { AmountMinorSchema, OfferIdSchema } from '../domain/offer.js';
-import { shopperKey } from '../domain/shopper.js';
 import type { Claims } from '../paths/claims.js';
+import { addressedKey, KindQuery, ShopperParams } from './shopper-address.js';
 
 const strict = { additionalProperties: false } as const;
 const OfferParams = Type.Object({ id: OfferIdSchema });
 const ClaimParams = Type.Object({ id: ClaimIdSchema });
-const UserParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 256 }) });
-const KindQuery = Type.Object({ kind: Type.Optional(Type.Enum(['user', 'anonymous'])) }, strict);
 const Key = Type.Object({ 'idempotency-key': Type.String({ pattern: '^[\\x21-\\x7e]{1,200}$', description: 'chosen by the client, new for each claim: the same key gets the same claim' }) });
 const Redemption = Type.Object({ spentMinor: AmountMinorSchema }, strict);
 
@@ -49,11 +47,11 @@ export function claimRoutes(server: FastifyInstance, claims: Claims): void {
     });
   }
   app.get('/v1/users/:id/wallet', {
-    config: { scope: 'users' }, schema: { summary: 'What a shopper has claimed, newest first', tags, params: UserParams, querystring: KindQuery },
+    config: { scope: 'users' }, schema: { summary: 'What a shopper has claimed, newest first', tags, params: ShopperParams, querystring: KindQuery },
   }, async (request, reply) => {
     const { id } = request.params;
     const { kind } = request.query;
     void reply.preventCache();
-    return { claims: await claims.wallet(shopperKey(kind === 'anonymous' ? { anonymousId: id } : { userId: id })!) };
+    return { claims: await claims.wallet(addressedKey(id, kind)) };
   });
 }

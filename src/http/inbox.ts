@@ -1,27 +1,23 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
-import { shopperKey } from '../domain/shopper.js';
 import type { Inbox } from '../paths/inbox.js';
+import { addressedKey, KindQuery, ShopperParams } from './shopper-address.js';
 
-const Id = Type.String({ minLength: 1, maxLength: 256 });
-const Params = Type.Object({ id: Id });
-const MessageParams = Type.Object({ id: Id, messageId: Id });
-const KindQuery = Type.Object({ kind: Type.Optional(Type.Enum(['user', 'anonymous'])) }, { additionalProperties: false });
+const MessageParams = Type.Object({ ...ShopperParams.properties, messageId: Type.String({ minLength: 1, maxLength: 256 }) });
 
 /** What was sent to a shopper, for the page that shows it. */
 export function inboxRoutes(server: FastifyInstance, inbox: Inbox): void {
   const app = server.withTypeProvider<TypeBoxTypeProvider>();
   const config = { scope: 'recommend' } as const;
   const tags = ['campaigns'];
-  const keyOf = (id: string, kind: string | undefined): string => shopperKey(kind === 'anonymous' ? { anonymousId: id } : { userId: id })!;
   app.get('/v1/users/:id/inbox', {
-    config, schema: { summary: 'Messages to a shopper that still stand, the latest first', tags, params: Params, querystring: KindQuery },
+    config, schema: { summary: 'Messages to a shopper that still stand, the latest first', tags, params: ShopperParams, querystring: KindQuery },
   }, async (request, reply) => {
     const { id } = request.params;
     const { kind } = request.query;
     void reply.preventCache();
-    return { messages: (await inbox.messages(keyOf(id, kind))).toReversed() };
+    return { messages: (await inbox.messages(addressedKey(id, kind))).toReversed() };
   });
   for (const [act, mark, summary] of [['read', 'read', 'Note that a message was read'], ['dismiss', 'dismissed', 'Take a message out of the inbox']] as const) {
     app.post(`/v1/users/:id/inbox/:messageId/${act}`, {
@@ -29,7 +25,7 @@ export function inboxRoutes(server: FastifyInstance, inbox: Inbox): void {
     }, async (request, reply) => {
       const { id, messageId } = request.params as { id: string; messageId: string };
       const { kind } = request.query as { kind?: string };
-      await inbox.mark(keyOf(id, kind), messageId, mark);
+      await inbox.mark(addressedKey(id, kind), messageId, mark);
       return reply.status(204).send();
     });
   }

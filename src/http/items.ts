@@ -9,6 +9,7 @@ import type { CatalogStore } from '../redis/catalog-store.js';
 import { hash48 } from '../util/hash.js';
 import { makeChecker } from '../util/schema-fault.js';
 import { parseNdjson } from './ndjson.js';
+import { pageSize } from './page-limit.js';
 
 const PINS_MAX = 20;
 /** Items stored together; between two such parts other requests get their turn. */
@@ -43,7 +44,7 @@ export function itemRoutes(server: FastifyInstance, store: CatalogStore, catalog
     config: { scope: 'catalog' }, schema: { summary: 'List items, in no order', tags: ['catalog'], querystring: Page },
   }, async (request) => {
     const { cursor, limit } = request.query;
-    const page = await store.listItems(cursor ?? '0', Math.min(1000, Math.max(1, Number(limit ?? 100))));
+    const page = await store.listItems(cursor ?? '0', pageSize(limit, 1000, 100));
     return page.cursor === '0' ? { items: page.items } : page;
   });
   app.get('/v1/items/:id', {

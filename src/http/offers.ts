@@ -4,11 +4,12 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { OFFER_STATUSES, OfferIdSchema, OfferInputSchema } from '../domain/offer.js';
 import { OFFER_DESK_LIMITS, type OfferDesk, type OfferMove } from '../paths/offer-desk.js';
+import { pageLimit, pageSize } from './page-limit.js';
 
 const strict = { additionalProperties: false } as const;
 const Params = Type.Object({ id: OfferIdSchema });
 const MoveParams = Type.Object({ id: OfferIdSchema, move: Type.Enum(['activate', 'pause', 'archive']) });
-const Limit = Type.Optional(Type.String({ pattern: '^[0-9]{1,3}$', description: `1 to ${OFFER_DESK_LIMITS.listMax}, default 50` }));
+const Limit = pageLimit(OFFER_DESK_LIMITS.listMax);
 const Page = Type.Object({ cursor: Type.Optional(OfferIdSchema), limit: Limit, status: Type.Optional(Type.Enum([...OFFER_STATUSES])) }, strict);
 const AuditPage = Type.Object({ cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,16}-[0-9]{1,16}$' })), limit: Limit }, strict);
 /** Versions are whole numbers, in quotes or not. */
@@ -56,7 +57,7 @@ export function offerRoutes(server: FastifyInstance, desk: OfferDesk): void {
   });
 }
 
-const sizeOf = (limit: string | undefined): number => Math.min(OFFER_DESK_LIMITS.listMax, Math.max(1, Number(limit ?? 50)));
+const sizeOf = (limit: string | undefined): number => pageSize(limit, OFFER_DESK_LIMITS.listMax);
 
 /** Who it was: the name in `X-Operator` where one is given, and which key, by its digest. */
 export function operatorOf({ headers }: FastifyRequest): string {

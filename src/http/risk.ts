@@ -2,26 +2,26 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { RiskFlagSchema, type RiskChange, type RiskState } from '../domain/risk.js';
-import { shopperKey } from '../domain/shopper.js';
+import { shopperIds } from '../domain/shopper.js';
 import type { RiskLedger } from '../paths/risk-ledger.js';
 import type { Shoppers } from '../paths/shoppers.js';
 import { operatorOf } from './offers.js';
+import { pageLimit, pageSize } from './page-limit.js';
+import { addressedKey, KindQuery, ShopperParams } from './shopper-address.js';
 
 const LIST_MAX = 200;
-const Params = Type.Object({ id: Type.String({ minLength: 1, maxLength: 256 }) });
-const KindQuery = Type.Object({ kind: Type.Optional(Type.Enum(['user', 'anonymous'])) }, { additionalProperties: false });
 const Page = Type.Object({
   cursor: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_-]{1,1500}$' })),
-  limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,3}$', description: `1 to ${LIST_MAX}, default 50` })),
+  limit: pageLimit(LIST_MAX),
 }, { additionalProperties: false });
 
 /** Who looks like abuse and why; what operators say to it. */
 export function riskRoutes(server: FastifyInstance, ledger: RiskLedger, shoppers: Pick<Shoppers, 'current'>): void {
   const app = server.withTypeProvider<TypeBoxTypeProvider>();
   const tags = ['risk'];
-  const currentOf = (id: string, kind: string | undefined): Promise<string> => shoppers.current(shopperKey(kind === 'anonymous' ? { anonymousId: id } : { userId: id })!);
+  const currentOf = (id: string, kind: string | undefined): Promise<string> => shoppers.current(addressedKey(id, kind));
   app.get('/v1/users/:id/risk', {
-    config: { scope: 'offers' }, schema: { summary: 'How much a shopper looks like abuse, with reasons, and who changed the flag', tags, params: Params, querystring: KindQuery },
+    config: { scope: 'offers' }, schema: { summary: 'How much a shopper looks like abuse, with reasons, and who changed the flag', tags, params: ShopperParams, querystring: KindQuery },
   }, async (request, reply) => {
     const { id } = request.params;
     const { state, changes } = await ledger.read(await currentOf(id, request.query.kind));
@@ -29,7 +29,7 @@ export function riskRoutes(server: FastifyInstance, ledger: RiskLedger, shoppers
     return { ...viewOf(state), audit: changes.map((change: RiskChange) => ({ ...change, at: new Date(change.at).toISOString() })) };
   });
   app.put('/v1/users/:id/risk', {
-    config: { scope: 'offers' }, schema: { summary: 'Set or clear the flag, or leave it to the score again (auto)', tags, params: Params, querystring: KindQuery, body: RiskFlagSchema },
+    config: { scope: 'offers' }, schema: { summary: 'Set or clear the flag, or leave it to the score again (auto)', tags, params: ShopperParams, querystring: KindQuery, body: RiskFlagSchema },
   }, async (request) => {
     const { id } = request.params;
     return viewOf(await ledger.setFlag(await currentOf(id, request.query.kind), request.body, operatorOf(request)));
@@ -37,11 +37,11 @@ export function riskRoutes(server: FastifyInstance, ledger: RiskLedger, shoppers
   app.get('/v1/risk/flagged', {
     config: { scope: 'offers' }, schema: { summary: 'Flagged shoppers with reasons, a page at a time', tags, querystring: Page },
   }, async (request, reply) => {
-    const { cursor = '', limit = '50' } = request.query;
-    const page = await ledger.flagged(cursor, Math.min(LIST_MAX, Math.max(1, Number(limit))));
+    const { cursor = '', limit } = request.query;
+    const page = await ledger.flagged(cursor, pageSize(limit, LIST_MAX));
     void reply.preventCache();
     return {
-      shoppers: page.shoppers.map(({ shopper, state }) => ({ ...shopper.startsWith('u:') ? { userId: shopper.slice(2) } : { anonymousId: shopper.slice(2) }, ...viewOf(state) })),
+      shoppers: page.shoppers.map(({ shopper, state }) => ({ ...shopperIds(shopper), ...viewOf(state) })),
       ...page.cursor === '' ? {} : { cursor: page.cursor },
     };
   });

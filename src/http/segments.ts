@@ -2,8 +2,10 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { SEGMENT_LIMITS, SegmentIdSchema, SegmentInputSchema } from '../domain/segment.js';
+import { shopperIds } from '../domain/shopper.js';
 import type { SegmentEstimate } from '../paths/estimate-segment.js';
 import type { SegmentDesk } from '../paths/segment-desk.js';
+import { pageSize } from './page-limit.js';
 
 const Params = Type.Object({ id: SegmentIdSchema });
 const EstimateBody = Type.Pick(SegmentInputSchema, ['expression'], { additionalProperties: false });
@@ -31,12 +33,9 @@ export function segmentRoutes(server: FastifyInstance, desk: SegmentDesk, estima
   app.get('/v1/segments/:id/members', {
     config, schema: { summary: 'Who is in a segment, a page at a time', tags: ['segments'], params: Params, querystring: MemberQuery },
   }, async (request, reply) => {
-    const { cursor = '', limit = '100' } = request.query;
-    const page = await desk.members(request.params.id, cursor, Math.min(SEGMENT_LIMITS.membersPerPageMax, Math.max(1, Number(limit))));
+    const { cursor = '', limit } = request.query;
+    const page = await desk.members(request.params.id, cursor, pageSize(limit, SEGMENT_LIMITS.membersPerPageMax, 100));
     void reply.preventCache();
-    return { members: page.members.map(named), ...page.cursor === '' ? {} : { cursor: page.cursor } };
+    return { members: page.members.map(shopperIds), ...page.cursor === '' ? {} : { cursor: page.cursor } };
   });
 }
-
-const named = (shopper: string): { userId: string } | { anonymousId: string } =>
-  (shopper.startsWith('u:') ? { userId: shopper.slice(2) } : { anonymousId: shopper.slice(2) });

@@ -11,12 +11,10 @@ import type { StoredPortraits } from '../paths/stored-portraits.js';
 import { USER_FEATURES, writeUserFeatures } from '../profile/vector.js';
 import { describeProfile } from '../profile/describe.js';
 import type { Clock } from '../util/clock.js';
+import { addressedKey, Kind, KindQuery } from './shopper-address.js';
 
 const Params = Type.Object({ id: Type.String({ minLength: 1 }) });
-/** Users and anonymous visitors have ids of their own; `kind=anonymous` addresses the latter. */
-const Kind = { kind: Type.Optional(Type.Enum(['user', 'anonymous'])) };
-const KindQuery = Type.Object(Kind, { additionalProperties: false });
-const FeatureQuery = Type.Object({ ...Kind, scene: Type.Optional(Type.Enum([...SCENES])) }, { additionalProperties: false });
+const FeatureQuery = Type.Object({ kind: Kind, scene: Type.Optional(Type.Enum([...SCENES])) }, { additionalProperties: false });
 const Alias = Type.Object({ anonymousId: Type.String({ minLength: 1, maxLength: 256 }) }, { additionalProperties: false });
 
 export function userRoutes(server: FastifyInstance, shoppers: Shoppers, portraits: StoredPortraits, catalog: Catalog, clock: Clock): void {
@@ -25,7 +23,7 @@ export function userRoutes(server: FastifyInstance, shoppers: Shoppers, portrait
   const keyOf = (request: { params: unknown; query: unknown }): string => {
     const { id } = request.params as Static<typeof Params>;
     const { kind } = request.query as Static<typeof KindQuery>;
-    return shopperKey(kind === 'anonymous' ? { anonymousId: id } : { userId: id })!;
+    return addressedKey(id, kind);
   };
   app.get('/v1/users/:id/profile', {
     config, schema: { summary: 'The rolling state of a shopper', tags: ['users'], params: Params, querystring: KindQuery },

@@ -3,13 +3,14 @@ import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { WEBHOOK_LIMITS, WebhookIdSchema, WebhookInputSchema } from '../domain/webhook.js';
 import type { WebhookDesk } from '../paths/webhook-desk.js';
+import { pageLimit, pageSize } from './page-limit.js';
 
 const strict = { additionalProperties: false } as const;
 const Params = Type.Object({ id: WebhookIdSchema });
 const DeadParams = Type.Object({ id: WebhookIdSchema, messageId: Type.String({ minLength: 1, maxLength: 256 }) });
 const Page = Type.Object({
   cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,16}$' })),
-  limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,3}$', description: `1 to ${WEBHOOK_LIMITS.deadPerPageMax}, default 50` })),
+  limit: pageLimit(WEBHOOK_LIMITS.deadPerPageMax),
 }, strict);
 
 /** What operators do to webhooks. */
@@ -39,8 +40,7 @@ export function webhookRoutes(server: FastifyInstance, desk: WebhookDesk): void 
   }, (request) => {
     const { id } = request.params;
     const { cursor, limit } = request.query;
-    const size = Math.min(WEBHOOK_LIMITS.deadPerPageMax, Math.max(1, Number(limit ?? 50)));
-    return desk.dead(id, cursor === undefined ? undefined : Number(cursor), size);
+    return desk.dead(id, cursor === undefined ? undefined : Number(cursor), pageSize(limit, WEBHOOK_LIMITS.deadPerPageMax));
   });
   app.post('/v1/webhooks/:id/dead/replay', {
     config, schema: { summary: 'Try all of it again', tags, params: Params },

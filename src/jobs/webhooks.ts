@@ -1,4 +1,5 @@
 import type { Delivery, OfferMessage } from '../domain/offer-message.js';
+import { shopperIds } from '../domain/shopper.js';
 import type { DeadDelivery, Webhook, WebhookEvent } from '../domain/webhook.js';
 import type { WebhookStore } from '../redis/webhook-store.js';
 import type { Clock } from '../util/clock.js';
@@ -71,8 +72,7 @@ export async function addWebhookJob(addJob: JobRegistry['add'], job: WebhookJob,
 /** The body is made once, so that every try and every replay is the same. */
 function jobOf({ shopper, message, isPushed }: Delivery): Omit<WebhookJob, 'webhook'> {
   const event: WebhookEvent = isPushed ? 'message.pushed' : 'message.kept';
-  const whose = shopper.startsWith('u:') ? { userId: shopper.slice(2) } : { anonymousId: shopper.slice(2) };
-  return { messageId: message.id, event, shopper, body: JSON.stringify({ type: event, timestamp: message.createdAt, data: { ...whose, message } }) };
+  return { messageId: message.id, event, shopper, body: JSON.stringify({ type: event, timestamp: message.createdAt, data: { ...shopperIds(shopper), message } }) };
 }
 
 export interface WebhookJobsDeps {

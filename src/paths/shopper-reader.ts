@@ -1,6 +1,7 @@
 import type { Catalog } from '../catalog/catalog.js';
 import type { ShopperEvent } from '../domain/event.js';
 import type { Degradation } from '../domain/recommendation.js';
+import { shopperIds } from '../domain/shopper.js';
 import type { AppError, ErrorCode } from '../errors.js';
 import { HEAD_BYTES, decodeProfile } from '../profile/codec.js';
 import { fold } from '../profile/fold.js';
@@ -113,7 +114,7 @@ export class ShopperReader {
   /** Events of a page belong to its shopper: absent ids are filled in, others' are rejected. */
   #validate(shopper: string, inputs: readonly unknown[], report: IngestReport): { events: ShopperEvent[]; indexes: number[] } {
     const receivedAt = this.clock();
-    const owner = shopper.startsWith('u:') ? { userId: shopper.slice(2) } : { anonymousId: shopper.slice(2) };
+    const owner = shopperIds(shopper);
     const events: ShopperEvent[] = [];
     const indexes: number[] = [];
     inputs.forEach((input, index) => {

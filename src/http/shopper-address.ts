@@ -1,0 +1,14 @@
+import { Type } from 'typebox';
+import { shopperKey, type ShopperKey } from '../domain/shopper.js';
+
+/** Of routes below `/v1/users/:id`. */
+export const ShopperParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 256 }) });
+
+/** Users and anonymous visitors have ids of their own; `kind=anonymous` addresses the latter. */
+export const Kind = Type.Optional(Type.Enum(['user', 'anonymous']));
+export const KindQuery = Type.Object({ kind: Kind }, { additionalProperties: false });
+
+/** @returns the key of whoever an address names */
+export function addressedKey(id: string, kind: string | undefined): ShopperKey {
+  return shopperKey(kind === 'anonymous' ? { anonymousId: id } : { userId: id })!;
+}
