@@ -14,7 +14,12 @@ export const SETTINGS = {
   REDIS_URL: { fallback: '', about: 'redis:// or rediss:// address; `npm start` brings its own when empty' },
   KEY_PREFIX: { fallback: 'rivulet:', about: 'prefix of every key' },
   API_KEYS: { fallback: '', about: 'comma-separated key:scope+scope (scopes: events, recommend, catalog, users, offers, admin); empty: open, loopback only' },
-  CORS_ORIGINS: { fallback: '', about: 'comma-separated origins of storefronts; also the allowlist of the socket' },
+  JWT_KEY: { fallback: '', about: 'key that shoppers\' tokens are verified with: a secret of 32 bytes or more for HS256, else a public key in PEM (`\\n` may stand for its line breaks); empty: no tokens' },
+  JWT_ALGORITHM: { fallback: 'HS256', about: 'the one algorithm of tokens: HS256, RS256, ES256 or EdDSA' },
+  JWT_AUDIENCE: { fallback: 'rivulet', about: '`aud` that tokens must be for' },
+  JWT_ISSUER: { fallback: '', about: '`iss` that tokens must be from; empty: anybody with the key' },
+  JWT_LIFE_S_MAX: { fallback: '900', about: 'a token whose `exp` is further away is refused, s' },
+  CORS_ORIGINS: { fallback: '', about: 'comma-separated origins of storefronts; also the allowlist of the socket and of SSE' },
   DATA_DIR: { fallback: '.data', about: 'folder of the event archive' },
   MODEL_DIR: { fallback: 'models/default', about: 'folder of the ranking model that serves until another is promoted' },
   MODELS_DIR: { fallback: '', about: 'folder of trained versions and of which of them serves; empty: `models` in DATA_DIR' },
@@ -65,7 +70,18 @@ type Name = keyof typeof SETTINGS;
 const DEMO_FALLBACKS: Readonly<Partial<Record<Name, string>>> = { CART_ABANDONED_AFTER_S: '15' };
 export const SCOPES = ['events', 'recommend', 'catalog', 'users', 'offers', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
+export const JWT_ALGORITHMS = ['HS256', 'RS256', 'ES256', 'EdDSA'] as const;
 export const ROLES = ['api', 'worker', 'both'] as const;
+
+/** How tokens of shoppers are verified; everything but the issuer is pinned. */
+export interface TokenRules {
+  /** A secret, or a public key in PEM, as the algorithm has it. */
+  readonly key: string;
+  readonly algorithm: (typeof JWT_ALGORITHMS)[number];
+  readonly audience: string;
+  readonly issuer: string | undefined;
+  readonly lifeS: number;
+}
 
 /** Requests a minute of each. */
 interface Velocities { readonly user: number; readonly device: number; readonly ip: number }
@@ -78,6 +94,8 @@ export interface Config {
   readonly keyPrefix: string;
   /** API key → its scopes; empty when the engine is open. */
   readonly apiKeys: ReadonlyMap<string, ReadonlySet<Scope>>;
+  /** undefined: no tokens are taken. */
+  readonly jwt: TokenRules | undefined;
   readonly corsOrigins: readonly string[];
   readonly dataDir: string;
   readonly modelDir: string;
@@ -167,6 +185,7 @@ export function readConfig(env: Environment = process.env): Config {
     redisUrl: text('REDIS_URL'),
     keyPrefix: text('KEY_PREFIX'),
     apiKeys: readKeys(text('API_KEYS')),
+    jwt: text('JWT_KEY') === '' ? undefined : { ...readTokenRules(text), lifeS: whole('JWT_LIFE_S_MAX', 10, 86_400) },
     corsOrigins: list(text('CORS_ORIGINS')),
     ...readPlaces(env),
     demo: text('DEMO') === '1',
@@ -214,6 +233,14 @@ export function readConfig(env: Environment = process.env): Config {
 }
 
 export const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');
+
+/** Whether the key fits the algorithm shows when the verifier is made, at start, too. */
+function readTokenRules(text: (name: Name) => string): Omit<TokenRules, 'lifeS'> {
+  const algorithm = JWT_ALGORITHMS.find((known) => known === text('JWT_ALGORITHM'));
+  if (algorithm === undefined) throw bad('JWT_ALGORITHM', JWT_ALGORITHMS.join(', '), text('JWT_ALGORITHM'));
+  if (text('JWT_AUDIENCE') === '') throw bad('JWT_AUDIENCE', 'the audience that tokens are for', '');
+  return { key: text('JWT_KEY'), algorithm, audience: text('JWT_AUDIENCE'), issuer: text('JWT_ISSUER') || undefined };
+}
 
 function readHours(text: string): { from: number; until: number } {
   if (text === '') return { from: 0, until: 0 };

@@ -8,6 +8,7 @@ const CATALOGUE = {
   invalid_expression: { status: 400, close: 4400, retryable: false },
   invalid_json: { status: 400, close: 4400, retryable: false },
   unauthorized: { status: 401, close: 4401, retryable: false },
+  token_expired: { status: 401, close: 4440, retryable: false },
   forbidden: { status: 403, close: 4403, retryable: false },
   not_found: { status: 404, close: 4404, retryable: false },
   auth_timeout: { status: 408, close: 4408, retryable: true },
@@ -46,7 +47,7 @@ export type ErrorCode = keyof typeof CATALOGUE;
 export class AppError extends Error {
   readonly code: ErrorCode;
   readonly statusCode: number;
-  /** WebSocket close code: 4400–4499 stay away, 1012, 1013, 4408, 4429 and 4503 come back. */
+  /** WebSocket close code: 4400–4499 stay away, but 1012, 1013, 4408, 4429 and 4503 come back, 4440 come back with a new token. */
   readonly closeCode: number;
   readonly retryable: boolean;
   /** When to come again, s. */
