@@ -140,6 +140,19 @@ export function makeKeys(prefix: string) {
     wallet: (shopper: string) => `${ofShopper(shopper)}:wallet:${shopper}`,
     /** Pub/sub of small notices to every process. */
     notices: `${prefix}notices`,
+    /**
+     * Of a live room, in a slot of its own: what it is (hash), its log of frames and the sharded pub/sub of them (see `channel-log.lua`),
+     * its cues (hash number → JSON, `k:<idempotency key>` → number and hash of the request), and when those that are open end (zset).
+     */
+    room: (id: string) => {
+      const slot = `${prefix}{room:${id}}`;
+      return { state: `${slot}:state`, log: `${slot}:log`, push: `${slot}:push`, cues: `${slot}:cues`, open: `${slot}:open` } as const;
+    },
+    /** Ids of all rooms that are kept, and of those that are not closed: sorted sets, by when they were made, ms. */
+    rooms: `${prefix}{rooms}:all`,
+    openRooms: `${prefix}{rooms}:open`,
+    /** Pub/sub: the id of a room that changed. */
+    roomNotices: `${prefix}room-notices`,
     /** Sharded pub/sub of frames for one shopper's sockets. */
     push: (shopper: string) => `${ofShopper(shopper)}:push:${shopper}`,
     meta: `${prefix}meta`,
