@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
 import { StatisticsBuilder } from '../src/candidates/build-statistics.js';
 import { Catalog } from '../src/catalog/catalog.js';
 import { makeShoppers } from '../src/demo/shoppers.js';
@@ -11,7 +10,7 @@ import type { Item } from '../src/domain/item.js';
 import { encodeProfile, TOKEN_BYTES } from '../src/profile/codec.js';
 import { fold } from '../src/profile/fold.js';
 import { emptyProfile, type Profile } from '../src/profile/profile.js';
-import { connectRedis, untilReady } from '../src/redis/client.js';
+import { connectRedis, untilReady, type RedisClient } from '../src/redis/client.js';
 import { makeKeys, type Keys } from '../src/redis/keys.js';
 import { StatisticsStore } from '../src/redis/statistics-store.js';
 import type { Engine } from '../test/helpers/engine.js';
@@ -108,7 +107,7 @@ function foldHistories(items: readonly Item[], count: number, now: number): { pr
 }
 
 /** Writes shoppers s0, s1, …, each with one of the histories. @returns the sizes of the values, bytes */
-async function writeProfiles(redis: Redis, keys: Keys, profiles: readonly Profile[], count: number): Promise<number[]> {
+async function writeProfiles(redis: RedisClient, keys: Keys, profiles: readonly Profile[], count: number): Promise<number[]> {
   const values = profiles.map((profile) => encodeProfile(profile, randomBytes(TOKEN_BYTES)));
   const sizes: number[] = [];
   for (let from = 0; from < count; from += WRITES_AT_ONCE) {

@@ -4,7 +4,6 @@ import { Server as NetServer } from 'node:net';
 import { basename } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { Catalog } from './catalog/catalog.js';
 import { SCOPES, type Config } from './config.js';
@@ -40,7 +39,7 @@ import { ModelWatcher } from './ranking/model-watcher.js';
 import { shadowOutcome } from './ranking/shadow-outcome.js';
 import type { AttributeStore } from './redis/attribute-store.js';
 import { CatalogStore } from './redis/catalog-store.js';
-import { connectRedis, untilReady } from './redis/client.js';
+import { connectRedis, untilReady, type RedisClient } from './redis/client.js';
 import { DriftStore } from './redis/drift-store.js';
 import { ImpressionLog } from './redis/impression-log.js';
 import { makeKeys, type Keys } from './redis/keys.js';
@@ -142,7 +141,7 @@ export async function startApi(config: Config, log: Logger): Promise<Api> {
 }
 
 interface Parts {
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly keys: Keys;
   readonly catalog: Catalog;
   readonly catalogFollower: CatalogFollower;
@@ -226,7 +225,7 @@ function facts(catalog: Catalog, { status: { model = 'fallback', circuit, encode
   return { items: catalog.size, model, circuit, encoderCircuit };
 }
 
-async function missing(state: DrainState, redis: Redis): Promise<string[]> {
+async function missing(state: DrainState, redis: RedisClient): Promise<string[]> {
   if (state.draining) return ['shutting down'];
   try {
     await redis.ping();

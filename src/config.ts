@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { AppError } from './errors.js';
+import { isClusterUrl, parseClusterUrl } from './util/cluster-url.js';
 
 /**
  * The only reader of the environment. Every setting has a default and a unit; a value that does not fit stops the
@@ -11,7 +12,7 @@ export const SETTINGS = {
   ROLE: { fallback: 'both', about: 'api, worker, or both (the api then starts a worker process)' },
   HOST: { fallback: '127.0.0.1', about: 'address to listen on; anything but loopback needs API_KEYS' },
   PORT: { fallback: '8080', about: 'port; 0 picks a free one' },
-  REDIS_URL: { fallback: '', about: 'redis:// or rediss:// address; `npm start` brings its own when empty' },
+  REDIS_URL: { fallback: '', about: 'redis:// or rediss:// address, or of a Redis Cluster redis-cluster:// (rediss-cluster:// by TLS) with some of its nodes, comma-separated; `npm start` brings its own when empty' },
   KEY_PREFIX: { fallback: 'rivulet:', about: 'prefix of every key' },
   API_KEYS: { fallback: '', about: 'comma-separated key:scope+scope (scopes: events, recommend, catalog, users, offers, admin); empty: open, loopback only' },
   JWT_KEY: { fallback: '', about: 'key that shoppers\' tokens are verified with: a secret of 32 bytes or more for HS256, else a public key in PEM (`\\n` may stand for its line breaks); empty: no tokens' },
@@ -226,6 +227,9 @@ export function readConfig(env: Environment = process.env): Config {
     drainMs: whole('DRAIN_MS', 100, 600_000),
   };
   if (config.redisUrl === '') throw bad('REDIS_URL', 'the address of a Redis 7 server, or a start by `npm start`, which brings one', '');
+  if (isClusterUrl(config.redisUrl) && parseClusterUrl(config.redisUrl) === undefined) {
+    throw bad('REDIS_URL', 'redis-cluster://user:password@host:port,host:port, all but the hosts optional', '(not shown)');
+  }
   if (config.apiKeys.size === 0 && !isLoopback(config.host)) {
     throw new AppError('invalid_request', `HOST is ${config.host} but no API_KEYS are set: an open engine listens on loopback only. Set API_KEYS, or HOST=127.0.0.1.`);
   }

@@ -1,7 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { ArchiveWriter } from './archive/writer.js';
@@ -31,7 +30,7 @@ import { readManifest } from './ranking/manifest.js';
 import { ENGINE_FEATURES } from './ranking/features.js';
 import { ModelRegistry } from './ranking/model-registry.js';
 import { CatalogStore } from './redis/catalog-store.js';
-import { connectRedis, untilReady } from './redis/client.js';
+import { connectRedis, untilReady, type RedisClient } from './redis/client.js';
 import { DriftStore } from './redis/drift-store.js';
 import { makeKeys, PARTITIONS, type Keys } from './redis/keys.js';
 import { Lease } from './redis/lease.js';
@@ -81,7 +80,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   /** Unique among all workers there ever were: archive files carry it. */
   const name = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const redis = connectRedis(config.redisUrl, 'commands', { timeoutMs: config.redisTimeoutMs, name: 'rivulet-worker' });
-  const connect = (): Redis => connectRedis(config.redisUrl, 'listening', { timeoutMs: 0, name: 'rivulet-worker-reads' });
+  const connect = (): RedisClient => connectRedis(config.redisUrl, 'listening', { timeoutMs: 0, name: 'rivulet-worker-reads' });
   await untilReady(redis, WORKER_LIMITS.redisMs);
   const events = Array.from({ length: PARTITIONS }, (_, i) => keys.events(i));
   const impressions = Array.from({ length: PARTITIONS }, (_, i) => keys.impressions(i));
@@ -209,7 +208,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
 }
 
 interface FillDemoOptions {
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly keys: Keys;
   readonly config: Config;
   readonly clock: Clock;

@@ -1,7 +1,7 @@
-import type { Redis } from 'ioredis';
 import type { Offer } from '../../src/domain/offer.js';
 import { reserveOf } from '../../src/domain/offer.js';
 import { countMaxOf } from '../../src/redis/claim-limits.js';
+import type { RedisClient } from '../../src/redis/client.js';
 import type { Keys } from '../../src/redis/keys.js';
 import type { FinalClaim, FinalOffer } from './history.js';
 
@@ -13,7 +13,7 @@ const STATUSES: Readonly<Record<string, FinalClaim['status']>> = { h: 'held', c:
  * Reads an offer as the store has it, field by field as `claim-record.lua` names them and not through the engine's own
  * reader: what is proved of the store must not hang on the code that is to be proved. @throws when there is no such offer
  */
-export async function readFinalOffer(redis: Redis, keys: Keys, id: string): Promise<FinalOffer> {
+export async function readFinalOffer(redis: RedisClient, keys: Keys, id: string): Promise<FinalOffer> {
   const { state } = keys.offer(id);
   const [text, money, count] = await redis.hmget(state, 'offer', 'money', 'count');
   if (typeof text !== 'string') throw new Error(`There is no offer ${id} in the store.`);

@@ -1,8 +1,7 @@
-import type { Redis } from 'ioredis';
 import type { Offer, OfferInput } from '../../src/domain/offer.js';
 import { codeSource } from '../../src/domain/claim-code.js';
 import { ClaimStore } from '../../src/redis/claim-store.js';
-import { connectRedis, untilReady } from '../../src/redis/client.js';
+import { connectRedis, untilReady, type RedisClient } from '../../src/redis/client.js';
 import { makeKeys, type Keys } from '../../src/redis/keys.js';
 import { OfferBookStore } from '../../src/redis/offer-book-store.js';
 import { startRedis } from '../../test/helpers/redis.js';
@@ -63,7 +62,7 @@ export async function measureThroughput({ rounds, calls, lanes }: ThroughputSize
   }
 }
 
-async function claimer(redis: Redis, keys: Keys): Promise<(n: number) => Promise<void>> {
+async function claimer(redis: RedisClient, keys: Keys): Promise<(n: number) => Promise<void>> {
   const offer: Offer = { ...OFFER, status: 'active', version: 1, createdAt: 0, updatedAt: 0 };
   await new OfferBookStore(redis, keys).write(offer, { at: 0, by: 'bench', action: 'create', version: 1, changes: {} });
   const store = new ClaimStore(redis, keys, codeSource());
@@ -75,7 +74,7 @@ async function claimer(redis: Redis, keys: Keys): Promise<(n: number) => Promise
   };
 }
 
-function nooper(redis: Redis, keys: Keys): (n: number) => Promise<unknown> {
+function nooper(redis: RedisClient, keys: Keys): (n: number) => Promise<unknown> {
   redis.defineCommand('claimNoop', { numberOfKeys: 3, lua: 'return 1' });
   const scripts = redis as unknown as Noop;
   return (n) => {
@@ -94,7 +93,7 @@ function compare(claims: readonly Sample[], noop: readonly Sample[]): Throughput
   };
 }
 
-async function sample(redis: Redis, call: (n: number) => Promise<unknown>, from: number, calls: number, lanes: number): Promise<Sample> {
+async function sample(redis: RedisClient, call: (n: number) => Promise<unknown>, from: number, calls: number, lanes: number): Promise<Sample> {
   let next = from;
   const lane = async (): Promise<void> => {
     while (next < from + calls) await call(next++);
@@ -107,7 +106,7 @@ async function sample(redis: Redis, call: (n: number) => Promise<unknown>, from:
 }
 
 /** Of Redis and of this process so far. */
-async function cpuSeconds(redis: Redis): Promise<number> {
+async function cpuSeconds(redis: RedisClient): Promise<number> {
   const info = await redis.info('cpu');
   const ofRedis = [...info.matchAll(/^used_cpu_(?:user|sys):(\S+)/gmu)].reduce((sum, [, value]) => sum + Number(value), 0);
   const { user, system } = process.cpuUsage();

@@ -1,10 +1,9 @@
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Catalog } from '../catalog/catalog.js';
 import type { Item } from '../domain/item.js';
 import type { Scene } from '../domain/scene.js';
 import { parseChange, type CatalogChange, type CatalogStore } from '../redis/catalog-store.js';
-import { connectRedis } from '../redis/client.js';
+import { connectRedis, type RedisClient } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
 import { LATE, within } from '../util/deadline.js';
 import { backoffMs, breathe, pause } from '../util/pause.js';
@@ -40,7 +39,7 @@ export interface CatalogFollowerOptions {
  */
 export class CatalogFollower {
   readonly #options: CatalogFollowerOptions;
-  readonly #listening: Redis;
+  readonly #listening: RedisClient;
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>;
   #pins = new Map<string, readonly string[]>();

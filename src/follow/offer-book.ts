@@ -1,7 +1,6 @@
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Offer } from '../domain/offer.js';
-import { connectRedis } from '../redis/client.js';
+import { connectRedis, type RedisClient } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
 import type { OfferBookStore, OfferUsage } from '../redis/offer-book-store.js';
 import { backoffMs, pause } from '../util/pause.js';
@@ -33,7 +32,7 @@ export interface OfferBookOptions {
  */
 export class OfferBook {
   readonly #options: OfferBookOptions;
-  readonly #subscriber: Redis;
+  readonly #subscriber: RedisClient;
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>;
   #wake = new AbortController();

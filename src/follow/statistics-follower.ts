@@ -1,10 +1,9 @@
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { decodeIncrement } from '../candidates/statistics-increment.js';
 import { emptyStatisticsData, Statistics, type StatisticsData } from '../candidates/statistics.js';
 import type { Catalog } from '../catalog/catalog.js';
 import type { Notice } from '../domain/record.js';
-import { connectRedis } from '../redis/client.js';
+import { connectRedis, type RedisClient } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
 import { StatisticsStore } from '../redis/statistics-store.js';
 import { NOTHING_PUBLISHED, TrendingStore, type PublishedTrending } from '../redis/trending-store.js';
@@ -23,7 +22,7 @@ export interface StatisticsFollowerOptions {
   readonly url: string;
   readonly keys: Keys;
   /** Short commands. */
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly catalog: Catalog;
   readonly log: Logger;
   /** A shopper was erased somewhere: forget what this process keeps of them. */
@@ -36,7 +35,7 @@ export interface StatisticsFollowerOptions {
  */
 export class StatisticsFollower {
   readonly #options: StatisticsFollowerOptions;
-  readonly #subscriber: Redis;
+  readonly #subscriber: RedisClient;
   readonly #statistics: StatisticsStore;
   readonly #trending: TrendingStore;
   readonly #stopping = new AbortController();

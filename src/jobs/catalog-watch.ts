@@ -1,9 +1,9 @@
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { CatalogChangeKind } from '../domain/campaign.js';
 import type { Item } from '../domain/item.js';
 import { toMinor } from '../domain/money.js';
 import { parseChange, type CatalogChange, type CatalogStore } from '../redis/catalog-store.js';
+import type { RedisClient } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
 import type { WatcherStore } from '../redis/watcher-store.js';
 import { backoffMs, pause } from '../util/pause.js';
@@ -30,9 +30,9 @@ export interface ItemNews {
 
 export interface CatalogWatchOptions {
   /** Short commands. */
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   /** Makes the connection that the reads block; the watch ends it. */
-  readonly connect: () => Redis;
+  readonly connect: () => RedisClient;
   readonly keys: Keys;
   readonly catalog: Pick<CatalogStore, 'listItems'>;
   readonly watchers: Pick<WatcherStore, 'watchedOf'>;
@@ -57,7 +57,7 @@ interface Position {
 export class CatalogWatch {
   readonly #options: CatalogWatchOptions;
   readonly #stopping = new AbortController();
-  #listening: Redis | undefined;
+  #listening: RedisClient | undefined;
   #running: Promise<void> | undefined;
 
   constructor(options: CatalogWatchOptions) {
@@ -95,7 +95,7 @@ export class CatalogWatch {
     }
   }
 
-  async #step(listening: Redis, position: Position): Promise<Position> {
+  async #step(listening: RedisClient, position: Position): Promise<Position> {
     const { redis, keys } = this.#options;
     const { entriesPerRead, blockMs } = CATALOG_WATCH_LIMITS;
     const reply = await listening.xread('COUNT', entriesPerRead, 'BLOCK', blockMs, 'STREAMS', keys.catalogChanges, position.id);

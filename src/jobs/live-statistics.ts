@@ -1,9 +1,9 @@
-import type { Redis } from 'ioredis';
 import { noCounts, eventEntries, readMarks } from '../archive/reader.js';
 import { StatisticsBuilder } from '../candidates/build-statistics.js';
 import type { StreamRecord } from '../domain/record.js';
 import { encodeIncrement } from '../candidates/statistics-increment.js';
 import type { StatisticsSettings } from '../candidates/statistics-settings.js';
+import type { RedisClient } from '../redis/client.js';
 import { partitionOf } from '../redis/keys.js';
 import type { StatisticsStore } from '../redis/statistics-store.js';
 import type { Clock } from '../util/clock.js';
@@ -37,9 +37,9 @@ export const LIVE_STATISTICS_LIMITS = {
 
 export interface LiveStatisticsOptions {
   /** Short commands. */
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   /** A connection for reads that wait. */
-  readonly listening: Redis;
+  readonly listening: RedisClient;
   readonly store: StatisticsStore;
   /** Event streams, one per partition, in order. */
   readonly streams: readonly string[];

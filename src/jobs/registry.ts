@@ -1,7 +1,7 @@
 import { Queue, Worker, type Job } from 'bullmq';
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { AppError } from '../errors.js';
+import type { RedisClient } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
 import { Lease } from '../redis/lease.js';
 import { LATE, within } from '../util/deadline.js';
@@ -48,7 +48,7 @@ export interface AddOptions {
 
 interface RegistryOptions {
   /** Makes a connection that waits for Redis to come back (purpose `listening`). */
-  readonly connect: () => Redis;
+  readonly connect: () => RedisClient;
   readonly keys: Keys;
   readonly log: Logger;
   /** Work that waits for others' servers has a queue of its own, so that it holds up nothing else. Default `jobs`. */
@@ -68,9 +68,9 @@ interface Schedule {
 /** A queue of jobs: any process adds, workers run, one of them holds the schedule. */
 export class JobRegistry {
   readonly #options: RegistryOptions;
-  readonly #connection: Redis;
+  readonly #connection: RedisClient;
   /** Connections that BullMQ makes of ours. */
-  readonly #duplicates: Redis[] = [];
+  readonly #duplicates: RedisClient[] = [];
   readonly #queue: Queue;
   readonly #stopping = new AbortController();
   #worker: Worker | undefined;
@@ -81,12 +81,7 @@ export class JobRegistry {
   constructor(options: RegistryOptions) {
     this.#options = options;
     this.#connection = options.connect();
-    const duplicate = this.#connection.duplicate.bind(this.#connection);
-    this.#connection.duplicate = (override) => {
-      const connection = duplicate(override);
-      this.#duplicates.push(connection);
-      return connection;
-    };
+    noteDuplicates(this.#connection, this.#duplicates);
     this.#queue = new Queue(options.queue ?? QUEUE, {
       connection: this.#connection,
       prefix: options.keys.queues,
@@ -136,7 +131,7 @@ export class JobRegistry {
   }
 
   /** Keeps the schedules while this process is the leader; one of all that call this is. */
-  lead(schedules: readonly Schedule[], owner: string, redis: Redis): void {
+  lead(schedules: readonly Schedule[], owner: string, redis: RedisClient): void {
     const lease = new Lease(redis, this.#options.keys.lock('scheduler'), owner);
     this.#scheduling ??= this.#lead(schedules, lease);
   }
@@ -191,6 +186,17 @@ export class JobRegistry {
     };
     if ((await within(check(), REGISTRY_LIMITS.addMs)) === LATE) throw new Error('Redis did not answer in time.');
   }
+}
+
+/** Notes what is made of a connection from here on. */
+function noteDuplicates(connection: RedisClient, made: RedisClient[]): void {
+  const duplicate = connection.duplicate.bind(connection) as (...options: unknown[]) => RedisClient;
+  const noting = (...options: unknown[]): RedisClient => {
+    const copy = duplicate(...options);
+    made.push(copy);
+    return copy;
+  };
+  connection.duplicate = noting as typeof connection.duplicate;
 }
 
 /** BullMQ takes neither colons nor whole numbers for an id. */

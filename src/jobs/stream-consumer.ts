@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import type { RedisClient } from '../redis/client.js';
 import { LATE, within } from '../util/deadline.js';
 import { backoffMs, pause } from '../util/pause.js';
 import { ensureGroups, type Fields, type StreamHandler } from './streams.js';
@@ -29,9 +29,9 @@ export interface ConsumerOptions<E> {
   /** @returns undefined for an entry that cannot be read: it is counted and passed over */
   readonly parse: (partition: number, id: string, fields: Fields) => E | undefined;
   /** Short commands. */
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   /** Makes the connection that the reads block; the consumer ends it. */
-  readonly connect: () => Redis;
+  readonly connect: () => RedisClient;
   /** Name within the group: unique among the processes that run. */
   readonly consumer: string;
   readonly log: Logger;
@@ -61,7 +61,7 @@ type RawEntries = readonly (readonly [id: Buffer, fields: Fields | null] | null)
  */
 export class StreamConsumer<E> {
   readonly #options: ConsumerOptions<E>;
-  readonly #listening: Redis;
+  readonly #listening: RedisClient;
   readonly #partitionOf: ReadonlyMap<string, number>;
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;

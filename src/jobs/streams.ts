@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis';
 import type { PortraitRecord, ShopperRecord, StreamRecord } from '../domain/record.js';
+import type { RedisClient } from '../redis/client.js';
 
 const FLOAT_BYTES = 4;
 
@@ -76,7 +76,7 @@ export function fieldOf(fields: Fields, name: string): Buffer | undefined {
 }
 
 /** Creates the group on every stream that lacks it, from the first entry on: nothing that is there is passed over. */
-export async function ensureGroups(redis: Redis, streams: readonly string[], group: string): Promise<void> {
+export async function ensureGroups(redis: RedisClient, streams: readonly string[], group: string): Promise<void> {
   await Promise.all(streams.map(async (stream) => {
     try {
       await redis.xgroup('CREATE', stream, group, '0', 'MKSTREAM');
@@ -87,7 +87,7 @@ export async function ensureGroups(redis: Redis, streams: readonly string[], gro
 }
 
 /** Entries a group has not acknowledged yet, over all streams. */
-export async function groupLag(redis: Redis, streams: readonly string[], group: string): Promise<number> {
+export async function groupLag(redis: RedisClient, streams: readonly string[], group: string): Promise<number> {
   const lags = await Promise.all(streams.map(async (stream) => {
     try {
       const groups = (await redis.xinfo('GROUPS', stream)) as (readonly (string | number | null)[])[];
@@ -115,7 +115,7 @@ export interface StreamPlace {
 }
 
 /** Looks at streams that have the group. */
-export async function streamPlaces(redis: Redis, streams: readonly string[], group: string): Promise<StreamPlace[]> {
+export async function streamPlaces(redis: RedisClient, streams: readonly string[], group: string): Promise<StreamPlace[]> {
   return Promise.all(streams.map(async (stream) => {
     const info = (await redis.xinfo('STREAM', stream)) as (string | number | null | readonly [string, unknown])[];
     const groups = (await redis.xinfo('GROUPS', stream)) as (readonly (string | number | null)[])[];

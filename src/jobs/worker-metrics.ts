@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis';
 import { Gauge, type Registry } from 'prom-client';
+import type { RedisClient } from '../redis/client.js';
 import type { DriftStore } from '../redis/drift-store.js';
 import { PARTITIONS, type Keys } from '../redis/keys.js';
 import type { ClaimKeeper } from './claim-keeper.js';
@@ -33,7 +33,7 @@ export function workerMetrics(metrics: Registry, { consumers, registry, trimming
 }
 
 /** How far the groups are behind the events, over all workers: any process can tell. */
-export function lagMetrics(metrics: Registry, redis: Redis, keys: Keys): void {
+export function lagMetrics(metrics: Registry, redis: RedisClient, keys: Keys): void {
   const streams = Array.from({ length: PARTITIONS }, (_, i) => keys.events(i));
   gauge(metrics, 'rivulet_stream_lag', 'Events that a group has not acknowledged yet', 'group', async (set) => {
     for (const group of ['archive', 'trending', 'triggers', 'segments', 'growth', 'risk', 'claims', 'statistics']) set(group, await groupLag(redis, streams, group).catch(() => Number.NaN));
@@ -41,7 +41,7 @@ export function lagMetrics(metrics: Registry, redis: Redis, keys: Keys): void {
 }
 
 /** How far wallets are behind claims: any process can tell. */
-export function claimLagMetrics(metrics: Registry, redis: Redis, keys: Keys, openIds: () => Promise<readonly string[]>): void {
+export function claimLagMetrics(metrics: Registry, redis: RedisClient, keys: Keys, openIds: () => Promise<readonly string[]>): void {
   gauge(metrics, 'rivulet_claim_ledger_lag', 'Ledger entries of all offers that no worker has followed yet', 'of', async (set) => {
     const lag = async (): Promise<number> => {
       const lengths = await Promise.all((await openIds()).map((id) => redis.xlen(keys.offer(id).ledger)));

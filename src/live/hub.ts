@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import { AppError } from '../errors.js';
 import { LATE, within } from '../util/deadline.js';
 import { pause } from '../util/pause.js';
@@ -27,7 +27,7 @@ export interface Member {
 
 export interface LiveHubOptions {
   /** Its address and options are taken over by the hub's own connection. */
-  readonly redis: Redis;
+  readonly redis: Redis | Cluster;
   /** Shopper → name of the sharded channel on which frames for them are pushed. */
   readonly channelOf: (shopper: string) => string;
   readonly limits: Pick<LiveLimits, 'socketsPerShopperMax' | 'subscribeMs'>;
@@ -65,7 +65,7 @@ export class LiveHub {
     this.#channelOf = channelOf;
     this.#limits = limits;
     this.#onFault = onFault;
-    this.#redis = redis.duplicate({
+    this.#redis = (redis as Redis).duplicate({
       connectionName: 'live', autoResubscribe: false, autoResendUnfulfilledCommands: false, enableOfflineQueue: false, maxRetriesPerRequest: null,
     });
     this.#redis.on('error', () => { /* reconnecting is under way */ });

@@ -1,7 +1,7 @@
-import type { Redis } from 'ioredis';
 import { mergeAttributes, parseAttributes, type Attributes } from '../domain/attributes.js';
 import type { PortraitRecord } from '../domain/record.js';
 import { AppError } from '../errors.js';
+import type { RedisClient } from './client.js';
 import type { Keys } from './keys.js';
 import { readScript } from './profile-store.js';
 
@@ -13,12 +13,12 @@ interface AttributeScripts {
 
 /** Attributes of shoppers: JSON in the shopper's slot. They live as long as a profile does, counted from their last write or the shopper's last event. */
 export class AttributeStore {
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #scripts: AttributeScripts;
   readonly #keys: Keys;
   readonly #ttlS: number;
 
-  constructor(redis: Redis, keys: Keys, { profileTtlS }: { profileTtlS: number }) {
+  constructor(redis: RedisClient, keys: Keys, { profileTtlS }: { profileTtlS: number }) {
     redis.defineCommand('writeAttributes', { numberOfKeys: 2, lua: readScript('write-attributes') });
     this.#redis = redis;
     this.#scripts = redis as unknown as AttributeScripts;

@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis';
 import type { StoredCampaign } from '../campaigns/merge-campaigns.js';
+import type { RedisClient } from './client.js';
 import type { Keys } from './keys.js';
 
 const CAMPAIGN_STORE_LIMITS = {
@@ -9,7 +9,7 @@ const CAMPAIGN_STORE_LIMITS = {
 
 /** Operators' campaigns. */
 export class CampaignStore {
-  constructor(private readonly redis: Redis, private readonly keys: Keys) {}
+  constructor(private readonly redis: RedisClient, private readonly keys: Keys) {}
 
   async definitions(): Promise<StoredCampaign[]> {
     return Object.values(await this.redis.hgetall(this.keys.campaigns)).map((json) => JSON.parse(json) as StoredCampaign);

@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis';
 import type { Item } from '../domain/item.js';
+import type { RedisClient } from './client.js';
 import type { Keys } from './keys.js';
 import { readScript } from './profile-store.js';
 
@@ -29,11 +29,11 @@ interface CatalogScripts {
 
 /** The catalog and the editors' pins in Redis, and the stream by which every process follows them. */
 export class CatalogStore {
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #scripts: CatalogScripts;
   readonly #keys: Keys;
 
-  constructor(redis: Redis, keys: Keys) {
+  constructor(redis: RedisClient, keys: Keys) {
     redis.defineCommand('changeCatalog', { numberOfKeys: 3, lua: readScript('change-catalog') });
     this.#redis = redis;
     this.#scripts = redis as unknown as CatalogScripts;

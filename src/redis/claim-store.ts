@@ -1,10 +1,10 @@
-import type { Redis } from 'ioredis';
 import type { Claim, ClaimStatus } from '../domain/claim.js';
 import type { ShopperEvent } from '../domain/event.js';
 import type { OfferKind } from '../domain/offer.js';
 import { claimIdOf, claimNumberOf, codeOf, partsOfClaimId } from '../domain/claim-code.js';
 import { AppError } from '../errors.js';
 import { hash48 } from '../util/hash.js';
+import type { RedisClient } from './client.js';
 import type { Keys } from './keys.js';
 import { readScript } from './profile-store.js';
 
@@ -49,7 +49,7 @@ export type ClaimOutcome<Refusal> =
 /** How many replicas must have a write before it counts as done. */
 export interface WaitPolicy {
   /** A connection for nothing else: WAIT counts the writes of its own, and holds up what comes after it. */
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly replicas: number;
   readonly timeoutMs: number;
 }
@@ -86,7 +86,7 @@ const script = (name: string): string => readScript('claim-record') + readScript
 
 /** Claims in Redis: everything of an offer in its own slot, every change one script. */
 export class ClaimStore {
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #scripts: ClaimScripts;
   readonly #keys: Keys;
   readonly #newCode: () => string;
@@ -98,7 +98,7 @@ export class ClaimStore {
   #isWaiting = false;
 
   /** @param newCode 25 unguessable letters at each call */
-  constructor(redis: Redis, keys: Keys, newCode: () => string, wait?: WaitPolicy) {
+  constructor(redis: RedisClient, keys: Keys, newCode: () => string, wait?: WaitPolicy) {
     this.#wait = wait;
     for (const connection of wait === undefined ? [redis] : [redis, wait.redis]) this.#define(connection);
     this.#redis = redis;
@@ -107,7 +107,7 @@ export class ClaimStore {
     this.#newCode = newCode;
   }
 
-  #define(redis: Redis): void {
+  #define(redis: RedisClient): void {
     const lua = readScript('claim-offer').replace('$LEDGER_MAX, entries', 'Entries').replace('$LEDGER_MAX', String(CLAIM_STORE_LIMITS.ledgerMax));
     redis.defineCommand('claimOffer', { numberOfKeys: 3, lua });
     redis.defineCommand('claimTogether', { numberOfKeys: 3, lua: readScript('claim-record') + lua.replace('-- $TOGETHER\n', () => readScript('claim-together')) });

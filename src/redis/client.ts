@@ -1,4 +1,6 @@
-import { Redis } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
+import { isClusterUrl, parseClusterUrl, type ClusterAddress } from '../util/cluster-url.js';
+import { ClusterClient } from './cluster-client.js';
 
 /** Waits and sizes of a connection. */
 const CONNECTION_LIMITS = {
@@ -8,6 +10,21 @@ const CONNECTION_LIMITS = {
   retryToMs: 500,
 } as const;
 
+/** … and of a client of a Redis Cluster. */
+const CLUSTER_LIMITS = {
+  /** The map of slots is asked for this often, ms, beside whenever a node says MOVED: a node that hangs says nothing. */
+  refreshEveryMs: 1000,
+  /** A node that has not told the map by then is passed over, ms. */
+  refreshMs: 500,
+  /** Nodes a command is sent on to. */
+  redirections: 16,
+  /** What waits for Redis to come back is tried again after this, ms, however often. */
+  againMs: 100,
+} as const;
+
+/** One Redis, or all of a Redis Cluster: what a store needs, both give. */
+export type RedisClient = Redis | Cluster;
+
 /** What a connection is for. */
 export type Purpose =
   /** Requests: answers in time or not at all; nothing is queued while Redis is away, nothing is sent twice. */
@@ -15,26 +32,60 @@ export type Purpose =
   /** Blocking reads and subscriptions: waits for Redis to come back, without a limit per command. */
   | 'listening';
 
+interface ConnectOptions {
+  readonly timeoutMs: number;
+  readonly name: string;
+}
+
+const retryStrategy = (attempt: number): number => Math.min(CONNECTION_LIMITS.retryToMs, CONNECTION_LIMITS.retryFromMs * 2 ** attempt);
+
 /**
  * With `maxRetriesPerRequest: 0` a command whose reply was lost is rejected and not sent again: the default would
  * execute a write twice. A command that timed out may still have been executed: it is unknown, and the caller's ids
  * make another try safe.
+ * @param url `redis://…` or `rediss://…`, or of a cluster as `parseClusterUrl` says
  */
-export function connectRedis(url: string, purpose: Purpose, options: { timeoutMs: number; name: string }): Redis {
-  const shared = {
-    connectionName: options.name,
-    connectTimeout: CONNECTION_LIMITS.connectMs,
-    retryStrategy: (attempt: number): number => Math.min(CONNECTION_LIMITS.retryToMs, CONNECTION_LIMITS.retryFromMs * 2 ** attempt),
-  };
-  const redis = purpose === 'commands'
-    ? new Redis(url, { ...shared, maxRetriesPerRequest: 0, enableOfflineQueue: false, commandTimeout: options.timeoutMs, enableAutoPipelining: true })
-    : new Redis(url, { ...shared, maxRetriesPerRequest: null });
+export function connectRedis(url: string, purpose: Purpose, options: ConnectOptions): RedisClient {
+  const redis = isClusterUrl(url) ? connectCluster(url, purpose, options) : connectOne(url, purpose, options);
   redis.on('error', () => { /* Reconnecting is under way; the commands that failed tell their callers. */ });
   return redis;
 }
 
+function connectOne(url: string, purpose: Purpose, { name, timeoutMs }: ConnectOptions): Redis {
+  const shared = { connectionName: name, connectTimeout: CONNECTION_LIMITS.connectMs, retryStrategy };
+  return purpose === 'commands'
+    ? new Redis(url, { ...shared, maxRetriesPerRequest: 0, enableOfflineQueue: false, commandTimeout: timeoutMs, enableAutoPipelining: true })
+    : new Redis(url, { ...shared, maxRetriesPerRequest: null });
+}
+
+/**
+ * A pause of 0 after a failure means no other try: only redirections (MOVED, ASK, TRYAGAIN), where a node says that it has
+ * done nothing, are followed by a client for requests.
+ */
+function connectCluster(url: string, purpose: Purpose, { name, timeoutMs }: ConnectOptions): Cluster {
+  const address = parseClusterUrl(url);
+  if (address === undefined) throw new Error('This is no address of a Redis Cluster.');
+  const { refreshEveryMs, refreshMs, redirections, againMs } = CLUSTER_LIMITS;
+  const shared = { clusterRetryStrategy: retryStrategy, slotsRefreshInterval: refreshEveryMs, slotsRefreshTimeout: refreshMs };
+  const redisOptions = { ...accessOf(address), connectionName: name, connectTimeout: CONNECTION_LIMITS.connectMs };
+  const nodes = [...address.nodes];
+  return purpose === 'commands'
+    ? new ClusterClient(nodes, {
+      ...shared, maxRedirections: redirections, retryDelayOnFailover: 0, retryDelayOnClusterDown: 0,
+      redisOptions: { ...redisOptions, maxRetriesPerRequest: 0, commandTimeout: timeoutMs },
+    })
+    : new Cluster(nodes, {
+      ...shared, maxRedirections: Number.MAX_SAFE_INTEGER, retryDelayOnFailover: againMs, retryDelayOnClusterDown: againMs,
+      redisOptions: { ...redisOptions, maxRetriesPerRequest: null },
+    });
+}
+
+function accessOf({ username, password, tls }: ClusterAddress) {
+  return { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }), ...(tls ? { tls: {} } : {}) };
+}
+
 /** Resolves when the connection is usable. */
-export async function untilReady(redis: Redis, timeoutMs: number): Promise<void> {
+export async function untilReady(redis: RedisClient, timeoutMs: number): Promise<void> {
   if (redis.status === 'ready') return;
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => {

@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis';
 import { WEEK_MS, type Contact } from '../offers/contact-policy.js';
+import type { RedisClient } from './client.js';
 import type { Keys } from './keys.js';
 
 /** Contacts remembered of a shopper: far more than any cap lets happen in a week. */
@@ -16,7 +16,7 @@ export class ContactStore {
   readonly #waiting: (Contact & { readonly shopper: string })[] = [];
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly redis: Redis, private readonly keys: Keys) {}
+  constructor(private readonly redis: RedisClient, private readonly keys: Keys) {}
 
   /** @returns those of the last days, earliest first */
   async read(shopper: string): Promise<Contact[]> {

@@ -1,8 +1,8 @@
-import type { Redis } from 'ioredis';
 import type { Contender } from '../offers/decide/choose.js';
 import { STAKE_FLOATS, type DecisionRecord } from '../offers/decide/decision-record.js';
 import { OFFER_FEATURES } from '../offers/decide/offer-features.js';
 import { USER_FEATURES } from '../profile/vector.js';
+import type { RedisClient } from './client.js';
 import { IMPRESSION_LIMITS } from './impression-log.js';
 import type { Keys } from './keys.js';
 import { VectorLog } from './vector-log.js';
@@ -27,7 +27,7 @@ const WIDTH = OFFER_FEATURES.length;
 export class DecisionLog {
   readonly #log: VectorLog;
 
-  constructor(redis: Redis, keys: Keys) {
+  constructor(redis: RedisClient, keys: Keys) {
     this.#log = new VectorLog(redis, keys.decisions, IMPRESSION_LIMITS);
   }
 

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './client.js';
 import type { Keys } from './keys.js';
 
 /** Nobody wrote for so long: what is there says nothing of now, s. */
@@ -15,7 +15,7 @@ export interface Drift {
 
 /** How far live traffic is from where the serving model was trained: a worker measures, any process can tell. */
 export class DriftStore {
-  constructor(private readonly redis: Redis, private readonly keys: Keys) {}
+  constructor(private readonly redis: RedisClient, private readonly keys: Keys) {}
 
   async write({ model, lists, indexes }: Drift): Promise<void> {
     const { drift } = this.keys;

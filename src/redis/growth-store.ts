@@ -1,7 +1,7 @@
-import type { Redis } from 'ioredis';
 import type { LedgerEntry } from '../domain/growth.js';
 import type { PortraitRecord } from '../domain/record.js';
 import { hash48 } from '../util/hash.js';
+import type { RedisClient } from './client.js';
 import type { Keys } from './keys.js';
 import { readScript } from './profile-store.js';
 
@@ -40,12 +40,12 @@ interface GrowthScript {
 
 /** Growth of shoppers, in their slots, and the rules of it. */
 export class GrowthStore {
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #scripts: GrowthScript;
   readonly #keys: Keys;
   readonly #ttlS: number;
 
-  constructor(redis: Redis, keys: Keys, { profileTtlS }: { profileTtlS: number }) {
+  constructor(redis: RedisClient, keys: Keys, { profileTtlS }: { profileTtlS: number }) {
     redis.defineCommand('writeGrowth', { numberOfKeys: 5, lua: readScript('write-growth') });
     this.#redis = redis;
     this.#scripts = redis as unknown as GrowthScript;

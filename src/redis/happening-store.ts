@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis';
 import type { EventType } from '../domain/event.js';
+import type { RedisClient } from './client.js';
 import { PARTITIONS, type Keys } from './keys.js';
 
 const HAPPENING_LIMITS = {
@@ -20,7 +20,7 @@ export interface Happening {
 
 /** When shoppers did what campaigns look for, as far as the stream has told, and when they have their birthdays: in their slots. */
 export class HappeningStore {
-  constructor(private readonly redis: Redis, private readonly keys: Keys) {}
+  constructor(private readonly redis: RedisClient, private readonly keys: Keys) {}
 
   /** Notes them; an earlier one that comes late leaves a later one as it is. */
   async note(happenings: readonly Happening[]): Promise<void> {

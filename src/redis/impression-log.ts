@@ -1,7 +1,7 @@
-import type { Redis } from 'ioredis';
 import { USER_FEATURES } from '../profile/vector.js';
 import type { ByteWriter } from '../util/byte-writer.js';
 import { ITEM_FEATURES } from '../ranking/features.js';
+import type { RedisClient } from './client.js';
 import type { Keys } from './keys.js';
 import { VectorLog } from './vector-log.js';
 
@@ -72,7 +72,7 @@ export const SHOWN_FLOATS = 2 + ITEM_FEATURES.length;
 export class ImpressionLog {
   readonly #log: VectorLog;
 
-  constructor(redis: Redis, keys: Keys) {
+  constructor(redis: RedisClient, keys: Keys) {
     this.#log = new VectorLog(redis, keys.impressions, IMPRESSION_LIMITS);
   }
 

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './client.js';
 import { readScript } from './profile-store.js';
 
 interface LeaseScript {
@@ -13,7 +13,7 @@ export class Lease {
   readonly #scripts: LeaseScript;
 
   /** @param owner unique among processes */
-  constructor(redis: Redis, private readonly key: string, private readonly owner: string) {
+  constructor(redis: RedisClient, private readonly key: string, private readonly owner: string) {
     redis.defineCommand('lease', { numberOfKeys: 1, lua: readScript('lease') });
     this.#scripts = redis as unknown as LeaseScript;
   }

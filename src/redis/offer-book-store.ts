@@ -1,6 +1,6 @@
-import type { Redis } from 'ioredis';
 import type { Offer } from '../domain/offer.js';
 import { countMaxOf, packLimits } from './claim-limits.js';
+import type { RedisClient } from './client.js';
 import type { Keys } from './keys.js';
 import { readScript } from './profile-store.js';
 
@@ -46,11 +46,11 @@ interface Scripts {
 
 /** Definitions of offers: each in its own slot beside what is claimed of it, with an index of their ids. */
 export class OfferBookStore {
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #scripts: Scripts;
   readonly #keys: Keys;
 
-  constructor(redis: Redis, keys: Keys) {
+  constructor(redis: RedisClient, keys: Keys) {
     redis.defineCommand('changeOffer', { numberOfKeys: 2, lua: readScript('change-offer') });
     this.#redis = redis;
     this.#scripts = redis as unknown as Scripts;

@@ -1,7 +1,7 @@
-import type { Redis } from 'ioredis';
 import type { OfferMessage } from '../domain/offer-message.js';
 import { WEEK_MS, type ContactCaps, type SendResult } from '../offers/contact-policy.js';
 import type { Clock } from '../util/clock.js';
+import type { RedisClient } from './client.js';
 import type { Keys } from './keys.js';
 import { readScript } from './profile-store.js';
 
@@ -44,12 +44,12 @@ export type InboxMark = 'read' | 'dismissed';
 
 /** Messages on their way to shoppers: pushed to whoever is connected, kept for the next subscription, and handed to webhooks. */
 export class OfferStore {
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #scripts: OfferScripts;
   readonly #keys: Keys;
   readonly #contact: ContactOptions;
 
-  constructor(redis: Redis, keys: Keys, contact: ContactOptions) {
+  constructor(redis: RedisClient, keys: Keys, contact: ContactOptions) {
     this.#contact = contact;
     redis.defineCommand('sendOffer', { numberOfKeys: 7, lua: readScript('send-offer') });
     this.#redis = redis;

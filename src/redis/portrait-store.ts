@@ -1,6 +1,6 @@
-import type { Redis } from 'ioredis';
 import type { ChangeCause } from '../domain/segment.js';
 import { HEAD_BYTES, TOKEN_BYTES } from '../profile/codec.js';
+import type { RedisClient } from './client.js';
 import { partitionOf, type Keys } from './keys.js';
 import { readScript } from './profile-store.js';
 
@@ -36,12 +36,12 @@ interface SettleScript {
 
 /** What follows from portraits, beside each shopper's profile: segments they are in, and what they count among the buyers. */
 export class PortraitStore {
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #scripts: SettleScript;
   readonly #keys: Keys;
   readonly #ttlS: number;
 
-  constructor(redis: Redis, keys: Keys, { profileTtlS }: { profileTtlS: number }) {
+  constructor(redis: RedisClient, keys: Keys, { profileTtlS }: { profileTtlS: number }) {
     redis.defineCommand('settleShopper', { lua: readScript('settle-shopper') });
     this.#redis = redis;
     this.#scripts = redis as unknown as SettleScript;

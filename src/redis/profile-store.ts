@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import type { Redis } from 'ioredis';
 import { AppError } from '../errors.js';
 import { HEAD_BYTES, TOKEN_BYTES } from '../profile/codec.js';
 import { ByteWriter } from '../util/byte-writer.js';
+import type { RedisClient } from './client.js';
 import { partitionOf, type Keys } from './keys.js';
 
 export type WriteResult =
@@ -36,7 +36,7 @@ export const readScript = (name: string): string => readFileSync(new URL(`script
 
 /** Profiles in Redis: plain reads, and one compare-and-set script that writes profiles and their events together. */
 export class ProfileStore {
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #scripts: ProfileScripts;
   readonly #keys: Keys;
   readonly #streamMax: number;
@@ -45,7 +45,7 @@ export class ProfileStore {
   /** By partition; not empty until the end of the turn. */
   readonly #waiting = new Map<number, WaitingWrite[]>();
 
-  constructor(redis: Redis, keys: Keys, limits: { profileTtlS: number; streamEntriesMax: number }) {
+  constructor(redis: RedisClient, keys: Keys, limits: { profileTtlS: number; streamEntriesMax: number }) {
     const lua = readScript('write-profiles').replaceAll('$TTL_S', String(limits.profileTtlS)).replaceAll('$STREAM_MAX', String(limits.streamEntriesMax));
     redis.defineCommand('writeProfiles', { lua });
     redis.defineCommand('eraseProfile', { numberOfKeys: 5, lua: readScript('erase-profile') });

@@ -1,6 +1,6 @@
-import type { Redis } from 'ioredis';
 import type { RiskChange, RiskState } from '../domain/risk.js';
 import type { StreamRecord } from '../domain/record.js';
+import type { RedisClient } from './client.js';
 import { PARTITIONS, partitionOf, type Keys } from './keys.js';
 import { readScript } from './profile-store.js';
 
@@ -24,12 +24,12 @@ export interface RiskWrite {
 
 /** What speaks for the abuse of shoppers, in their slots; who is flagged; what claims of shares have left behind. */
 export class RiskStore {
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #scripts: RiskScript;
   readonly #keys: Keys;
   readonly #ttlS: number;
 
-  constructor(redis: Redis, keys: Keys, { profileTtlS }: { profileTtlS: number }) {
+  constructor(redis: RedisClient, keys: Keys, { profileTtlS }: { profileTtlS: number }) {
     redis.defineCommand('writeRisk', { numberOfKeys: 5, lua: readScript('write-risk') });
     this.#redis = redis;
     this.#scripts = redis as unknown as RiskScript;

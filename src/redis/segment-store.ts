@@ -1,7 +1,7 @@
-import type { Redis } from 'ioredis';
 import type { Segment } from '../domain/segment.js';
 import { AppError } from '../errors.js';
 import type { Random } from '../util/random.js';
+import type { RedisClient } from './client.js';
 import { PARTITIONS, type Keys } from './keys.js';
 
 const SEGMENT_STORE_LIMITS = {
@@ -14,11 +14,11 @@ interface Cursor { readonly partition: number; readonly after: string }
 
 /** Definitions of segments, their members and sizes, and the sums over all buyers. */
 export class SegmentStore {
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #keys: Keys;
   readonly #partitions = Array.from({ length: PARTITIONS }, (_, i) => i);
 
-  constructor(redis: Redis, keys: Keys) {
+  constructor(redis: RedisClient, keys: Keys) {
     this.#redis = redis;
     this.#keys = keys;
   }

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './client.js';
 import type { Keys } from './keys.js';
 
 const SHADOW_LIMITS = {
@@ -28,7 +28,7 @@ export class ShadowStore {
   readonly #waiting = new Map<string, Record<keyof ShadowCounts, number>>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly redis: Redis, private readonly keys: Keys) {}
+  constructor(private readonly redis: RedisClient, private readonly keys: Keys) {}
 
   /** Counted now, written soon. @param model label of the shadow */
   add(model: string, counts: Partial<ShadowCounts>): void {

@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis';
 import type { Growth } from '../profile/portrait.js';
+import type { RedisClient } from './client.js';
 import type { Keys } from './keys.js';
 
 /** What a shopper has come to beside the profile: in one small hash, because every decision reads it. */
@@ -10,7 +10,7 @@ export interface Standing {
 }
 
 export class StandingStore {
-  constructor(private readonly redis: Redis, private readonly keys: Keys) {}
+  constructor(private readonly redis: RedisClient, private readonly keys: Keys) {}
 
   async read(shopper: string): Promise<Standing> {
     const [points, level, badges, risk] = await this.redis.hmget(this.keys.standing(shopper), 'points', 'level', 'badges', 'risk');

@@ -1,9 +1,9 @@
-import type { Redis } from 'ioredis';
 import { encodeStatistics, StatisticsDecoder } from '../candidates/statistics-codec.js';
 import type { StatisticsData } from '../candidates/statistics.js';
 import type { Notice } from '../domain/record.js';
 import type { Clock } from '../util/clock.js';
 import { entryTime } from '../util/entry-id.js';
+import type { RedisClient } from './client.js';
 import type { Keys } from './keys.js';
 
 const STATISTICS_STORE_LIMITS = {
@@ -18,7 +18,7 @@ const STATISTICS_STORE_LIMITS = {
 
 /** The statistics that all processes rank by: versions in chunks, and which of them is current. */
 export class StatisticsStore {
-  constructor(private readonly redis: Redis, private readonly keys: Keys) {}
+  constructor(private readonly redis: RedisClient, private readonly keys: Keys) {}
 
   /**
    * Stores a new version, makes it the current one and says so.

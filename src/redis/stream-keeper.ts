@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './client.js';
 import { readScript } from './profile-store.js';
 
 interface Scripts {
@@ -10,7 +10,7 @@ interface Scripts {
 export class StreamKeeper {
   readonly #scripts: Scripts;
 
-  constructor(redis: Redis) {
+  constructor(redis: RedisClient) {
     redis.defineCommand('trimStream', { numberOfKeys: 1, lua: readScript('trim-stream') });
     redis.defineCommand('forgetConsumers', { numberOfKeys: 1, lua: readScript('forget-consumers') });
     this.#scripts = redis as unknown as Scripts;

@@ -1,6 +1,6 @@
-import type { Redis } from 'ioredis';
 import type { TrendingData } from '../candidates/statistics.js';
 import type { Notice } from '../domain/record.js';
+import type { RedisClient } from './client.js';
 import type { Keys } from './keys.js';
 import { readScript } from './profile-store.js';
 
@@ -45,13 +45,13 @@ interface CountScript {
  * them, which every API process reads.
  */
 export class TrendingStore {
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #scripts: CountScript;
   readonly #keys: Keys;
   readonly #state: string;
   readonly #scopes: string;
 
-  constructor(redis: Redis, keys: Keys) {
+  constructor(redis: RedisClient, keys: Keys) {
     redis.defineCommand('countTrending', { numberOfKeys: 2, lua: readScript('count-trending') });
     this.#redis = redis;
     this.#scripts = redis as unknown as CountScript;

@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis';
 import { ByteWriter } from '../util/byte-writer.js';
+import type { RedisClient } from './client.js';
 import { PARTITIONS } from './keys.js';
 
 export interface VectorLogLimits {
@@ -31,7 +31,7 @@ export class VectorLog {
   #timer: NodeJS.Timeout | undefined;
   dropped = 0;
 
-  constructor(private readonly redis: Redis, private readonly streamOf: (partition: number) => string, private readonly limits: VectorLogLimits) {}
+  constructor(private readonly redis: RedisClient, private readonly streamOf: (partition: number) => string, private readonly limits: VectorLogLimits) {}
 
   /**
    * @param floats how many numbers the record has, at most `STAGED_FLOATS`

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './client.js';
 import type { Keys } from './keys.js';
 
 export const WALLET_LIMITS = {
@@ -18,7 +18,7 @@ export interface WalletEntry {
 
 /** Which claims a shopper has, in the shopper's slot: an index. What a claim is, its offer says. */
 export class WalletStore {
-  constructor(private readonly redis: Redis, private readonly keys: Keys) {}
+  constructor(private readonly redis: RedisClient, private readonly keys: Keys) {}
 
   /** Notes claims; noting one again changes nothing. */
   async add(shopper: string, entries: readonly WalletEntry[]): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './client.js';
 import type { Keys } from './keys.js';
 
 const WATCHER_LIMITS = {
@@ -25,7 +25,7 @@ export interface Watch {
  * has the last word; an entry that it does not bear out is dropped when somebody looks.
  */
 export class WatcherStore {
-  constructor(private readonly redis: Redis, private readonly keys: Keys) {}
+  constructor(private readonly redis: RedisClient, private readonly keys: Keys) {}
 
   watch(watches: readonly Watch[]): Promise<void> {
     return this.#inParts(watches, ({ shopper, itemId, at }) => {

@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis';
 import type { DeadDelivery, Webhook } from '../domain/webhook.js';
+import type { RedisClient } from './client.js';
 import type { Keys } from './keys.js';
 
 const WEBHOOK_STORE_LIMITS = {
@@ -9,7 +9,7 @@ const WEBHOOK_STORE_LIMITS = {
 
 /** Endpoints of webhooks, and what could not be handed to them. */
 export class WebhookStore {
-  constructor(private readonly redis: Redis, private readonly keys: Keys) {}
+  constructor(private readonly redis: RedisClient, private readonly keys: Keys) {}
 
   async all(): Promise<Webhook[]> {
     const stored = await this.redis.hvals(this.keys.webhooks);

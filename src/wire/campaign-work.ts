@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis';
 import { Counter, type Registry } from 'prom-client';
 import type { Enrolment } from '../campaigns/enrolment.js';
 import type { StepOutcome, StepRunner } from '../campaigns/run-step.js';
@@ -13,6 +12,7 @@ import { parseDelivery, webhookJobs, WebhookOutbox, type DeliveryEntry } from '.
 import { StoredPortraits } from '../paths/stored-portraits.js';
 import { AttributeStore } from '../redis/attribute-store.js';
 import { CatalogStore } from '../redis/catalog-store.js';
+import type { RedisClient } from '../redis/client.js';
 import { PARTITIONS } from '../redis/keys.js';
 import { OfferBookStore } from '../redis/offer-book-store.js';
 import { PortraitStore } from '../redis/portrait-store.js';
@@ -32,7 +32,7 @@ export interface CampaignWorkParts extends Omit<CampaignParts, 'items'> {
   readonly attributes: Pick<AttributeStore, 'read'>;
   readonly segments: Pick<SegmentStore, 'members'>;
   /** Makes a connection for reads that block. */
-  readonly connect: () => Redis;
+  readonly connect: () => RedisClient;
   readonly registry: Pick<JobRegistry, 'add'>;
   /** Of deliveries to webhooks: started and stopped here. */
   readonly webhookRegistry: JobRegistry;

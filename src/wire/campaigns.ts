@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { builtInCampaigns } from '../campaigns/built-in.js';
 import { InstantCampaigns, type StoredEvents } from '../campaigns/instant.js';
@@ -20,7 +19,7 @@ import type { DecisionService } from '../paths/decision-service.js';
 import { Inbox } from '../paths/inbox.js';
 import { WebhookDesk } from '../paths/webhook-desk.js';
 import { CampaignStore } from '../redis/campaign-store.js';
-import { connectRedis } from '../redis/client.js';
+import { connectRedis, type RedisClient } from '../redis/client.js';
 import { HappeningStore } from '../redis/happening-store.js';
 import type { Keys } from '../redis/keys.js';
 import { OfferStore } from '../redis/offer-store.js';
@@ -32,7 +31,7 @@ import type { Clock } from '../util/clock.js';
 export interface CampaignParts {
   readonly config: Config;
   readonly log: Logger;
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly keys: Keys;
   readonly profiles: ProfileStore;
   readonly portraits: PortraitSource;

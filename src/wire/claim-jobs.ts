@@ -1,9 +1,9 @@
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { codeSource } from '../domain/claim-code.js';
 import { ClaimEvents } from '../jobs/claim-events.js';
 import { ClaimKeeper } from '../jobs/claim-keeper.js';
 import { ClaimStore } from '../redis/claim-store.js';
+import type { RedisClient } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
 import { Lease } from '../redis/lease.js';
 import { OfferBookStore } from '../redis/offer-book-store.js';
@@ -12,7 +12,7 @@ import type { Clock } from '../util/clock.js';
 
 interface ClaimJobsOptions {
   /** Short commands. */
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly keys: Keys;
   /** Of this worker, unique. */
   readonly name: string;

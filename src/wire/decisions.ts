@@ -1,7 +1,6 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { Counter, Histogram, type Registry } from 'prom-client';
 import type { Catalog } from '../catalog/catalog.js';
@@ -20,6 +19,7 @@ import { ShopperFactsReader } from '../paths/shopper-facts.js';
 import type { PortraitFieldName } from '../profile/portrait-schema.js';
 import { USER_FEATURES } from '../profile/vector.js';
 import { ModelHolder } from '../ranking/model-holder.js';
+import type { RedisClient } from '../redis/client.js';
 import { ContactStore } from '../redis/contact-store.js';
 import { DecisionLog } from '../redis/decision-log.js';
 import type { Keys } from '../redis/keys.js';
@@ -30,7 +30,7 @@ import type { Clock } from '../util/clock.js';
 import { idSource } from '../util/id-source.js';
 
 export interface EligibilityParts {
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly keys: Keys;
   readonly profiles: ProfileStore;
   readonly portraits: PortraitSource;
@@ -74,7 +74,7 @@ const fieldsOf = (fields: Iterable<PortraitFieldName> = []): ReadonlySet<Portrai
 export interface DecisionParts {
   readonly config: Config;
   readonly log: Logger;
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly keys: Keys;
   readonly catalog: Catalog;
   readonly metrics: Registry;

@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { builtInCampaigns, type BuiltInSettings } from '../campaigns/built-in.js';
 import { keepOffers } from '../demo/offers.js';
@@ -10,6 +9,7 @@ import { Claims } from '../paths/claims.js';
 import { OfferDesk } from '../paths/offer-desk.js';
 import { CampaignStore } from '../redis/campaign-store.js';
 import { ClaimStore } from '../redis/claim-store.js';
+import type { RedisClient } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
 import { Lease } from '../redis/lease.js';
 import { OfferBookStore } from '../redis/offer-book-store.js';
@@ -27,7 +27,7 @@ const DEMO_OFFER_LIMITS = {
 export interface DemoParts {
   readonly config: BuiltInSettings;
   readonly log: Pick<Logger, 'info' | 'debug' | 'warn'>;
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly keys: Keys;
   readonly clock: Clock;
 }

@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify';
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Catalog } from '../catalog/catalog.js';
 import type { Config } from '../config.js';
@@ -15,6 +14,7 @@ import type { PortraitFieldName } from '../profile/portrait-schema.js';
 import { PortraitView } from '../profile/portrait.js';
 import { emptyProfile } from '../profile/profile.js';
 import { AttributeStore } from '../redis/attribute-store.js';
+import type { RedisClient } from '../redis/client.js';
 import { GrowthStore } from '../redis/growth-store.js';
 import type { Keys } from '../redis/keys.js';
 import { PortraitStore } from '../redis/portrait-store.js';
@@ -26,7 +26,7 @@ import { idSource } from '../util/id-source.js';
 interface GrowthParts {
   readonly config: Config;
   readonly log: Logger;
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly keys: Keys;
   readonly clock: Clock;
 }

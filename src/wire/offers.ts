@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify';
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Catalog } from '../catalog/catalog.js';
 import type { Config } from '../config.js';
@@ -13,7 +12,7 @@ import { CartChecker } from '../paths/check-cart.js';
 import { Claims, type ClaimGuard } from '../paths/claims.js';
 import { OfferDesk } from '../paths/offer-desk.js';
 import { ClaimStore } from '../redis/claim-store.js';
-import { connectRedis, untilReady } from '../redis/client.js';
+import { connectRedis, untilReady, type RedisClient } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
 import { OfferBookStore } from '../redis/offer-book-store.js';
 import { WalletStore } from '../redis/wallet-store.js';
@@ -26,7 +25,7 @@ const START_MS = 30_000;
 export interface OfferParts {
   readonly config: Config;
   readonly log: Logger;
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly keys: Keys;
   readonly catalog: Catalog;
   readonly clock: Clock;

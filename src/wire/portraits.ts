@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify';
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Catalog } from '../catalog/catalog.js';
 import type { Config } from '../config.js';
@@ -9,6 +8,7 @@ import { estimateSegment, type SegmentEstimate } from '../paths/estimate-segment
 import { SegmentDesk } from '../paths/segment-desk.js';
 import { StoredPortraits } from '../paths/stored-portraits.js';
 import { AttributeStore } from '../redis/attribute-store.js';
+import type { RedisClient } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
 import { PortraitStore } from '../redis/portrait-store.js';
 import { SegmentStore } from '../redis/segment-store.js';
@@ -19,7 +19,7 @@ import { idSource } from '../util/id-source.js';
 export interface PortraitWiring {
   readonly config: Config;
   readonly log: Logger;
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly keys: Keys;
   readonly catalog: Catalog;
   readonly clock: Clock;

@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import { codeSource, partsOfClaimId } from '../domain/claim-code.js';
@@ -10,6 +9,7 @@ import type { ClaimGuard } from '../paths/claims.js';
 import { RiskLedger } from '../paths/risk-ledger.js';
 import { ShareWatch } from '../paths/share-watch.js';
 import { ClaimStore } from '../redis/claim-store.js';
+import type { RedisClient } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
 import type { ProfileStore } from '../redis/profile-store.js';
 import { RiskStore } from '../redis/risk-store.js';
@@ -28,7 +28,7 @@ export const RISK_WIRE_LIMITS = {
 export interface RiskParts {
   readonly config: Config;
   readonly log: Logger;
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly keys: Keys;
   readonly profiles: ProfileStore;
   readonly clock: Clock;

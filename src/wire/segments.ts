@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { Catalog } from '../catalog/catalog.js';
 import type { Config } from '../config.js';
@@ -7,6 +6,7 @@ import { SegmentFollower } from '../follow/segment-follower.js';
 import type { JobRegistry, Processors } from '../jobs/registry.js';
 import { BuyersPublisher, SegmentKeeper, SWEEP_SEGMENTS } from '../jobs/segments.js';
 import { CatalogStore } from '../redis/catalog-store.js';
+import type { RedisClient } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
 import { Lease } from '../redis/lease.js';
 import { PortraitStore } from '../redis/portrait-store.js';
@@ -26,7 +26,7 @@ export const SEGMENT_LIMITS = {
 export interface SegmentWiring {
   readonly config: Config;
   readonly log: Logger;
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly keys: Keys;
   readonly registry: Pick<JobRegistry, 'add'>;
   /** Of this worker, unique. */

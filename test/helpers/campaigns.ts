@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import type { Enrolment } from '../../src/campaigns/enrolment.js';
@@ -14,7 +13,7 @@ import { StoredPortraits } from '../../src/paths/stored-portraits.js';
 import { AttributeStore } from '../../src/redis/attribute-store.js';
 import { CampaignStore } from '../../src/redis/campaign-store.js';
 import { CatalogStore } from '../../src/redis/catalog-store.js';
-import { connectRedis, untilReady } from '../../src/redis/client.js';
+import { connectRedis, untilReady, type RedisClient } from '../../src/redis/client.js';
 import { PARTITIONS } from '../../src/redis/keys.js';
 import { OfferBookStore } from '../../src/redis/offer-book-store.js';
 import { PortraitStore } from '../../src/redis/portrait-store.js';
@@ -26,7 +25,7 @@ import { campaignWork } from '../../src/wire/campaign-work.js';
 import { KEYS } from './live.js';
 
 export interface CampaignWorker {
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly catalog: CatalogStore;
   readonly watchers: WatcherStore;
   readonly campaigns: CampaignStore;
@@ -65,7 +64,7 @@ export async function startCampaignWorker(url: string, { afterMs = 500, cooldown
     ...readConfig({ REDIS_URL: url, KEY_PREFIX: KEYS.prefix, CONTACTS_PER_DAY_MAX: '0', CONTACTS_PER_WEEK_MAX: '0', WEBHOOK_LOOPBACK: '1' }),
     cartAbandonedAfterMs: afterMs, offerCooldownMs: cooldownMs, ...more,
   };
-  const connect = (): Redis => connectRedis(url, 'listening', { timeoutMs: 1000, name: 'test-worker' });
+  const connect = (): RedisClient => connectRedis(url, 'listening', { timeoutMs: 1000, name: 'test-worker' });
   const redis = connectRedis(url, 'commands', { timeoutMs: 10_000, name: 'test-worker' });
   await untilReady(redis, 30_000);
   const store = new CampaignStore(redis, KEYS);

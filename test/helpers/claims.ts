@@ -1,8 +1,8 @@
-import type { Redis } from 'ioredis';
 import { codeSource } from '../../src/domain/claim-code.js';
 import type { Claim } from '../../src/domain/claim.js';
 import type { Offer, OfferInput } from '../../src/domain/offer.js';
 import { ClaimStore, type ClaimOutcome, type ClaimRefusal, type ClaimRequest } from '../../src/redis/claim-store.js';
+import type { RedisClient } from '../../src/redis/client.js';
 import { OfferBookStore } from '../../src/redis/offer-book-store.js';
 import { WalletStore } from '../../src/redis/wallet-store.js';
 import { keys } from './streams.js';
@@ -28,7 +28,7 @@ export interface ClaimRig {
   readonly balance: (offer: Offer) => Promise<{ money: number; count: number; ofClaims: { money: number; count: number } }>;
 }
 
-export function claimRig(redis: Redis): ClaimRig {
+export function claimRig(redis: RedisClient): ClaimRig {
   const book = new OfferBookStore(redis, keys);
   const claims = new ClaimStore(redis, keys, codeSource());
   let count = 0;

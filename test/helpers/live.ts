@@ -1,6 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import Fastify from 'fastify';
-import type { Redis } from 'ioredis';
 import { emptyStatisticsData, Statistics } from '../../src/candidates/statistics.js';
 import { Catalog } from '../../src/catalog/catalog.js';
 import type { StoredEvents } from '../../src/campaigns/instant.js';
@@ -17,7 +16,7 @@ import type { ListDecisions } from '../../src/paths/decision-service.js';
 import { ShopperReader } from '../../src/paths/shopper-reader.js';
 import { ENGINE_FEATURES } from '../../src/ranking/features.js';
 import { ModelHolder } from '../../src/ranking/model-holder.js';
-import { connectRedis, untilReady } from '../../src/redis/client.js';
+import { connectRedis, untilReady, type RedisClient } from '../../src/redis/client.js';
 import { ImpressionLog } from '../../src/redis/impression-log.js';
 import { makeKeys, type Keys } from '../../src/redis/keys.js';
 import { OfferStore } from '../../src/redis/offer-store.js';
@@ -28,7 +27,7 @@ export const KEYS = makeKeys('test:');
 
 export interface LiveServer {
   readonly url: string;
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly keys: Keys;
   readonly hub: LiveHub;
   readonly store: ProfileStore;
@@ -93,7 +92,7 @@ export async function startLive(redisUrl: string, options: LiveServerOptions = {
   };
 }
 
-interface Parts { readonly redis: Redis; readonly catalog: Catalog; readonly store: ProfileStore; readonly ingestor: EventIngestor }
+interface Parts { readonly redis: RedisClient; readonly catalog: Catalog; readonly store: ProfileStore; readonly ingestor: EventIngestor }
 
 function serviceOf({ redis, catalog, store, ingestor }: Parts): RecommendationService {
   const statistics = new Statistics(emptyStatisticsData(), catalog);

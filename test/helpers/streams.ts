@@ -1,13 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import type { ShopperEvent } from '../../src/domain/event.js';
 import type { StreamRecord } from '../../src/domain/record.js';
 import { StreamConsumer, type ConsumerOptions } from '../../src/jobs/stream-consumer.js';
 import { parseEvent, type EventEntry, type StreamHandler } from '../../src/jobs/streams.js';
-import { connectRedis, untilReady } from '../../src/redis/client.js';
+import { connectRedis, untilReady, type RedisClient } from '../../src/redis/client.js';
 import { makeKeys, PARTITIONS } from '../../src/redis/keys.js';
 
 /** What tests of the parts behind the streams share. */
@@ -15,13 +14,13 @@ export const keys = makeKeys('test:');
 export const eventStreams = Array.from({ length: PARTITIONS }, (_, i) => keys.events(i));
 export const silent = pino({ level: 'silent' });
 
-export async function commandsTo(url: string): Promise<Redis> {
+export async function commandsTo(url: string): Promise<RedisClient> {
   const redis = connectRedis(url, 'commands', { timeoutMs: 1000, name: 'test' });
   await untilReady(redis, 5000);
   return redis;
 }
 
-export const listenTo = (url: string) => (): Redis => connectRedis(url, 'listening', { timeoutMs: 0, name: 'test-reads' });
+export const listenTo = (url: string) => (): RedisClient => connectRedis(url, 'listening', { timeoutMs: 0, name: 'test-reads' });
 
 export async function tempDir(): Promise<{ path: string; remove(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'rivulet-archive-'));
@@ -34,7 +33,7 @@ export const anEvent = (fields: Partial<ShopperEvent> = {}): ShopperEvent =>
   ({ id: `e${counter++}`, type: 'view_item', shopper: 'u:ann', itemId: 'i1', at: Date.now(), ...fields });
 
 /** Appends records to their shoppers' streams. @returns the entry ids */
-export function append(redis: Redis, ...records: readonly StreamRecord[]): Promise<string[]> {
+export function append(redis: RedisClient, ...records: readonly StreamRecord[]): Promise<string[]> {
   return Promise.all(records.map(async (record) => (await redis.xadd(keys.eventsOf(record.shopper), '*', 'e', JSON.stringify(record)))!));
 }
 
@@ -53,7 +52,7 @@ export class Recorder implements StreamHandler {
 }
 
 export function consume(
-  url: string, redis: Redis, handler: StreamHandler, options: Partial<ConsumerOptions<EventEntry>> = {},
+  url: string, redis: RedisClient, handler: StreamHandler, options: Partial<ConsumerOptions<EventEntry>> = {},
 ): StreamConsumer<EventEntry> {
   const consumer = new StreamConsumer({
     streams: eventStreams, handler, parse: parseEvent, redis, connect: listenTo(url), consumer: 'test', log: silent, gatherMs: 1, ...options,

@@ -92,9 +92,8 @@ await t.test('lists are published when something changed, bounded in scopes, by 
   const publisher = publisherAt(clock);
   t.equal(await publisher.publish(), false);
   const heard: string[] = [];
-  const listener = redis.duplicate();
+  const listener = await commandsTo(server.url);
   t.teardown(() => { listener.disconnect(); });
-  await new Promise((done) => { listener.once('ready', done); });
   listener.on('message', (_channel, text) => { heard.push(text); });
   await listener.subscribe(keys.notices);
   for (let region = 0; region < 90; region++) {
