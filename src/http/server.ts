@@ -5,7 +5,7 @@ import sensible from '@fastify/sensible';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import underPressure from '@fastify/under-pressure';
-import Fastify, { LogController, type FastifyInstance, type FastifyPluginAsync } from 'fastify';
+import Fastify, { LogController, type FastifyInstance, type FastifyPluginAsync, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { TSchema } from 'typebox';
 import type { Config } from '../config.js';
@@ -37,6 +37,8 @@ export async function makeServer(config: Config, log: Logger): Promise<FastifyIn
     // While draining, requests on open connections are still served; the load balancer sees /health/ready fail.
     return503OnClosing: false,
   }) as unknown as FastifyInstance;
+  // Before whatever may answer by itself.
+  app.addHook('onRequest', endUpgrades);
   app.setValidatorCompiler<TSchema>(({ schema, httpPart }) => {
     const checker = makeChecker(schema, httpPart ?? 'request');
     return (value: unknown) => (checker.check(value) ? { value } : { error: new AppError('invalid_request', checker.fault(value)) });
@@ -85,6 +87,19 @@ export async function makeServer(config: Config, log: Logger): Promise<FastifyIn
     },
   });
   return app;
+}
+
+/**
+ * A request that asks for another protocol (`Upgrade`, as some clients do of habit with `h2c`) gets its answer and then
+ * the end of its connection: Node has stopped reading from it, so it would stand for ever, and a proxy that believed
+ * in the upgrade could be used to send us what it would not let through. The socket takes its connection over instead.
+ */
+function endUpgrades(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  if ('upgrade' in request.raw && request.raw.upgrade === true) {
+    void reply.header('connection', 'close');
+    reply.raw.once('finish', () => request.raw.socket.end());
+  }
+  done();
 }
 
 /** The routes that a browser shows, with the headers that pages need; an API reply would only carry them around. */

@@ -1,5 +1,6 @@
 import websocket from '@fastify/websocket';
 import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
 import { AppError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import type { Random } from '../util/random.js';
@@ -28,7 +29,11 @@ export async function liveSocket(app: FastifyInstance, options: LiveSocketOption
 
   await app.register(websocket, {
     // Compression costs each socket ten times the memory and doubles the CPU of a message.
-    options: { maxPayload: limits.frameBytesMax, perMessageDeflate: false, clientTracking: false },
+    options: {
+      maxPayload: limits.frameBytesMax, perMessageDeflate: false, clientTracking: false,
+      // We speak none; without this the first one asked for would be agreed to, whatever it is.
+      handleProtocols: () => false,
+    },
     errorHandler: (error, socket, request) => {
       request.log.debug({ err: error }, 'socket fault');
       if (socket.readyState === socket.CONNECTING) socket.terminate();
@@ -48,6 +53,8 @@ export async function liveSocket(app: FastifyInstance, options: LiveSocketOption
       summary: 'Open the socket',
       description: 'Upgrade to WebSocket. The first frame is `auth`; then `subscribe`, `events`, `recommendations`. See the README for the frames.',
       tags: ['live'],
+      // Nothing belongs into this address, least of all a token: addresses are logged on the way.
+      querystring: Type.Object({}, { additionalProperties: false }),
     },
     preValidation: (request, _reply, done) => {
       done(refusal(request.headers, request.ws));

@@ -15,8 +15,11 @@ export function skipWithoutChromium(): false | string {
   return findChromium() === undefined ? 'no Chromium on this machine' : false;
 }
 
-/** A headless browser that makes no connections of its own. The caller closes it. */
-export async function launchChromium(): Promise<Browser> {
+/**
+ * A headless browser that makes no connections of its own. The caller closes it.
+ * @param args further switches
+ */
+export async function launchChromium(...args: readonly string[]): Promise<Browser> {
   const executablePath = findChromium();
   if (executablePath === undefined) throw new Error('no Chromium on this machine');
   return chromium.launch({
@@ -30,6 +33,7 @@ export async function launchChromium(): Promise<Browser> {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      ...args,
     ],
   });
 }
