@@ -7,7 +7,7 @@ import type { CircuitLimits, CircuitState } from './circuit.js';
 import { checkModel } from './model-check.js';
 import { loadModel, type FeatureNames, type Model } from './model.js';
 import { ScorePool, type ScoreSlot } from './score-pool.js';
-import { ServingModel, unavailable, type CircuitEvent, type Scored } from './serving-model.js';
+import { ServingModel, unavailable, type CircuitEvent, type ScoreBatch, type Scored } from './serving-model.js';
 
 /** What happened to the model, for the log and the metrics. */
 export type ModelEvent =
@@ -21,6 +21,8 @@ export interface ModelHolderOptions {
   readonly catalog?: Catalog;
   readonly clock: Clock;
   readonly slotsMax?: number;
+  /** Whether `runBatch` will be asked for. */
+  readonly batched?: boolean;
   readonly circuit?: CircuitLimits;
   readonly onEvent?: (event: ModelEvent) => void;
   /** Told the scores of the live and of the shadow model for the same candidates. */
@@ -118,6 +120,27 @@ export class ModelHolder {
   }
 
   /**
+   * Scores many users in one run; the shadow does not.
+   * @throws AppError `model_unavailable`, as `run`
+   */
+  async runBatch(batch: ScoreBatch): Promise<Scored> {
+    const live = this.#live;
+    if (live === undefined) throw unavailable('no model is loaded');
+    if (!this.available) throw unavailable('the model is resting after a fault');
+    if (live.circuit === 'open') {
+      const { userWidth, itemWidth } = this.pool;
+      live.tryAside({ user: batch.users.slice(0, userWidth), items: batch.items.slice(0, batch.rows * itemWidth), count: batch.rows });
+      throw unavailable('the model is being tried again after a fault');
+    }
+    this.#running += 1;
+    try {
+      return await live.scoreBatch(batch);
+    } finally {
+      this.#running -= 1;
+    }
+  }
+
+  /**
    * Encodes a shopper by the encoder of the model in service.
    * @returns undefined when the model has none, or the shopper no history that it knows
    * @throws AppError `model_unavailable` when it rests after a fault or the run failed, `overloaded`
@@ -177,10 +200,10 @@ export class ModelHolder {
   }
 
   async #load(folder: string): Promise<Model> {
-    const { features } = this.#options;
+    const { features, batched = false } = this.#options;
     if (this.#started) await checkModel(folder, features);
     this.#started = true;
-    return loadModel(folder, features);
+    return loadModel(folder, features, { batched });
   }
 
   #inTurn(folder: string, kind: 'refused' | 'shadow_dropped' | 'not_refreshed', task: () => Promise<Model | undefined>): Promise<SwapResult> {

@@ -2,6 +2,7 @@ import { Tensor } from 'onnxruntime-node';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { loadEncoder, type Encoder } from '../encoder/encoder.js';
+import { BatchScorer } from './batch-scorer.js';
 import { readModelFiles, refused, type Golden, type Manifest, type ModelFiles } from './manifest.js';
 import { firstLine, Session } from './session.js';
 
@@ -22,11 +23,18 @@ export interface FeatureNames {
   readonly itemFeatures: readonly string[];
 }
 
+/** Users of a batch, and rows of each. */
+export interface BatchShape {
+  readonly count: number;
+  readonly rows: number;
+}
+
 /**
  * Loads a model folder and proves that it can serve: schema, hashes, graph, golden scores, speed.
+ * @param options.batched whether many users are to be scored in one run, where the graph allows it
  * @throws AppError `model_refused` that says exactly why
  */
-export async function loadModel(folder: string, features: FeatureNames): Promise<Model> {
+export async function loadModel(folder: string, features: FeatureNames, { batched = false }: { batched?: boolean } = {}): Promise<Model> {
   const files = await readModelFiles(folder);
   const where = join(folder, 'model.onnx');
   const userColumns = columns(join(folder, 'manifest.json'), 'userFeatures', files.manifest.userFeatures, features.userFeatures);
@@ -34,15 +42,18 @@ export async function loadModel(folder: string, features: FeatureNames): Promise
   const session = await Session.open(where, files.onnx);
   const { encoder: spec } = files.manifest;
   let encoder: Encoder | undefined;
+  let batch: BatchScorer | undefined;
   try {
     checkGraph(where, session, files.manifest);
     await checkGolden(join(folder, 'golden.json'), session, files);
     encoder = spec === undefined ? undefined : await loadEncoder(folder, spec, files.golden.encoder);
-    const model = new Model(session, files.manifest, features, { userColumns, itemColumns, encoder });
+    if (batched) batch = await BatchScorer.open(where, session, files);
+    const model = new Model(session, files.manifest, features, { userColumns, itemColumns, encoder, batch });
     await checkSpeed(where, model, features);
     return model;
   } catch (error) {
     await encoder?.retire();
+    await batch?.retire();
     await session.retire();
     throw error;
   }
@@ -53,6 +64,8 @@ interface ModelParts {
   readonly userColumns: Int32Array | undefined;
   readonly itemColumns: Int32Array | undefined;
   readonly encoder: Encoder | undefined;
+  /** Undefined when it was not asked for, or the graph allows none. */
+  readonly batch: BatchScorer | undefined;
 }
 
 /** A model that has passed its checks. */
@@ -66,13 +79,15 @@ export class Model {
   /** What finds candidates for it. */
   readonly encoder: Encoder | undefined;
   readonly #session: Session;
+  readonly #batch: BatchScorer | undefined;
   readonly #userWidth: number;
   readonly #itemWidth: number;
   readonly #userColumns: Int32Array | undefined;
   readonly #itemColumns: Int32Array | undefined;
 
-  constructor(session: Session, readonly manifest: Manifest, engine: FeatureNames, { userColumns, itemColumns, encoder }: ModelParts) {
+  constructor(session: Session, readonly manifest: Manifest, engine: FeatureNames, { userColumns, itemColumns, encoder, batch }: ModelParts) {
     this.#session = session;
+    this.#batch = batch;
     this.name = manifest.name;
     this.version = manifest.version;
     this.label = `${manifest.name}@${manifest.version}`;
@@ -109,9 +124,31 @@ export class Model {
     }, 'score');
   }
 
+  /**
+   * Scores `rows` rows of `items` for each of `count` users, in one run where the model was loaded for it: see `BatchScorer`. What is said
+   * of `score` holds here, too.
+   * @returns `count · rows` scores, user by user
+   */
+  async scoreBatch(users: Float32Array, items: Float32Array, { count, rows }: BatchShape, onStart?: () => void): Promise<Float32Array> {
+    const [userWidth, itemWidth] = [this.#userWidth, this.#itemWidth];
+    if (this.#batch === undefined) {
+      const scores = new Float32Array(count * rows);
+      for (let i = 0; i < count; i++) {
+        scores.set(await this.score(users.subarray(i * userWidth), items.subarray(i * rows * itemWidth), rows, onStart), i * rows);
+      }
+      return scores;
+    }
+    const userInput = this.#userColumns === undefined ? users.subarray(0, count * userWidth) : gather(users, count, userWidth, this.#userColumns);
+    const itemInput = this.#itemColumns === undefined
+      ? items.subarray(0, count * rows * itemWidth)
+      : gather(items, count * rows, itemWidth, this.#itemColumns);
+    return this.#batch.score(userInput, itemInput, { count, rows }, onStart);
+  }
+
   /** Frees the native sessions once the runs under way have ended. The model must not be used afterwards. */
   async retire(): Promise<void> {
     await this.encoder?.retire();
+    await this.#batch?.retire();
     await this.#session.retire();
   }
 }

@@ -6,7 +6,7 @@ import type { Profile } from '../profile/profile.js';
 import type { Clock } from '../util/clock.js';
 import { CIRCUIT_LIMITS, Circuit, type CircuitLimits, type CircuitState } from './circuit.js';
 import { ModelProcess, type ModelSample } from './model-check.js';
-import type { FeatureNames, Model } from './model.js';
+import type { BatchShape, FeatureNames, Model } from './model.js';
 import type { ScoreSlot } from './score-pool.js';
 
 export interface Scored {
@@ -16,6 +16,14 @@ export interface Scored {
   readonly model: string;
   /** Time of the run, ms. */
   readonly elapsedMs: number;
+}
+
+/** Features of many users, and of the same number of rows for each. Neither buffer may be changed before the scores are there. */
+export interface ScoreBatch extends BatchShape {
+  /** `count` users of the engine's width, one after another. */
+  readonly users: Float32Array;
+  /** `count · rows` rows of the engine's width, user by user. */
+  readonly items: Float32Array;
 }
 
 /** What the circuit breaker of a model did. */
@@ -96,7 +104,16 @@ export class ServingModel {
    * One run on the event loop, reported to the circuit.
    * @throws AppError `model_unavailable` when the circuit is open by the time of its turn, or the run failed
    */
-  async score(slot: ScoreSlot, count: number): Promise<Scored> {
+  score(slot: ScoreSlot, count: number): Promise<Scored> {
+    return this.#run((onStart) => this.model.score(slot.user, slot.items, count, onStart));
+  }
+
+  /** As `score`, for many users: see `Model.scoreBatch`. */
+  scoreBatch({ users, items, count, rows }: ScoreBatch): Promise<Scored> {
+    return this.#run((onStart) => this.model.scoreBatch(users, items, { count, rows }, onStart));
+  }
+
+  async #run(run: (onStart: () => void) => Promise<Float32Array>): Promise<Scored> {
     const { clock } = this.#options;
     let startedAt = 0;
     let calledOff = false;
@@ -106,7 +123,7 @@ export class ServingModel {
       startedAt = clock();
     };
     try {
-      const scores = await this.model.score(slot.user, slot.items, count, onStart);
+      const scores = await run(onStart);
       const elapsedMs = clock() - startedAt;
       for (const score of scores) if (!Number.isFinite(score)) throw unavailable('a score is not a finite number');
       this.#report(elapsedMs, 'a run took');

@@ -19,11 +19,12 @@ export class Session {
 
   /**
    * @param where file the graph was read from
+   * @param isTrial it may well not fit: that is no error to be written to the log
    * @throws AppError `model_refused`
    */
-  static async open(where: string, onnx: Uint8Array): Promise<Session> {
+  static async open(where: string, onnx: Uint8Array, isTrial = false): Promise<Session> {
     try {
-      return new Session(await InferenceSession.create(onnx, OPTIONS));
+      return new Session(await InferenceSession.create(onnx, isTrial ? { ...OPTIONS, logSeverityLevel: 4 } : OPTIONS));
     } catch (error) {
       throw refused(where, 'an ONNX model onnxruntime can load', firstLine(error), error);
     }
