@@ -95,7 +95,7 @@ export function printReport({ machine, store, rounds, scenarios, ratios }: Repor
 const times = ({ p50, p90, p99, p999, max }: Latency): string[] => [p50, p90, p99, p999, max].map((ms) => ms.toFixed(2));
 const whole = (value: number): string => Math.round(value).toLocaleString('en');
 
-function table(rows: readonly string[][]): string[] {
+export function table(rows: readonly string[][]): string[] {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   return rows.map((row) => row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join('  '));
 }

@@ -67,7 +67,8 @@ export async function trimStreams(engine: Engine): Promise<void> {
   redis.disconnect();
 }
 
-async function putItems(url: string, items: readonly Item[]): Promise<void> {
+/** Puts items in over HTTP and makes sure that all were taken. */
+export async function putItems(url: string, items: readonly Item[]): Promise<void> {
   const body = items.map((item) => JSON.stringify(item)).join('\n');
   const reply = await fetch(`${url}/v1/items`, { method: 'POST', headers: { 'content-type': 'application/x-ndjson' }, body });
   const report = await reply.json() as { accepted?: number };
@@ -85,7 +86,8 @@ async function putCampaign(url: string): Promise<void> {
   await pause(1500);
 }
 
-function foldHistories(items: readonly Item[], count: number, now: number): { profiles: Profile[]; statistics: StatisticsBuilder; events: number } {
+/** Profiles of simulated shoppers with any history, and statistics of some of them. */
+export function foldHistories(items: readonly Item[], count: number, now: number): { profiles: Profile[]; statistics: StatisticsBuilder; events: number } {
   const catalog = new Catalog();
   for (const item of items) catalog.put(item);
   const span = { from: now - HISTORY_DAYS * DAY_MS, to: now };
@@ -107,7 +109,7 @@ function foldHistories(items: readonly Item[], count: number, now: number): { pr
 }
 
 /** Writes shoppers s0, s1, …, each with one of the histories. @returns the sizes of the values, bytes */
-async function writeProfiles(redis: RedisClient, keys: Keys, profiles: readonly Profile[], count: number): Promise<number[]> {
+export async function writeProfiles(redis: RedisClient, keys: Keys, profiles: readonly Profile[], count: number): Promise<number[]> {
   const values = profiles.map((profile) => encodeProfile(profile, randomBytes(TOKEN_BYTES)));
   const sizes: number[] = [];
   for (let from = 0; from < count; from += WRITES_AT_ONCE) {

@@ -1,0 +1,31 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/**
+ * What the system says of a process (Linux, `/proc`): outside of it, so that asking costs it nothing and a process of any
+ * kind can be asked.
+ */
+
+const KIB = 1024;
+const NS_PER_S = 1e9;
+
+/** CPU time of all its threads so far, s. */
+export function cpuSeconds(pid: number): number {
+  return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]) / NS_PER_S, 0);
+}
+
+/** Memory it really uses, bytes. */
+export function rssBytes(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB/mu.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * KIB;
+}
+
+/** Open files and sockets. */
+export const handles = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
+
+/** Processes it started and that still run. */
+export const childrenOf = (pid: number): number[] => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter((text) => text !== '').map(Number);
+
+/** Files and sockets that this process may have open. Node itself raises the soft limit to the hard one. */
+export function filesMax(): number {
+  const found = /^Max open files\s+\S+\s+(\S+)/mu.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+  return found === undefined || found === 'unlimited' ? Infinity : Number(found);
+}
