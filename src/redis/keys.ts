@@ -153,7 +153,8 @@ export function makeKeys(prefix: string) {
     openRooms: `${prefix}{rooms}:open`,
     /** Pub/sub: the id of a room that changed. */
     roomNotices: `${prefix}room-notices`,
-    /** Sharded pub/sub of frames for one shopper's sockets. */
+    /** The shopper's log of frames, and the sharded pub/sub on which they reach the shopper's sockets: see `channel-log.lua`. */
+    log: (shopper: string) => `${ofShopper(shopper)}:log:${shopper}`,
     push: (shopper: string) => `${ofShopper(shopper)}:push:${shopper}`,
     meta: `${prefix}meta`,
     lock: (name: string) => `${prefix}lock:${name}`,
