@@ -80,7 +80,7 @@ await t.test('another master of a cluster begins a new epoch, whatever its clock
   const alone = connectRedis(node.url, 'commands', { timeoutMs: 10_000, name: 'test' });
   await untilReady(alone, 10_000);
   await alone.cluster('ADDSLOTSRANGE', 0, 16_383);
-  await until(async () => String(await alone.cluster('INFO')).includes('cluster_state:ok'), 'the cluster');
+  await until(async () => (await alone.cluster('INFO')).includes('cluster_state:ok'), 'the cluster');
   const cluster = connectRedis(`redis-cluster://127.0.0.1:${node.port}`, 'commands', { timeoutMs: 10_000, name: 'test' });
   await untilReady(cluster, 10_000);
   t.teardown(async () => {
