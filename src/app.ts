@@ -18,10 +18,12 @@ import { recommendationRoutes } from './http/recommendations.js';
 import { riskRoutes } from './http/risk.js';
 import { makeServer, pageRoutes } from './http/server.js';
 import { userRoutes } from './http/users.js';
+import { authentication } from './live/authentication.js';
 import { LiveHub } from './live/hub.js';
 import { LIVE_LIMITS } from './live/limits.js';
 import { claimLagMetrics, driftMetrics, lagMetrics } from './jobs/worker-metrics.js';
 import { liveSocket } from './live/socket.js';
+import { tokenVerifier } from './live/token.js';
 import { makeMetrics, type Metrics } from './metrics.js';
 import type { StoredEvents } from './campaigns/instant.js';
 import type { DecisionService } from './paths/decision-service.js';
@@ -199,7 +201,7 @@ async function openSocket(
   app: FastifyInstance, config: Config, log: Logger, { redis, keys, metrics, clock }: Pick<Parts, 'redis' | 'keys' | 'metrics' | 'clock'>,
   { ingestor, service, inbox }: Pick<ReturnType<typeof wirePaths>, 'ingestor' | 'service'> & { inbox: Inbox },
 ): Promise<void> {
-  const isOpen = config.apiKeys.size === 0;
+  const isOpen = config.apiKeys.size === 0 && config.jwt === undefined;
   const scopesOf = keyBook(config.apiKeys);
   const everything = new Set(SCOPES);
   const onFault = (error: unknown): void => { log.error({ err: error }, 'socket'); };
@@ -212,7 +214,10 @@ async function openSocket(
       ingest: (events) => ingestor.ingest(events),
       recommend: (input) => service.recommend(input),
       pendingOffers: (shopper) => inbox.messages(shopper),
-      scopesOf: (token) => (isOpen ? everything : scopesOf(token)),
+      authenticate: authentication({
+        scopesOf: (token) => (isOpen ? everything : scopesOf(token)),
+        verify: config.jwt === undefined ? undefined : tokenVerifier(config.jwt, clock),
+      }),
       onFault,
     },
     onCount: (change) => { sockets += change; },

@@ -1,6 +1,6 @@
 import type { Scope } from '../config.js';
 import { EVENT_LIMITS } from '../domain/event.js';
-import { shopperKey, type ShopperKey } from '../domain/shopper.js';
+import { shopperIds, shopperKey, type ShopperKey } from '../domain/shopper.js';
 import { AppError } from '../errors.js';
 import type { TokenVerifier } from './token.js';
 
@@ -14,7 +14,8 @@ export interface Credentials {
 
 /** Whom a socket or a stream speaks for, and what it may. */
 export interface Identity {
-  readonly shopper: ShopperKey;
+  readonly key: ShopperKey;
+  readonly ids: ReturnType<typeof shopperIds>;
   readonly scopes: ReadonlySet<Scope>;
   /** Invited rooms that it may enter. */
   readonly rooms: ReadonlySet<string> | '*';
@@ -37,15 +38,15 @@ export function authentication({ scopesOf, verify }: AuthenticationOptions): Aut
   return async ({ token, ...ids }) => {
     const scopes = scopesOf(token);
     if (scopes !== undefined) {
-      return { shopper: namedShopper(ids), scopes, rooms: scopes.has('admin') ? '*' : new Set(), expiresAt: Infinity };
+      return { ...named(ids), scopes, rooms: scopes.has('admin') ? '*' : new Set(), expiresAt: Infinity };
     }
     if (token === undefined) throw new AppError('unauthorized', `token is missing: send an API key${verify === undefined ? '' : ' or a JWT'}.`);
     if (verify === undefined || !isTokenLike(token)) throw new AppError('unauthorized', 'token is not a valid API key.');
     const claims = await verify(token);
-    const shopper = namedShopper(claims);
+    const shopper = named(claims);
     const isNamed = ids.userId !== undefined || ids.anonymousId !== undefined;
-    if (isNamed && namedShopper(ids) !== shopper) throw new AppError('forbidden', 'The token is of another shopper than the one named beside it.');
-    return { shopper, scopes: claims.scopes, rooms: claims.rooms, expiresAt: claims.expiresAt };
+    if (isNamed && named(ids).key !== shopper.key) throw new AppError('forbidden', 'The token is of another shopper than the one named beside it.');
+    return { ...shopper, scopes: claims.scopes, rooms: claims.rooms, expiresAt: claims.expiresAt };
   };
 }
 
@@ -53,12 +54,12 @@ export function authentication({ scopesOf, verify }: AuthenticationOptions): Aut
 const isTokenLike = (token: string): boolean => token.split('.', 4).length === 3;
 
 /** @throws AppError `invalid_request` */
-function namedShopper({ userId, anonymousId }: Omit<Credentials, 'token'>): ShopperKey {
+function named({ userId, anonymousId }: Omit<Credentials, 'token'>): Pick<Identity, 'key' | 'ids'> {
   const key = shopperKey({ userId, anonymousId });
   if (key === undefined) throw new AppError('invalid_request', 'userId or anonymousId is missing.');
   if (userId !== undefined && anonymousId !== undefined) throw new AppError('invalid_request', 'userId and anonymousId exclude each other.');
   if (!key.isWellFormed() || Buffer.byteLength(key.slice(2)) > EVENT_LIMITS.idBytesMax) {
     throw new AppError('invalid_request', `${userId === undefined ? 'anonymousId' : 'userId'} is not valid Unicode of at most ${EVENT_LIMITS.idBytesMax} bytes.`);
   }
-  return key;
+  return { key, ids: shopperIds(key) };
 }

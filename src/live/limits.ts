@@ -10,6 +10,8 @@ export const LIVE_LIMITS = {
   badFramesMax: 20,
   /** Time to authenticate, ms. */
   authMs: 5000,
+  /** So long before its token expires a client is told, ms. */
+  tokenWarningMs: 30_000,
   /** Time for Redis to confirm a subscription, ms. */
   subscribeMs: 5000,
   /** Frames and bytes that may wait for a slow client. */

@@ -5,6 +5,7 @@ import { RECOMMENDATION_LIMITS, RecommendationSchema } from '../domain/recommend
 import { SCENES } from '../domain/scene.js';
 import { AppError, type ErrorCode } from '../errors.js';
 import { makeChecker, type Checker } from '../util/schema-fault.js';
+import { TOKEN_LIMITS } from './token.js';
 
 /**
  * What is said on the socket: JSON text frames with a `type`. A client may give a frame an `id`; the reply carries it
@@ -18,13 +19,17 @@ export type Channel = (typeof CHANNELS)[number];
 const FRAME_ID_CHARS_MAX = 64;
 const FrameId = Type.Optional(Type.String({ minLength: 1, maxLength: FRAME_ID_CHARS_MAX }));
 const ShopperId = Type.Optional(Type.String({ minLength: 1, maxLength: EVENT_LIMITS.idBytesMax }));
+const Token = Type.String({ maxLength: TOKEN_LIMITS.charsMax });
 const strict = { additionalProperties: false } as const;
 
 export const CLIENT_FRAMES = {
-  /** The first frame. `token` is an API key, when keys are configured; it is never part of the address. */
-  auth: Type.Object({
-    type: Type.Literal('auth'), id: FrameId, token: Type.Optional(Type.String({ maxLength: 4096 })), userId: ShopperId, anonymousId: ShopperId,
-  }, strict),
+  /**
+   * The first frame. `token` is a shopper's, who need not be named beside it, or an API key, when either is configured;
+   * it is never part of the address.
+   */
+  auth: Type.Object({ type: Type.Literal('auth'), id: FrameId, token: Type.Optional(Token), userId: ShopperId, anonymousId: ShopperId }, strict),
+  /** A newer token of the same shopper. */
+  refresh: Type.Object({ type: Type.Literal('refresh'), id: FrameId, token: Token }, strict),
   /** `scene` and `limit` belong to the channel `recommendations`. */
   subscribe: Type.Object({
     type: Type.Literal('subscribe'), id: FrameId, channel: Type.Enum([...CHANNELS]),
@@ -47,7 +52,13 @@ export type ClientFrameOf<Type extends keyof ClientFrames> = Static<ClientFrames
 export type ClientFrame = { [Type in keyof ClientFrames]: ClientFrameOf<Type> }[keyof ClientFrames];
 
 export type ServerFrame =
-  | { readonly type: 'ready'; readonly replyTo: string | undefined; readonly pingEveryMs: number; readonly frameBytesMax: number; readonly framesPerMinuteMax: number }
+  | {
+    readonly type: 'ready'; readonly replyTo: string | undefined; readonly expiresInMs: number | undefined;
+    readonly pingEveryMs: number; readonly frameBytesMax: number; readonly framesPerMinuteMax: number;
+  }
+  /** `expiresInMs`: the token's time that is left; absent for an API key. */
+  | { readonly type: 'refreshed'; readonly replyTo: string | undefined; readonly expiresInMs: number | undefined }
+  | { readonly type: 'token_expires'; readonly expiresInMs: number | undefined }
   | { readonly type: 'subscribed' | 'unsubscribed'; readonly replyTo: string | undefined; readonly channel: Channel }
   /** What became of the events of a frame. */
   | {

@@ -1,11 +1,11 @@
 import type { Scope } from '../config.js';
-import { EVENT_LIMITS } from '../domain/event.js';
 import type { OfferMessage } from '../domain/offer-message.js';
 import type { RecommendationInput } from '../domain/recommendation.js';
 import type { Scene } from '../domain/scene.js';
 import { shopperKey } from '../domain/shopper.js';
 import { AppError, asAppError, type ErrorCode } from '../errors.js';
 import type { Clock } from '../util/clock.js';
+import type { Authenticate, Identity } from './authentication.js';
 import type { LiveConnection } from './connection.js';
 import type { LiveHub, Member } from './hub.js';
 import type { LiveLimits } from './limits.js';
@@ -18,8 +18,7 @@ export interface LiveServices {
   readonly recommend: (input: RecommendationInput) => Promise<Buffer>;
   /** Offers that were sent to the shopper and still stand. */
   readonly pendingOffers: (shopper: string) => Promise<readonly OfferMessage[]>;
-  /** What a key may do, undefined for an unknown key; on an open engine everything. */
-  readonly scopesOf: (token: string | undefined) => ReadonlySet<Scope> | undefined;
+  readonly authenticate: Authenticate;
   readonly onFault: (error: unknown) => void;
 }
 
@@ -37,12 +36,6 @@ export interface LiveSessionOptions {
   readonly connection: LiveConnection;
 }
 
-interface Shopper {
-  readonly key: string;
-  readonly ids: { userId: string } | { anonymousId: string };
-  readonly scopes: ReadonlySet<Scope>;
-}
-
 /** What one socket says and hears: who it speaks for, what it subscribed to, and the answer to each frame. */
 export class LiveSession implements Member {
   readonly #hub: LiveHub;
@@ -51,7 +44,10 @@ export class LiveSession implements Member {
   readonly #clock: Clock;
   readonly #connection: LiveConnection;
   readonly #authTimer: NodeJS.Timeout;
-  #shopper: Shopper | undefined;
+  /** Whom the socket speaks for, by the token that counts now. */
+  #shopper: Identity | undefined;
+  /** When its client is to be told that the token expires, ms. */
+  #warnAt = Infinity;
   #hasOffers = false;
   #list: { scene: Scene; limit?: number } | undefined;
   #refreshTimer: NodeJS.Timeout | undefined;
@@ -74,6 +70,8 @@ export class LiveSession implements Member {
 
   /** Answers one frame; never rejects. */
   async handle(text: string): Promise<void> {
+    this.beat(this.#clock());
+    if (!this.#connection.isOpen) return;
     const parsed = parseFrame(text);
     if ('fault' in parsed) {
       this.#refuse(parsed.fault, parsed.replyTo);
@@ -85,6 +83,17 @@ export class LiveSession implements Member {
       const error = asAppError(thrown);
       if (error.code === 'internal') this.#services.onFault(thrown);
       this.#connection.send(errorFrame(error, parsed.frame.id));
+    }
+  }
+
+  /** Warns of a token that expires, and ends with it; called every second or so, and before each answer. */
+  beat(now: number): void {
+    const { expiresAt = Infinity } = this.#shopper ?? {};
+    if (now >= expiresAt) {
+      this.#connection.close(new AppError('token_expired', 'The token has expired; connect again with a new one.'));
+    } else if (now >= this.#warnAt) {
+      this.#warnAt = Infinity;
+      this.#connection.send(encodeFrame({ type: 'token_expires', expiresInMs: this.#expiresInMs() }));
     }
   }
 
@@ -123,8 +132,9 @@ export class LiveSession implements Member {
 
   async #answer(frame: ClientFrame): Promise<void> {
     const shopper = this.#shopper;
-    if (frame.type === 'auth') this.#authenticate(frame);
+    if (frame.type === 'auth') await this.#authenticate(frame);
     else if (shopper === undefined) this.#connection.close(new AppError('unauthorized', 'The first frame must be auth.'));
+    else if (frame.type === 'refresh') await this.#refreshToken(frame, shopper);
     else if (frame.type === 'subscribe') await this.#subscribe(frame, shopper);
     else if (frame.type === 'unsubscribe') this.#unsubscribe(frame);
     else if (frame.type === 'events') await this.#ingest(frame, shopper);
@@ -132,30 +142,52 @@ export class LiveSession implements Member {
     // A pong has said all by arriving.
   }
 
-  #authenticate({ id, token, userId, anonymousId }: ClientFrameOf<'auth'>): void {
+  async #authenticate({ id, type: _type, ...credentials }: ClientFrameOf<'auth'>): Promise<void> {
     if (this.#shopper !== undefined) throw new AppError('conflict', 'This socket is authenticated; open another one for another shopper.');
-    const scopes = this.#services.scopesOf(token);
-    if (scopes === undefined) {
-      this.#connection.close(new AppError('unauthorized', 'token is not a valid API key.'));
+    let shopper: Identity;
+    try {
+      shopper = await this.#services.authenticate(credentials);
+    } catch (thrown) {
+      const error = asAppError(thrown);
+      if (error.code === 'internal') this.#services.onFault(thrown);
+      this.#connection.close(error);
       return;
     }
-    const key = shopperKey({ userId, anonymousId });
-    const fault = key === undefined ? 'userId or anonymousId is missing.'
-      : userId !== undefined && anonymousId !== undefined ? 'userId and anonymousId exclude each other.'
-        : !key.isWellFormed() || Buffer.byteLength(key.slice(2)) > EVENT_LIMITS.idBytesMax ? `${userId === undefined ? 'anonymousId' : 'userId'} is not valid Unicode of at most ${EVENT_LIMITS.idBytesMax} bytes.`
-          : undefined;
-    if (key === undefined || fault !== undefined) {
-      this.#connection.close(new AppError('invalid_request', fault ?? 'userId or anonymousId is missing.'));
-      return;
-    }
+    if (!this.#connection.isOpen) return;
     clearTimeout(this.#authTimer);
-    this.#shopper = { key, ids: userId === undefined ? { anonymousId: key.slice(2) } : { userId }, scopes };
-    this.#hub.join(key, this);
+    this.#speakFor(shopper);
+    this.#hub.join(shopper.key, this);
     const { pingEveryMs, frameBytesMax, framesPerMinuteMax } = this.#limits;
-    this.#connection.send(encodeFrame({ type: 'ready', replyTo: id, pingEveryMs, frameBytesMax, framesPerMinuteMax }));
+    this.#connection.send(encodeFrame({ type: 'ready', replyTo: id, expiresInMs: this.#expiresInMs(), pingEveryMs, frameBytesMax, framesPerMinuteMax }));
   }
 
-  async #subscribe({ id, channel, scene, limit }: ClientFrameOf<'subscribe'>, shopper: Shopper): Promise<void> {
+  /** Goes on with a newer token of the same shopper; one that does not count leaves the old one as it is. */
+  async #refreshToken({ id, token }: ClientFrameOf<'refresh'>, { ids }: Identity): Promise<void> {
+    try {
+      this.#speakFor(await this.#services.authenticate({ token, ...ids }));
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === 'forbidden')) throw error;
+      this.#connection.close(error);
+      return;
+    }
+    this.#connection.send(encodeFrame({ type: 'refreshed', replyTo: id, expiresInMs: this.#expiresInMs() }));
+  }
+
+  #speakFor(shopper: Identity): void {
+    this.#shopper = shopper;
+    const now = this.#clock();
+    const leftMs = shopper.expiresAt - now;
+    // Of a token that is shorter than the warning time, half is left to get the next.
+    this.#warnAt = now + Math.max(leftMs / 2, leftMs - this.#limits.tokenWarningMs);
+  }
+
+  /** Time left to the token, ms; undefined for a key, which has no end. */
+  #expiresInMs(): number | undefined {
+    const { expiresAt = Infinity } = this.#shopper ?? {};
+    return expiresAt === Infinity ? undefined : Math.max(0, Math.round(expiresAt - this.#clock()));
+  }
+
+  async #subscribe({ id, channel, scene, limit }: ClientFrameOf<'subscribe'>, shopper: Identity): Promise<void> {
     requireScope(shopper, 'recommend');
     if (channel === 'offers' && (scene !== undefined || limit !== undefined)) {
       throw new AppError('invalid_request', 'scene and limit belong to the channel recommendations.');
@@ -179,7 +211,7 @@ export class LiveSession implements Member {
   }
 
   /** Events without ids are the shopper's; events of somebody else are rejected, each by itself. */
-  async #ingest({ id, events }: ClientFrameOf<'events'>, shopper: Shopper): Promise<void> {
+  async #ingest({ id, events }: ClientFrameOf<'events'>, shopper: Identity): Promise<void> {
     requireScope(shopper, 'events');
     const own: unknown[] = [];
     const indexes: number[] = [];
@@ -199,7 +231,7 @@ export class LiveSession implements Member {
     this.#connection.send(encodeFrame({ type: 'ack', replyTo: id, accepted: report.accepted, duplicates: report.duplicates, rejected }));
   }
 
-  async #recommend({ type: _type, id, ...input }: ClientFrameOf<'recommendations'>, shopper: Shopper): Promise<void> {
+  async #recommend({ type: _type, id, ...input }: ClientFrameOf<'recommendations'>, shopper: Identity): Promise<void> {
     requireScope(shopper, 'recommend');
     if (input.events !== undefined) requireScope(shopper, 'events');
     const named = shopperKey(input);
@@ -208,7 +240,7 @@ export class LiveSession implements Member {
     this.#connection.send(recommendationsFrame(await this.#services.recommend({ ...rest, ...shopper.ids }), id));
   }
 
-  async #sendPending(shopper: Shopper): Promise<void> {
+  async #sendPending(shopper: Identity): Promise<void> {
     for (const offer of await this.#services.pendingOffers(shopper.key)) this.#connection.send(encodeFrame({ type: 'offer', offer }));
   }
 
@@ -237,12 +269,12 @@ export class LiveSession implements Member {
   }
 }
 
-function requireScope({ scopes }: Shopper, scope: Scope): void {
-  if (!scopes.has(scope) && !scopes.has('admin')) throw new AppError('forbidden', `This key lacks the scope "${scope}".`);
+function requireScope({ scopes }: Identity, scope: Scope): void {
+  if (!scopes.has(scope) && !scopes.has('admin')) throw new AppError('forbidden', `The key or token lacks the scope "${scope}".`);
 }
 
 /** @returns the event with its shopper, whatever else may be wrong with it; undefined when it names another one */
-function asOwn(event: unknown, shopper: Shopper): unknown {
+function asOwn(event: unknown, shopper: Identity): unknown {
   if (typeof event !== 'object' || event === null || Array.isArray(event)) return event;
   if (!('userId' in event) && !('anonymousId' in event)) return { ...event, ...shopper.ids };
   const { userId, anonymousId } = event as { userId?: unknown; anonymousId?: unknown };

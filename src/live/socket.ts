@@ -24,7 +24,7 @@ export interface LiveSocketOptions {
 /** `GET /v1/live`: the socket. Closing the server drains it: no new sockets, and each one told when to come back. */
 export async function liveSocket(app: FastifyInstance, options: LiveSocketOptions): Promise<void> {
   const { hub, limits, clock } = options;
-  const connections = new Set<LiveConnection>();
+  const connections = new Map<LiveConnection, LiveSession>();
   let isDraining = false;
 
   await app.register(websocket, {
@@ -70,7 +70,7 @@ export async function liveSocket(app: FastifyInstance, options: LiveSocketOption
         },
       });
       const session = new LiveSession({ hub, services: options.services, limits, clock, connection });
-      connections.add(connection);
+      connections.set(connection, session);
       options.onCount?.(1);
     },
     handler: () => {
@@ -80,7 +80,10 @@ export async function liveSocket(app: FastifyInstance, options: LiveSocketOption
 
   const sweep = setInterval(() => {
     const now = clock();
-    for (const connection of connections) connection.beat(now);
+    for (const [connection, session] of connections) {
+      session.beat(now);
+      connection.beat(now);
+    }
   }, limits.sweepEveryMs);
   sweep.unref();
 
@@ -96,14 +99,14 @@ export async function liveSocket(app: FastifyInstance, options: LiveSocketOption
 }
 
 /** Says goodbye to all and waits until they are gone; the time to come back is spread, so that they do not all come at once. */
-async function drain(connections: Set<LiveConnection>, { limits, random }: LiveSocketOptions): Promise<void> {
+async function drain(connections: ReadonlyMap<LiveConnection, LiveSession>, { limits, random }: LiveSocketOptions): Promise<void> {
   const spreadMs = Math.min(limits.reconnectMaxMs, Math.max(limits.reconnectMinMs, connections.size * limits.reconnectPerSocketMs));
   const goodbye = new AppError('shutting_down', 'This process is shutting down; connect again after retryAfterMs.');
-  const all = Promise.all([...connections].map((connection) => connection.drain(goodbye, Math.round(random() * spreadMs))));
+  const all = Promise.all([...connections.keys()].map((connection) => connection.drain(goodbye, Math.round(random() * spreadMs))));
   const deadline = performance.now() + 2 * limits.closeGraceMs;
   await Promise.race([all, pause(limits.closeGraceMs)]);
   while (connections.size > 0 && performance.now() < deadline) await pause(20);
-  for (const connection of connections) connection.terminate();
+  for (const connection of connections.keys()) connection.terminate();
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms).unref(); });

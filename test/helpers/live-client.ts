@@ -10,6 +10,7 @@ export interface Frame {
   readonly message?: string;
   readonly channel?: string;
   readonly retryAfterMs?: number;
+  readonly expiresInMs?: number;
   readonly accepted?: number;
   readonly duplicates?: number;
   readonly rejected?: readonly { index: number; code: string; message: string }[];

@@ -3,17 +3,20 @@ import Fastify from 'fastify';
 import { emptyStatisticsData, Statistics } from '../../src/candidates/statistics.js';
 import { Catalog } from '../../src/catalog/catalog.js';
 import type { StoredEvents } from '../../src/campaigns/instant.js';
-import { SCOPES, type Scope } from '../../src/config.js';
+import { SCOPES, type Scope, type TokenRules } from '../../src/config.js';
 import type { Item } from '../../src/domain/item.js';
+import { authentication, type Authenticate } from '../../src/live/authentication.js';
 import { LiveHub } from '../../src/live/hub.js';
 import { LIVE_LIMITS, type LiveLimits } from '../../src/live/limits.js';
 import { liveSocket } from '../../src/live/socket.js';
+import { tokenVerifier } from '../../src/live/token.js';
 import { Inbox } from '../../src/paths/inbox.js';
 import { EventIngestor } from '../../src/paths/ingest-events.js';
 import { RecommendationService } from '../../src/paths/recommendation-service.js';
 import { Recommender } from '../../src/paths/recommend.js';
 import type { ListDecisions } from '../../src/paths/decision-service.js';
 import { ShopperReader } from '../../src/paths/shopper-reader.js';
+import type { Clock } from '../../src/util/clock.js';
 import { ENGINE_FEATURES } from '../../src/ranking/features.js';
 import { ModelHolder } from '../../src/ranking/model-holder.js';
 import { connectRedis, untilReady, type RedisClient } from '../../src/redis/client.js';
@@ -45,12 +48,18 @@ export interface LiveServerOptions {
   readonly limits?: Partial<LiveLimits>;
   readonly origins?: readonly string[];
   readonly apiKeys?: Readonly<Record<string, readonly Scope[]>>;
+  readonly jwt?: TokenRules;
+  /** In place of keys and tokens. */
+  readonly authenticate?: Authenticate;
+  /** Of the sockets and their tokens. */
+  readonly clock?: Clock;
   readonly items?: readonly Item[];
   readonly afterStored?: (stored: StoredEvents) => void;
 }
 
 /** The socket over the real paths, as an api process has it, without its other routes and without a model. */
 export async function startLive(redisUrl: string, options: LiveServerOptions = {}): Promise<LiveServer> {
+  const clock = options.clock ?? Date.now;
   const limits: LiveLimits = { ...LIVE_LIMITS, ...options.limits };
   const redis = connectRedis(redisUrl, 'commands', { timeoutMs: 10_000, name: 'test' });
   await untilReady(redis, 30_000);
@@ -67,16 +76,20 @@ export async function startLive(redisUrl: string, options: LiveServerOptions = {
   const faults: unknown[] = [];
   const hub = new LiveHub({ redis, channelOf: KEYS.push, limits, onFault: (error) => faults.push(error) });
   const apiKeys = new Map(Object.entries(options.apiKeys ?? {}).map(([key, scopes]) => [key, new Set(scopes)]));
+  const isOpen = apiKeys.size === 0 && options.jwt === undefined;
   let sockets = 0;
   const app = Fastify();
   await app.register(liveSocket, {
-    hub, limits, clock: Date.now, random: Math.random,
-    origins: { allowed: options.origins ?? [], isOpen: apiKeys.size === 0 },
+    hub, limits, clock, random: Math.random,
+    origins: { allowed: options.origins ?? [], isOpen },
     services: {
       ingest: (events) => ingestor.ingest(events),
       recommend: (input) => service.recommend(input),
       pendingOffers: (shopper) => inbox.messages(shopper),
-      scopesOf: (token) => (apiKeys.size === 0 ? new Set(SCOPES) : apiKeys.get(token ?? '')),
+      authenticate: options.authenticate ?? authentication({
+        scopesOf: (token) => (isOpen ? new Set(SCOPES) : apiKeys.get(token ?? '')),
+        verify: options.jwt === undefined ? undefined : tokenVerifier(options.jwt, clock),
+      }),
       onFault: (error) => faults.push(error),
     },
     onCount: (change) => { sockets += change; },

@@ -128,9 +128,9 @@ await t.test('who speaks', async (t) => {
   const keys = keyBook(new Map<string, ReadonlySet<Scope>>([['key-of-the-shop', new Set(['recommend'])], ['master-key', new Set(['admin'])]]));
   const authenticate = authentication({ scopesOf: keys, verify });
   const token = await sign({ ...GOOD, rooms: ['r1'] });
-  t.match(await authenticate({ token }), { shopper: 'u:ann', rooms: new Set(['r1']), expiresAt: NOW + 305_000 });
-  t.match(await authenticate({ token, userId: 'ann' }), { shopper: 'u:ann' });
-  t.match(await authenticate({ token: 'key-of-the-shop', anonymousId: 'v' }), { shopper: 'a:v', rooms: new Set(), expiresAt: Infinity });
+  t.match(await authenticate({ token }), { key: 'u:ann', rooms: new Set(['r1']), expiresAt: NOW + 305_000 });
+  t.match(await authenticate({ token, userId: 'ann' }), { key: 'u:ann' });
+  t.match(await authenticate({ token: 'key-of-the-shop', anonymousId: 'v' }), { key: 'a:v', rooms: new Set(), expiresAt: Infinity });
   t.match(await authenticate({ token: 'master-key', userId: 'ann' }), { rooms: '*' });
   const refusals: [string, Parameters<typeof authenticate>[0], string][] = [
     ['another user beside the token', { token, userId: 'bob' }, 'forbidden'],
@@ -148,5 +148,5 @@ await t.test('who speaks', async (t) => {
   await t.rejects(withoutTokens({ token, userId: 'ann' }), { code: 'unauthorized' }, 'tokens where none are configured');
   const unverified: TokenVerifier = () => Promise.reject(new Error('asked'));
   const open = authentication({ scopesOf: () => new Set(['recommend', 'admin'] as const), verify: unverified });
-  t.match(await open({ userId: 'ann' }), { shopper: 'u:ann', rooms: '*' }, 'an open engine takes everybody at their word');
+  t.match(await open({ userId: 'ann' }), { key: 'u:ann', rooms: '*' }, 'an open engine takes everybody at their word');
 });
