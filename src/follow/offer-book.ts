@@ -1,16 +1,8 @@
 import type { Logger } from 'pino';
 import type { Offer } from '../domain/offer.js';
-import { connectRedis, type RedisClient } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
 import type { OfferBookStore, OfferUsage } from '../redis/offer-book-store.js';
-import { backoffMs, pause } from '../util/pause.js';
-
-export const OFFER_BOOK_FOLLOWER_LIMITS = {
-  /** Between looks at versions and usage, ms; a notice makes it at once. */
-  everyMs: 1000,
-  retryFromMs: 100,
-  retryToMs: 5000,
-} as const;
+import { Looker } from './looker.js';
 
 /** An offer that can be claimed now, and how far it is used up (about a second old). */
 export interface LiveOffer {
@@ -31,27 +23,20 @@ export interface OfferBookOptions {
  * While Redis is away it stays as it is; claims ask Redis itself, so an old copy can hand out nothing.
  */
 export class OfferBook {
-  readonly #options: OfferBookOptions;
-  readonly #subscriber: RedisClient;
-  readonly #stopping = new AbortController();
-  readonly #running: Promise<void>;
-  #wake = new AbortController();
+  readonly #store: OfferBookStore;
+  readonly #looker: Looker;
   /** Archived ones too, as long as claims of them are kept. */
   #offers: ReadonlyMap<string, LiveOffer> = new Map();
   #active: readonly LiveOffer[] = [];
-  /** Resolves when the book was read for the first time. */
-  readonly ready: Promise<void>;
-  #markReady: () => void = () => { /* Set below. */ };
 
-  constructor(options: OfferBookOptions) {
-    this.#options = options;
-    this.ready = new Promise((resolve) => { this.#markReady = resolve; });
-    this.#subscriber = connectRedis(options.url, 'listening', { timeoutMs: 0, name: 'rivulet-offers' });
-    this.#subscriber.on('message', () => { this.#wake.abort(); });
-    // Notices were missed while the connection was away.
-    this.#subscriber.on('ready', () => { this.#wake.abort(); });
-    this.#subscriber.subscribe(options.keys.offerNotices).catch(() => { /* Only when we stop: it waits for Redis otherwise. */ });
-    this.#running = this.#run();
+  constructor({ url, keys, store, log, everyMs }: OfferBookOptions) {
+    this.#store = store;
+    this.#looker = new Looker({ url, notices: keys.offerNotices, what: 'offers', look: () => this.#look(), log, everyMs });
+  }
+
+  /** Resolves when the book was read for the first time. */
+  get ready(): Promise<void> {
+    return this.#looker.ready;
   }
 
   /** Active offers whose window is open, in order of their ids. */
@@ -66,34 +51,12 @@ export class OfferBook {
     return offer?.status === 'archived' ? undefined : offer;
   }
 
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    this.#wake.abort();
-    this.#subscriber.disconnect();
-    await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    const { log, everyMs = OFFER_BOOK_FOLLOWER_LIMITS.everyMs } = this.#options;
-    let failures = 0;
-    while (!this.#stopping.signal.aborted) {
-      let pauseMs = everyMs;
-      this.#wake = new AbortController();
-      try {
-        await this.#look();
-        failures = 0;
-        this.#markReady();
-      } catch (error) {
-        failures += 1;
-        pauseMs = backoffMs(failures, OFFER_BOOK_FOLLOWER_LIMITS.retryFromMs, OFFER_BOOK_FOLLOWER_LIMITS.retryToMs);
-        if (!this.#stopping.signal.aborted) log.warn({ err: error, failures }, 'offers cannot be followed at the moment; they stay as they are');
-      }
-      if (!this.#stopping.signal.aborted) await pause(pauseMs, this.#wake.signal);
-    }
+  stop(): Promise<void> {
+    return this.#looker.stop();
   }
 
   async #look(): Promise<void> {
-    const { store } = this.#options;
+    const store = this.#store;
     const ids = await store.openIds();
     const pulses = await store.pulses(ids);
     const read = await Promise.all(ids.map(async (id, i) => {
