@@ -24,7 +24,7 @@ import { LIVE_LIMITS } from './live/limits.js';
 import { claimLagMetrics, driftMetrics, lagMetrics } from './jobs/worker-metrics.js';
 import { liveSocket } from './live/socket.js';
 import { tokenVerifier } from './live/token.js';
-import { makeMetrics, type Metrics } from './metrics.js';
+import { makeMetrics, metricsText, type Metrics } from './metrics.js';
 import type { StoredEvents } from './campaigns/instant.js';
 import type { DecisionService } from './paths/decision-service.js';
 import type { Inbox } from './paths/inbox.js';
@@ -33,6 +33,7 @@ import { RecommendationService } from './paths/recommendation-service.js';
 import { Recommender } from './paths/recommend.js';
 import { ShopperReader } from './paths/shopper-reader.js';
 import { Shoppers } from './paths/shoppers.js';
+import type { PrimaryLink } from './processes/primary-link.js';
 import { TOKEN_BYTES } from './profile/codec.js';
 import { ENGINE_FEATURES } from './ranking/features.js';
 import { ModelHolder } from './ranking/model-holder.js';
@@ -73,8 +74,11 @@ interface DrainState {
 export interface Api {
   /** Where it listens, e.g. `http://127.0.0.1:8080`. */
   readonly url: string;
-  /** Stops taking work, finishes what is under way, closes everything. */
-  close(): Promise<void>;
+  /**
+   * Stops taking work, finishes what is under way, closes everything.
+   * @param isReplaced another process has taken its place on the port: the engine as a whole stays ready
+   */
+  close(options?: { readonly isReplaced?: boolean }): Promise<void>;
 }
 
 /** New random bytes for each write, from a block that is refilled when it is used up. */
@@ -91,8 +95,8 @@ function tokenSource(): () => Buffer {
   };
 }
 
-/** Everything of the api role, wired together. */
-export async function startApi(config: Config, log: Logger): Promise<Api> {
+/** Everything of the api role, wired together. @param link where there are other api processes */
+export async function startApi(config: Config, log: Logger, link?: PrimaryLink): Promise<Api> {
   const clock = Date.now;
   const keys = makeKeys(config.keyPrefix);
   const metrics = makeMetrics();
@@ -124,18 +128,22 @@ export async function startApi(config: Config, log: Logger): Promise<Api> {
   recommendationRoutes(app, paths.service);
   itemRoutes(app, catalogStore, catalog);
   userRoutes(app, paths.shoppers, portraits, catalog, clock);
-  healthRoutes(app, { missing: () => missing(state, redis), facts: () => facts(catalog, paths.model) }, metrics.registry);
+  link?.share(metrics.registry);
+  healthRoutes(app, {
+    missing: () => missing(state, redis), facts: () => facts(catalog, paths.model),
+    metrics: () => metricsText(metrics, link === undefined ? undefined : () => link.metricsOfAll()),
+  });
   await openSocket(app, config, log, { redis, keys, metrics, clock }, { ...paths, inbox });
   await pageRoutes(app, config.demo ? [demoPage] : []);
-  lagMetrics(metrics.registry, redis, keys);
-  claimLagMetrics(metrics.registry, redis, keys, () => offers.store.openIds());
-  driftMetrics(metrics.registry, new DriftStore(redis, keys));
+  lagMetrics(metrics.common, redis, keys);
+  claimLagMetrics(metrics.common, redis, keys, () => offers.store.openIds());
+  driftMetrics(metrics.common, new DriftStore(redis, keys));
   const watcher = new ModelWatcher(paths.model, new ModelRegistry(config.modelsDir, config.modelDir, clock));
   await watcher.start();
   const url = await app.listen({ host: config.host, port: config.port });
   return {
     url,
-    close: () => close(app, state, config, [
+    close: ({ isReplaced = false } = {}) => close(app, { state: isReplaced ? undefined : state, config }, [
       () => watcher.stop(), () => surroundings.stop(), () => growth.stop(), () => risk.stop(), () => campaigns.stop(), () => offers.stop(), () => decisions.stop(), () => paths.impressions.flush(), () => paths.shadows.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(),
       () => paths.model.close(), () => { redis.disconnect(); },
     ]),
@@ -191,7 +199,7 @@ function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogF
     },
   });
   metrics.gauge('rivulet_impressions_dropped', 'Impressions that were not logged', () => impressions.dropped);
-  metrics.gauge('rivulet_catalog_items', 'Items in this process', () => catalog.size);
+  metrics.gauge('rivulet_catalog_items', 'Items in each process', () => catalog.size, 'max');
   metrics.gauge('rivulet_scoring_queue', 'Requests waiting for the model', () => model.status.queued);
   return { store, ingestor, impressions, shadows, model, service, statistics, shoppers };
 }
@@ -241,13 +249,15 @@ async function missing(state: DrainState, redis: RedisClient): Promise<string[]>
 }
 
 /**
- * Leaves without failing a request: readiness fails first, so that a balancer looks elsewhere; then the listener closes,
- * and only it, because Node would cut connections on which a request may just be arriving; open connections end with
- * their next reply; at last whatever is left is drained.
+ * Leaves without failing a request: readiness fails first, so that a balancer looks elsewhere (without `state` it does
+ * not, as other processes serve on); then the listener closes, and only it, because Node would cut connections on which
+ * a request may just be arriving; open connections end with their next reply; at last whatever is left is drained.
  */
-async function close(app: FastifyInstance, state: DrainState, config: Config, after: readonly (() => Promise<unknown> | void)[]): Promise<void> {
-  state.draining = true;
-  await pause(Math.min(START_LIMITS.leaveMs, config.drainMs / 4));
+async function close(app: FastifyInstance, { state, config }: { state: DrainState | undefined; config: Config }, after: readonly (() => Promise<unknown> | void)[]): Promise<void> {
+  if (state !== undefined) {
+    state.draining = true;
+    await pause(Math.min(START_LIMITS.leaveMs, config.drainMs / 4));
+  }
   app.server.prependListener('request', (_request: unknown, response: ServerResponse) => { response.shouldKeepAlive = false; });
   NetServer.prototype.close.call(app.server);
   await pause(Math.min(START_LIMITS.lastRequestMs, config.drainMs / 4));

@@ -10,6 +10,7 @@ interface Setting { readonly fallback: string; readonly about: string }
 
 export const SETTINGS = {
   ROLE: { fallback: 'both', about: 'api, worker, or both (the api then starts a worker process)' },
+  API_PROCESSES: { fallback: '1', about: 'api processes that share the port; above 1 a primary process starts and keeps them (`npm start -- --workers N`)' },
   HOST: { fallback: '127.0.0.1', about: 'address to listen on; anything but loopback needs API_KEYS' },
   PORT: { fallback: '8080', about: 'port; 0 picks a free one' },
   REDIS_URL: { fallback: '', about: 'redis:// or rediss:// address, or of a Redis Cluster redis-cluster:// (rediss-cluster:// by TLS) with some of its nodes, comma-separated; `npm start` brings its own when empty' },
@@ -89,6 +90,7 @@ interface Velocities { readonly user: number; readonly device: number; readonly 
 
 export interface Config {
   readonly role: (typeof ROLES)[number];
+  readonly apiProcesses: number;
   readonly host: string;
   readonly port: number;
   readonly redisUrl: string;
@@ -181,6 +183,7 @@ export function readConfig(env: Environment = process.env): Config {
   if (role === undefined) throw bad('ROLE', ROLES.join(', '), text('ROLE'));
   const config: Config = {
     role,
+    apiProcesses: whole('API_PROCESSES', 1, 64),
     host: text('HOST'),
     port: whole('PORT', 0, 65_535),
     redisUrl: text('REDIS_URL'),

@@ -1,26 +1,30 @@
-import { fork, type ChildProcess } from 'node:child_process';
+import cluster from 'node:cluster';
 import { fileURLToPath } from 'node:url';
-import { pino, type Logger } from 'pino';
-import { startApi } from './app.js';
+import { pino } from 'pino';
 import { readConfig, type Config } from './config.js';
 import { AppError } from './errors.js';
+import { keptWorker, startProcesses } from './processes/primary.js';
+import { PrimaryLink } from './processes/primary-link.js';
 
 /** A process of the engine: reads its role, starts it, and drains it on SIGTERM or SIGINT. */
 
-const WORKER_RESTART_MS = { from: 250, to: 10_000 } as const;
+/** Why it ends: a signal, the process that started it is gone, or another one took its place. */
+type Cause = NodeJS.Signals | 'primary gone' | 'replaced';
 
-interface Running { close(): Promise<void> }
+interface Running { close(cause: Cause): Promise<void> }
 
 async function main(): Promise<void> {
   const config = readConfig();
-  const log = pino({ level: config.logLevel, base: { role: config.role } });
+  const hasSeveral = config.role !== 'worker' && config.apiProcesses > 1;
+  const isPrimary = hasSeveral && cluster.isPrimary;
+  const log = pino({ level: config.logLevel, base: isPrimary ? { role: 'primary' } : { role: config.role, ...(hasSeveral ? { pid: process.pid } : {}) } });
   const running: Running[] = [];
   let stopping: Promise<void> | undefined;
-  const stop = (signal: string): void => {
+  const stop = (cause: Cause): void => {
     stopping ??= (async () => {
-      log.info({ signal }, 'draining');
+      log.info({ cause }, 'draining');
       // At once: one after the other could take longer than whoever stops us waits.
-      await Promise.all(running.map((part) => part.close()));
+      await Promise.all(running.map((part) => part.close(cause)));
       log.info('stopped');
       process.exit(0);
     })();
@@ -28,51 +32,32 @@ async function main(): Promise<void> {
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
   process.on('unhandledRejection', (reason) => { log.error({ err: reason }, 'a promise was rejected and nobody cared: this is a defect'); });
+  const link = process.send === undefined ? undefined : new PrimaryLink(() => { stop('replaced'); });
+  const children = { config, main: fileURLToPath(import.meta.url), clock: Date.now, log };
+
   if (config.role === 'worker') {
-    // Only a worker loads what a worker needs.
+    // Only a worker loads what a worker needs, and likewise below.
     const { startWorker } = await import('./worker.js');
     running.push(await startWorker(config, log));
-    process.on('disconnect', () => { stop('parent gone'); });
-    process.send?.({ ready: true });
-    return;
+    process.on('disconnect', () => { stop('primary gone'); });
+    link?.ready();
+  } else if (isPrimary) {
+    const processes = await startProcesses(children);
+    running.push(processes);
+    process.on('SIGUSR2', () => void processes.restart());
+    announce(processes.url, config);
+  } else {
+    const { startApi } = await import('./app.js');
+    const api = await startApi(config, log, hasSeveral ? link : undefined);
+    running.push({ close: (cause) => api.close({ isReplaced: cause === 'replaced' }) });
+    link?.ready(api.url);
+    if (config.role === 'both') {
+      const worker = keptWorker(children);
+      worker.start().catch(() => { /* it is started again */ });
+      running.push({ close: () => worker.stop() });
+    }
+    if (!hasSeveral) announce(api.url, config);
   }
-  const api = await startApi(config, log);
-  running.push(api);
-  if (config.role === 'both') running.push(keepWorker(config, log));
-  announce(api.url, config);
-}
-
-/** Runs the worker in a process of its own, so that heavy work never holds up a request; starts it again if it dies. */
-function keepWorker(config: Config, log: Logger): Running {
-  let child: ChildProcess | undefined;
-  let stopped = false;
-  let pauseMs: number = WORKER_RESTART_MS.from;
-  const start = (): void => {
-    const startedAt = Date.now();
-    child = fork(fileURLToPath(import.meta.url), [], { env: { ...process.env, ROLE: 'worker' } });
-    child.once('exit', (code, signal) => {
-      if (stopped) return;
-      pauseMs = Date.now() - startedAt > WORKER_RESTART_MS.to ? WORKER_RESTART_MS.from : Math.min(WORKER_RESTART_MS.to, pauseMs * 2);
-      log.error({ code, signal, restartInMs: pauseMs }, 'worker died');
-      setTimeout(start, pauseMs);
-    });
-  };
-  start();
-  return {
-    close: () => new Promise((resolve) => {
-      stopped = true;
-      if (child === undefined || child.exitCode !== null || child.signalCode !== null) {
-        resolve();
-        return;
-      }
-      const kill = setTimeout(() => child?.kill('SIGKILL'), config.drainMs);
-      child.once('exit', () => {
-        clearTimeout(kill);
-        resolve();
-      });
-      child.kill('SIGTERM');
-    }),
-  };
 }
 
 function announce(url: string, config: Config): void {
@@ -80,7 +65,8 @@ function announce(url: string, config: Config): void {
     '', `  Rivulet is running.`, '',
     ...(config.demo ? [`  Demo store   ${url}/`] : []),
     `  API          ${url}/v1`, `  API docs     ${url}/docs`, `  Socket       ${url.replace(/^http/u, 'ws')}/v1/live`,
-    `  Health       ${url}/health/ready`, `  Metrics      ${url}/metrics`, '',
+    `  Health       ${url}/health/ready`, `  Metrics      ${url}/metrics`,
+    ...(config.apiProcesses > 1 ? [`  Processes    ${config.apiProcesses}; kill -USR2 ${process.pid} replaces them one by one`] : []), '',
     ...(config.apiKeys.size === 0 ? ['  No API_KEYS are set: everybody on this machine may use it; it listens on loopback only.', ''] : []),
   ];
   process.stdout.write(`${lines.join('\n')}\n`);

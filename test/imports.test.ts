@@ -17,7 +17,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   command: ['errors'],
   config: ['errors', 'util'],
   domain: ['util'],
-  metrics: ['domain'],
+  metrics: ['domain', 'type processes'],
   profile: PURE,
   catalog: [...PURE, 'profile/profile', 'type profile/fold'],
   candidates: [...PURE, 'catalog', 'profile'],
@@ -42,6 +42,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   demo: PURE,
   learn: [...PURE, 'command', 'profile', 'catalog', 'candidates', 'encoder', 'ranking', 'archive', 'demo', 'offers', 'config', 'jobs/trending', 'redis/trending-store', 'redis/impression-log', 'paths/recommend', 'type redis/drift-store', 'type jobs/catalog-archive'],
   replay: [...PURE, 'command'],
+  processes: [...PURE, 'type config'],
   docs: [...PURE, 'config', 'offers/decide/offer-features', 'profile/portrait-schema', 'profile/vector', 'ranking/features'],
 };
 /** The composition roots of the two roles, and the process around them, import everything. */

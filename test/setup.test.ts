@@ -64,7 +64,7 @@ await t.test('the set-up command', async (t) => {
     spawnSync(process.execPath, ['src/setup/cli.mjs', ...args], { cwd: ROOT, encoding: 'utf8', timeout: 30_000 });
 
   await t.test('tells its usage when it does not understand', async (t) => {
-    for (const args of [[], ['strat'], ['start', 'now'], ['build', 'all']]) {
+    for (const args of [[], ['strat'], ['start', 'now'], ['start', '--workers'], ['start', '--workers', 'many'], ['build', 'all']]) {
       const { status, stderr } = cli(...args);
       t.equal(status, 2, args.join(' '));
       t.match(stderr, /^usage: /);

@@ -3,7 +3,7 @@
 
 const NODE_MIN = [20, 19];
 const USAGE = `usage: node src/setup/cli.mjs COMMAND
-  start                     install what is missing, bring up Redis, build, run the engine with the demo store
+  start [--workers N]       install what is missing, bring up Redis, build, run the engine with the demo store; N api processes
   test [PART…]              type-check, lint and test; parts of paths choose test files
   build                     install what is missing and build
   run [--redis | --ensure-redis] ENTRY [ARGUMENT…]
@@ -27,7 +27,12 @@ try {
 }
 
 async function main([command, ...args]) {
-  if (command === 'start' && args.length === 0) return (await import('./start.mjs')).start();
+  if (command === 'start') {
+    const [option, workers = '', ...more] = args;
+    if (option === undefined) return (await import('./start.mjs')).start();
+    const isCount = /^[1-9]\d?$/.test(workers);
+    if (option === '--workers' && isCount && more.length === 0) return (await import('./start.mjs')).start({ workers });
+  }
   if (command === 'test') return (await import('./test.mjs')).test(args);
   if (command === 'build' && args.length === 0) return (await import('./prepare.mjs')).prepare();
   if (command === 'run') return (await import('./run.mjs')).runEntry(args);

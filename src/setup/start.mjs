@@ -11,8 +11,8 @@ const DRAIN_MS_MAX = 30_000;
 /** Ctrl-C under npm arrives twice, from the terminal and from npm: within this it is one wish. */
 const SAME_WISH_MS = 1_000;
 
-/** Runs the engine to its end and returns its exit code. */
-export async function start() {
+/** Runs the engine to its end and returns its exit code. `workers`: api processes; else API_PROCESSES says. */
+export async function start({ workers } = {}) {
   const stop = stopSignal();
   await prepare();
   if (stop.isAsked()) return 0;
@@ -24,23 +24,24 @@ export async function start() {
     },
   });
   try {
-    const code = stop.isAsked() ? 0 : await runEngine({ redis, stop });
+    const code = stop.isAsked() ? 0 : await runEngine({ redis, stop, workers });
     return isRedisLost ? 1 : code;
   } finally {
     await redis.stop();
   }
 }
 
-async function runEngine({ redis, stop }) {
-  const { DEMO = '1', ROLE = 'both' } = process.env;
+async function runEngine({ redis, stop, workers }) {
+  const { DEMO = '1', ROLE = 'both', API_PROCESSES = '1' } = process.env;
   // In a process group of its own: a signal reaches it once, from here, and a kill takes its worker along.
   const engine = spawn(process.execPath, ['--enable-source-maps', '--max-semi-space-size=64', join('dist', 'src', 'main.js')], {
     cwd: ROOT,
     stdio: 'inherit',
     detached: true,
-    env: { ...process.env, DEMO, ROLE, REDIS_URL: redis.url },
+    env: { ...process.env, DEMO, ROLE, API_PROCESSES: workers ?? API_PROCESSES, REDIS_URL: redis.url },
   });
   const ended = exitCode(engine);
+  process.on('SIGUSR2', () => engine.kill('SIGUSR2'));
   redis.note(engine.pid);
   const kill = () => signalGroup(engine.pid, 'SIGKILL');
   let timer;
