@@ -54,6 +54,7 @@ import { wireCampaigns } from './wire/campaigns.js';
 import { wireDecisions, wireEligibility } from './wire/decisions.js';
 import { wireOffers } from './wire/offers.js';
 import { wireGrowth } from './wire/growth.js';
+import { wireLimits } from './wire/limits.js';
 import { wirePortraits } from './wire/portraits.js';
 import { wireRisk } from './wire/risk.js';
 
@@ -107,12 +108,13 @@ export async function startApi(config: Config, log: Logger, link?: PrimaryLink):
   const catalogStore = new CatalogStore(redis, keys);
   const catalogFollower = new CatalogFollower({ url: config.redisUrl, keys, store: catalogStore, catalog, log });
   await catalogFollower.ready;
-  const app = await makeServer(config, log);
+  const limits = wireLimits({ config, log, redis, keys, clock });
+  const app = await makeServer(config, log, limits.requests);
   const store = new ProfileStore(redis, keys, config);
   const surroundings = wirePortraits(app, { config, log, redis, keys, catalog, clock });
   const { attributes, portraits } = surroundings;
   const growth = await wireGrowth(app, { config, log, redis, keys, clock, portraits });
-  const risk = await wireRisk({ config, log, redis, keys, profiles: store, clock });
+  const risk = await wireRisk({ config, log, redis, keys, profiles: store, clock }, limits);
   const eligibility = wireEligibility({ redis, keys, profiles: store, clock, portraits, flagged: risk.flagged });
   const offers = await wireOffers(app, { config, log, redis, keys, catalog, clock, eligibility, guard: risk.guard });
   const decisions = await wireDecisions(app, { config, log, redis, keys, catalog, metrics: metrics.registry, clock, offers: offers.book, eligibility });
@@ -144,7 +146,7 @@ export async function startApi(config: Config, log: Logger, link?: PrimaryLink):
   return {
     url,
     close: ({ isReplaced = false } = {}) => close(app, { state: isReplaced ? undefined : state, config }, [
-      () => watcher.stop(), () => surroundings.stop(), () => growth.stop(), () => risk.stop(), () => campaigns.stop(), () => offers.stop(), () => decisions.stop(), () => paths.impressions.flush(), () => paths.shadows.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(),
+      () => watcher.stop(), () => surroundings.stop(), () => growth.stop(), () => risk.stop(), () => limits.stop(), () => campaigns.stop(), () => offers.stop(), () => decisions.stop(), () => paths.impressions.flush(), () => paths.shadows.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(),
       () => paths.model.close(), () => { redis.disconnect(); },
     ]),
   };

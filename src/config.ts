@@ -29,7 +29,7 @@ export const SETTINGS = {
   LOG_LEVEL: { fallback: 'info', about: 'pino level' },
   BODY_BYTES_MAX: { fallback: '4194304', about: 'bytes of a JSON body' },
   NDJSON_BYTES_MAX: { fallback: '67108864', about: 'bytes of an NDJSON body' },
-  REQUESTS_PER_MINUTE_MAX: { fallback: '0', about: 'requests a minute per key or address; 0: no limit' },
+  REQUESTS_PER_MINUTE_MAX: { fallback: '0', about: 'requests a minute per key or address, over all processes; 0: no limit' },
   RECOMMEND_DEADLINE_MS: { fallback: '150', about: 'a ranking that takes longer answers from the next rung of the ladder, ms' },
   CANDIDATES_MAX: { fallback: '200', about: 'candidates ranked per request (at most 512)' },
   REDIS_TIMEOUT_MS: { fallback: '1000', about: 'a Redis command without a reply by then is unknown, ms' },

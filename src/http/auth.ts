@@ -35,6 +35,23 @@ export function requireScope(keys: ReadonlyMap<string, ReadonlySet<Scope>>): (re
   };
 }
 
+/** Counts the requests of each key or address. */
+export interface RequestLimiter {
+  /** @returns undefined when the request is taken and counted, else seconds after which it may be tried again */
+  take(who: { readonly ip: string }): number | undefined;
+}
+
+/** An onRequest hook: as many requests as the limiter takes of a key, or of an address that sends none. */
+export function limitRequests(limiter: RequestLimiter): (request: FastifyRequest) => Promise<void> {
+  return (request) => {
+    if (request.url.startsWith('/health/')) return Promise.resolve();
+    const key = presentedKey(request);
+    const waitS = limiter.take({ ip: key === undefined ? request.ip : digest(key) });
+    if (waitS === undefined) return Promise.resolve();
+    return Promise.reject(new AppError('rate_limited', `Too many requests of this key or address; try again in ${waitS} s.`, { retryAfterS: waitS }));
+  };
+}
+
 function presentedKey({ headers }: FastifyRequest): string | undefined {
   const header = headers['x-api-key'];
   if (typeof header === 'string') return header;

@@ -1,6 +1,5 @@
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
-import rateLimit from '@fastify/rate-limit';
 import sensible from '@fastify/sensible';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
@@ -11,7 +10,7 @@ import type { TSchema } from 'typebox';
 import type { Config } from '../config.js';
 import { AppError } from '../errors.js';
 import { makeChecker } from '../util/schema-fault.js';
-import { requireScope } from './auth.js';
+import { limitRequests, requireScope, type RequestLimiter } from './auth.js';
 import { toAppError } from './errors.js';
 
 const SERVER_LIMITS = {
@@ -23,8 +22,11 @@ const SERVER_LIMITS = {
   eventLoopDelayMaxMs: 2000,
 } as const;
 
-/** A Fastify server with the house's validation, errors, security headers and documentation, and no routes yet. */
-export async function makeServer(config: Config, log: Logger): Promise<FastifyInstance> {
+/**
+ * A Fastify server with the house's validation, errors, security headers and documentation, and no routes yet.
+ * @param requests how many are taken of whom; undefined: any number
+ */
+export async function makeServer(config: Config, log: Logger, requests?: RequestLimiter): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -59,12 +61,7 @@ export async function makeServer(config: Config, log: Logger): Promise<FastifyIn
   });
   await app.register(sensible);
   if (config.corsOrigins.length > 0) await app.register(cors, { origin: [...config.corsOrigins] });
-  if (config.requestsPerMinuteMax > 0) {
-    await app.register(rateLimit, {
-      max: config.requestsPerMinuteMax, timeWindow: '1 minute', allowList: (request) => request.url.startsWith('/health/'),
-      keyGenerator: (request) => String(request.headers['x-api-key'] ?? request.headers.authorization ?? request.ip),
-    });
-  }
+  if (requests !== undefined) app.addHook('onRequest', limitRequests(requests));
   await app.register(underPressure, {
     maxEventLoopDelay: SERVER_LIMITS.eventLoopDelayMaxMs,
     pressureHandler: (request) => {

@@ -13,17 +13,10 @@ import type { RedisClient } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
 import type { ProfileStore } from '../redis/profile-store.js';
 import { RiskStore } from '../redis/risk-store.js';
-import { VelocityStore } from '../redis/velocity-store.js';
 import { WalletStore } from '../redis/wallet-store.js';
-import { VelocityLimiter, type VelocityLimits } from '../risk/velocity.js';
 import type { Clock } from '../util/clock.js';
 import { idSource } from '../util/id-source.js';
-import { Rounds } from '../util/rounds.js';
-
-export const RISK_WIRE_LIMITS = {
-  /** Between two times that processes tell each other what they have counted, ms. */
-  tellEveryMs: 1000,
-} as const;
+import type { WiredLimits } from './limits.js';
 
 export interface RiskParts {
   readonly config: Config;
@@ -45,18 +38,10 @@ export interface WiredRisk {
 }
 
 /** Limits and flags of an api process. */
-export async function wireRisk(parts: RiskParts): Promise<WiredRisk> {
-  const { config, log, redis, keys, clock } = parts;
+export async function wireRisk(parts: RiskParts, { claims, events }: Pick<WiredLimits, 'claims' | 'events'>): Promise<WiredRisk> {
+  const { log } = parts;
   const { ledger, flagged, shares } = makeRisk(parts);
-  const [claims, events] = [limiterOf(config.claimsPerMinute, clock), limiterOf(config.eventsPerMinute, clock)];
-  const counts = new VelocityStore(redis, keys);
-  const telling = new Rounds({
-    everyMs: RISK_WIRE_LIMITS.tellEveryMs,
-    round: async () => { await Promise.all([tell(counts, 'claims', claims), tell(counts, 'events', events)]); },
-    onError: (error) => { log.debug({ err: error }, 'counts of requests were not told to other processes'); },
-  });
   await flagged.start();
-  telling.start();
   return {
     ledger, flagged,
     guard: {
@@ -76,7 +61,7 @@ export async function wireRisk(parts: RiskParts): Promise<WiredRisk> {
       const waitS = events?.take({ ip }, count);
       if (waitS !== undefined) throw tooMany('events of this address', waitS);
     },
-    stop: async () => { await Promise.all([flagged.stop(), telling.stop()]); },
+    stop: () => flagged.stop(),
   };
 }
 
@@ -112,15 +97,6 @@ function makeRisk({ config, log, redis, keys, profiles, clock }: RiskParts) {
   const claims = new ClaimStore(redis, keys, codeSource());
   const ledger = new RiskLedger({ store, profiles, limits: config.risk, clock, newId: idSource() });
   return { ledger, claims, shares: new ShareWatch({ store, claims, ledger, clock }), flagged: new FlaggedFollower(store, log) };
-}
-
-const limiterOf = (limits: VelocityLimits, clock: Clock): VelocityLimiter | undefined =>
-  (Object.values(limits).every((limit) => limit === 0) ? undefined : new VelocityLimiter(limits, clock));
-
-async function tell(store: VelocityStore, what: string, limiter: VelocityLimiter | undefined): Promise<void> {
-  await Promise.all((limiter?.takeUntold() ?? []).map(async (untold) => {
-    limiter?.learn(untold.key, untold.minute, await store.add(what, untold));
-  }));
 }
 
 const tooMany = (what: string, retryAfterS: number): AppError =>
