@@ -218,7 +218,8 @@ async function openSocket(
   const hub = new LiveHub({ redis, channelOf: keys.push, limits: LIVE_LIMITS, onFault });
   let sockets = 0;
   await app.register(liveSocket, {
-    hub, clock, limits: LIVE_LIMITS, random: Math.random,
+    hub, clock, random: Math.random,
+    limits: { ...LIVE_LIMITS, leaveMs: Math.min(LIVE_LIMITS.leaveMs, config.drainMs / 2) },
     origins: { allowed: config.corsOrigins, isOpen },
     services: {
       ingest: (events) => ingestor.ingest(events),

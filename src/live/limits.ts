@@ -36,10 +36,12 @@ export const LIVE_LIMITS = {
   refreshAfterMs: 10,
   /** … and not more often than this, ms. */
   refreshEveryMs: 250,
-  /** At shutdown clients are asked to come back over a window that grows with their number, ms. */
-  reconnectMinMs: 1000,
-  reconnectPerSocketMs: 2,
-  reconnectMaxMs: 30_000,
+  /** At shutdown sockets are closed at an even pace, so many ms apart … */
+  leaveEveryMs: 5,
+  /** … but all of them within this, ms; until then they are served. */
+  leaveMs: 8000,
+  /** Each is asked to come back within this, ms. */
+  comeBackMs: 1000,
 } as const;
 
 export type LiveLimits = { readonly [Name in keyof typeof LIVE_LIMITS]: number };

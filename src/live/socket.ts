@@ -98,13 +98,22 @@ export async function liveSocket(app: FastifyInstance, options: LiveSocketOption
   }
 }
 
-/** Says goodbye to all and waits until they are gone; the time to come back is spread, so that they do not all come at once. */
+/**
+ * Says goodbye to one after the other and waits until all are gone. At an even pace, so that whoever serves them next is
+ * not met by all at once, while each of them is away but for a moment.
+ */
 async function drain(connections: ReadonlyMap<LiveConnection, LiveSession>, { limits, random }: LiveSocketOptions): Promise<void> {
-  const spreadMs = Math.min(limits.reconnectMaxMs, Math.max(limits.reconnectMinMs, connections.size * limits.reconnectPerSocketMs));
   const goodbye = new AppError('shutting_down', 'This process is shutting down; connect again after retryAfterMs.');
-  const all = Promise.all([...connections.keys()].map((connection) => connection.drain(goodbye, Math.round(random() * spreadMs))));
+  const everyMs = Math.min(limits.leaveEveryMs, limits.leaveMs / connections.size);
+  const leaving: Promise<void>[] = [];
+  const startedAt = performance.now();
+  for (const connection of connections.keys()) {
+    const aheadMs = startedAt + leaving.length * everyMs - performance.now();
+    if (aheadMs > 0) await pause(aheadMs);
+    leaving.push(connection.drain(goodbye, Math.round(random() * limits.comeBackMs)));
+  }
   const deadline = performance.now() + 2 * limits.closeGraceMs;
-  await Promise.race([all, pause(limits.closeGraceMs)]);
+  await Promise.race([Promise.all(leaving), pause(limits.closeGraceMs)]);
   while (connections.size > 0 && performance.now() < deadline) await pause(20);
   for (const connection of connections.keys()) connection.terminate();
 }

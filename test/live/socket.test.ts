@@ -254,7 +254,7 @@ await t.test('shutdown: what was taken is answered, then a goodbye that says whe
   }));
   t.match(await clients[0]!.next('ack'), { replyTo: 'last', accepted: 1 });
   t.ok(new Set(hints).size > 10, `spread: ${hints.join(' ')}`);
-  t.ok(hints.every((ms) => ms >= 0 && ms <= LIVE_LIMITS.reconnectMinMs));
+  t.ok(hints.every((ms) => ms >= 0 && ms <= LIVE_LIMITS.comeBackMs));
   await closing;
   t.equal(server.sockets(), 0);
   t.ok(new AppError('shutting_down', '').retryable);
