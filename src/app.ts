@@ -57,6 +57,7 @@ import { wireGrowth } from './wire/growth.js';
 import { wireLimits } from './wire/limits.js';
 import { wirePortraits } from './wire/portraits.js';
 import { wireRisk } from './wire/risk.js';
+import { wireRooms } from './wire/rooms.js';
 
 const START_LIMITS = {
   /** Time Redis gets to come up, ms. */
@@ -117,6 +118,7 @@ export async function startApi(config: Config, log: Logger, link?: PrimaryLink):
   const risk = await wireRisk({ config, log, redis, keys, profiles: store, clock }, limits);
   const eligibility = wireEligibility({ redis, keys, profiles: store, clock, portraits, flagged: risk.flagged });
   const offers = await wireOffers(app, { config, log, redis, keys, catalog, clock, eligibility, guard: risk.guard });
+  const rooms = await wireRooms(app, { config, log, redis, keys, catalog: catalogStore, offers: offers.desk, clock });
   const decisions = await wireDecisions(app, { config, log, redis, keys, catalog, metrics: metrics.registry, clock, offers: offers.book, eligibility });
   const campaigns = await wireCampaigns(app, {
     config, log, redis, keys, profiles: store, portraits, decisions: decisions.service, clock,
@@ -146,7 +148,7 @@ export async function startApi(config: Config, log: Logger, link?: PrimaryLink):
   return {
     url,
     close: ({ isReplaced = false } = {}) => close(app, { state: isReplaced ? undefined : state, config }, [
-      () => watcher.stop(), () => surroundings.stop(), () => growth.stop(), () => risk.stop(), () => limits.stop(), () => campaigns.stop(), () => offers.stop(), () => decisions.stop(), () => paths.impressions.flush(), () => paths.shadows.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(),
+      () => watcher.stop(), () => surroundings.stop(), () => growth.stop(), () => risk.stop(), () => limits.stop(), () => campaigns.stop(), () => rooms.stop(), () => offers.stop(), () => decisions.stop(), () => paths.impressions.flush(), () => paths.shadows.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(),
       () => paths.model.close(), () => { redis.disconnect(); },
     ]),
   };

@@ -15,7 +15,7 @@ export const SETTINGS = {
   PORT: { fallback: '8080', about: 'port; 0 picks a free one' },
   REDIS_URL: { fallback: '', about: 'redis:// or rediss:// address, or of a Redis Cluster redis-cluster:// (rediss-cluster:// by TLS) with some of its nodes, comma-separated; `npm start` brings its own when empty' },
   KEY_PREFIX: { fallback: 'rivulet:', about: 'prefix of every key' },
-  API_KEYS: { fallback: '', about: 'comma-separated key:scope+scope (scopes: events, recommend, catalog, users, offers, admin); empty: open, loopback only' },
+  API_KEYS: { fallback: '', about: 'comma-separated key:scope+scope (scopes: events, recommend, catalog, users, offers, host, admin); empty: open, loopback only' },
   JWT_KEY: { fallback: '', about: 'key that shoppers\' tokens are verified with: a secret of 32 bytes or more for HS256, else a public key in PEM (`\\n` may stand for its line breaks); empty: no tokens' },
   JWT_ALGORITHM: { fallback: 'HS256', about: 'the one algorithm of tokens: HS256, RS256, ES256 or EdDSA' },
   JWT_AUDIENCE: { fallback: 'rivulet', about: '`aud` that tokens must be for' },
@@ -70,7 +70,7 @@ export const SETTINGS = {
 type Name = keyof typeof SETTINGS;
 /** Defaults of the demo store: who tries it out should not wait half an hour for an offer. */
 const DEMO_FALLBACKS: Readonly<Partial<Record<Name, string>>> = { CART_ABANDONED_AFTER_S: '15' };
-export const SCOPES = ['events', 'recommend', 'catalog', 'users', 'offers', 'admin'] as const;
+export const SCOPES = ['events', 'recommend', 'catalog', 'users', 'offers', 'host', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 export const JWT_ALGORITHMS = ['HS256', 'RS256', 'ES256', 'EdDSA'] as const;
 export const ROLES = ['api', 'worker', 'both'] as const;

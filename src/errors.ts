@@ -25,6 +25,7 @@ const CATALOGUE = {
   claim_held: { status: 409, close: 4409, retryable: false },
   claim_settled: { status: 409, close: 4409, retryable: false },
   claim_expired: { status: 409, close: 4409, retryable: false },
+  room_not_live: { status: 409, close: 4409, retryable: false },
   payload_too_large: { status: 413, close: 1009, retryable: false },
   unsupported_media_type: { status: 415, close: 1003, retryable: false },
   rate_limited: { status: 429, close: 4429, retryable: true },

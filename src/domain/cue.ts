@@ -11,6 +11,9 @@ export const CUE_LIMITS = {
   goalMax: 1e9,
 } as const;
 
+/** How the ids of offers begin that cues have made. */
+export const SALE_PREFIX = 'cue_';
+
 const Id = Type.String({ minLength: 1, maxLength: EVENT_LIMITS.idBytesMax });
 const Text = Type.String({ minLength: 1, maxLength: CUE_LIMITS.textCharsMax });
 /** How long it stands, s. */

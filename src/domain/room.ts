@@ -63,7 +63,7 @@ export const roomItemId = (roomId: string): string => ITEM_PREFIX + roomId;
 export function roomItem({ id, title, host, category, status, openedAt }: Room): Item {
   return {
     id: roomItemId(id), kind: 'room', title, category: [...category], brand: host.name,
-    stock: status === 'live' ? 1 : 0, tags: status === 'live' ? [LIVE_TAG] : [],
+    stock: status === 'live' ? 1 : 0, tags: status === 'live' ? [LIVE_TAG] : [], attributes: { roomId: id },
     ...(openedAt === undefined ? {} : { publishedAt: new Date(openedAt).toISOString() }),
   };
 }

@@ -4,12 +4,13 @@ import { Type } from 'typebox';
 import { ClaimIdSchema, ClaimInputSchema } from '../domain/claim.js';
 import { AmountMinorSchema, OfferIdSchema } from '../domain/offer.js';
 import type { Claims } from '../paths/claims.js';
+import { idempotencyKey } from './idempotency-key.js';
 import { addressedKey, KindQuery, ShopperParams } from './shopper-address.js';
 
 const strict = { additionalProperties: false } as const;
 const OfferParams = Type.Object({ id: OfferIdSchema });
 const ClaimParams = Type.Object({ id: ClaimIdSchema });
-const Key = Type.Object({ 'idempotency-key': Type.String({ pattern: '^[\\x21-\\x7e]{1,200}$', description: 'chosen by the client, new for each claim: the same key gets the same claim' }) });
+const Key = idempotencyKey('claim');
 const Redemption = Type.Object({ spentMinor: AmountMinorSchema }, strict);
 
 const PENDING = { status: 'pending', message: 'The store did not answer in time; it may have claimed this. Send the same Idempotency-Key again: it tells, and never claims twice.' };

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { OFFER_STATUSES, OfferIdSchema, OfferInputSchema } from '../domain/offer.js';
 import { OFFER_DESK_LIMITS, type OfferDesk, type OfferMove } from '../paths/offer-desk.js';
+import { operatorOf, VersionMatch, versionOf } from './operator.js';
 import { pageLimit, pageSize } from './page-limit.js';
 
 const strict = { additionalProperties: false } as const;
@@ -12,8 +12,6 @@ const MoveParams = Type.Object({ id: OfferIdSchema, move: Type.Enum(['activate',
 const Limit = pageLimit(OFFER_DESK_LIMITS.listMax);
 const Page = Type.Object({ cursor: Type.Optional(OfferIdSchema), limit: Limit, status: Type.Optional(Type.Enum([...OFFER_STATUSES])) }, strict);
 const AuditPage = Type.Object({ cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,16}-[0-9]{1,16}$' })), limit: Limit }, strict);
-/** Versions are whole numbers, in quotes or not. */
-const Precondition = Type.Object({ 'if-match': Type.Optional(Type.String({ pattern: '^"?[0-9]{1,12}"?$' })) });
 
 /** What operators do to offers. */
 export function offerRoutes(server: FastifyInstance, desk: OfferDesk): void {
@@ -36,11 +34,10 @@ export function offerRoutes(server: FastifyInstance, desk: OfferDesk): void {
     return { offer: await desk.describe(id) };
   });
   app.put('/v1/offers/:id', {
-    config, schema: { summary: 'Change an offer: its whole definition; If-Match: the version that was read', tags, params: Params, body: OfferInputSchema, headers: Precondition },
+    config, schema: { summary: 'Change an offer: its whole definition; If-Match: the version that was read', tags, params: Params, body: OfferInputSchema, headers: VersionMatch },
   }, async (request) => {
     const { id } = request.params;
-    const match = request.headers['if-match']?.replaceAll('"', '');
-    return { offer: await desk.change(id, request.body, operatorOf(request), match === undefined ? undefined : Number(match)) };
+    return { offer: await desk.change(id, request.body, operatorOf(request), versionOf(request.headers)) };
   });
   app.post('/v1/offers/:id/:move', {
     config, schema: { summary: 'Activate, pause or archive an offer', tags, params: MoveParams },
@@ -58,11 +55,3 @@ export function offerRoutes(server: FastifyInstance, desk: OfferDesk): void {
 }
 
 const sizeOf = (limit: string | undefined): number => pageSize(limit, OFFER_DESK_LIMITS.listMax);
-
-/** Who it was: the name in `X-Operator` where one is given, and which key, by its digest. */
-export function operatorOf({ headers }: FastifyRequest): string {
-  const key = headers['x-api-key'] ?? headers.authorization;
-  const name = headers['x-operator'];
-  const digest = typeof key === 'string' ? `key ${createHash('sha256').update(key.replace(/^Bearer /u, '')).digest('hex').slice(0, 12)}` : 'no key';
-  return typeof name === 'string' ? `${name.slice(0, 64)} (${digest})` : digest;
-}

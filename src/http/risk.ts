@@ -5,7 +5,7 @@ import { RiskFlagSchema, type RiskChange, type RiskState } from '../domain/risk.
 import { shopperIds } from '../domain/shopper.js';
 import type { RiskLedger } from '../paths/risk-ledger.js';
 import type { Shoppers } from '../paths/shoppers.js';
-import { operatorOf } from './offers.js';
+import { operatorOf } from './operator.js';
 import { pageLimit, pageSize } from './page-limit.js';
 import { addressedKey, KindQuery, ShopperParams } from './shopper-address.js';
 

@@ -11,6 +11,7 @@ export const ROOM_STORE_LIMITS = {
   openCuesMax: 20,
   /** How long a closed room and its cues are kept, ms. */
   keptMs: 30 * 86_400_000,
+  forgetAtOnce: 1000,
 } as const;
 
 export type WriteRoomResult =
@@ -116,9 +117,11 @@ export class RoomStore {
     return this.#cuesOf(roomId, numbers.map(Number).toSorted((a, b) => a - b).map(String));
   }
 
-  /** Ids of rooms, the newest first. @param skip of them, from the newest on */
-  ids(skip: number, limit: number): Promise<string[]> {
-    return this.#redis.zrange(this.#keys.rooms, String(skip), String(skip + limit - 1), 'REV');
+  /** Ids of rooms, those made last first. @param after the last one of the page before, '' to begin */
+  async ids(which: 'all' | 'open', after: string, limit: number): Promise<string[]> {
+    const key = which === 'all' ? this.#keys.rooms : this.#keys.openRooms;
+    const last = after === '' ? -1 : await this.#redis.zrevrank(key, after);
+    return last === null ? [] : this.#redis.zrange(key, String(last + 1), String(last + limit), 'REV');
   }
 
   /** Ids of all rooms that are not closed, and when they were made, ms. */
@@ -136,9 +139,12 @@ export class RoomStore {
     if (ids.length > 0) await this.#redis.zrem(this.#keys.openRooms, ...ids);
   }
 
-  /** Takes rooms off all indexes that are kept no longer. */
-  async forget(ids: readonly string[]): Promise<void> {
-    if (ids.length > 0) await Promise.all([this.#redis.zrem(this.#keys.rooms, ...ids), this.noteClosed(ids)]);
+  /** Takes rooms off the index of all that are not kept any more. @param before when they were made, ms */
+  async forgetOld(before: number): Promise<void> {
+    const ids = await this.#redis.zrange(this.#keys.rooms, '-inf', String(before), 'BYSCORE', 'LIMIT', 0, ROOM_STORE_LIMITS.forgetAtOnce);
+    const versions = await this.versions(ids);
+    const gone = ids.filter((_, i) => versions[i] === undefined);
+    if (gone.length > 0) await this.#redis.zrem(this.#keys.rooms, ...gone);
   }
 
   /** Tells every process that a room has changed. */

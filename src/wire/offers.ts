@@ -35,6 +35,7 @@ export interface OfferParts {
 
 export interface WiredOffers {
   readonly book: OfferBook;
+  readonly desk: OfferDesk;
   readonly store: OfferBookStore;
   readonly claims: Claims;
   stop(): Promise<void>;
@@ -57,11 +58,12 @@ export async function wireOffers(app: FastifyInstance, { config, log, redis, key
     offers, isEligible, guard,
     onWalletFault: (error) => { log.debug({ err: error }, 'wallet not written yet'); },
   });
-  offerRoutes(app, new OfferDesk({ store, clock, checkEligibility: (offer) => { eligibility.check(offer); } }));
+  const desk = new OfferDesk({ store, clock, checkEligibility: (offer) => { eligibility.check(offer); } });
+  offerRoutes(app, desk);
   claimRoutes(app, claims);
   cartRoutes(app, new CartChecker({ catalog, claims, offers, isEligible, clock }));
   return {
-    book, store, claims,
+    book, desk, store, claims,
     async stop() {
       await book.stop();
       wait?.redis.disconnect();

@@ -1,0 +1,41 @@
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import type { Config } from '../config.js';
+import { RoomBook } from '../follow/room-book.js';
+import { roomRoutes } from '../http/rooms.js';
+import type { OfferDesk } from '../paths/offer-desk.js';
+import { RoomCues } from '../paths/room-cues.js';
+import { RoomDesk } from '../paths/room-desk.js';
+import { RoomItems } from '../paths/room-items.js';
+import type { CatalogStore } from '../redis/catalog-store.js';
+import type { RedisClient } from '../redis/client.js';
+import type { Keys } from '../redis/keys.js';
+import { RoomStore } from '../redis/room-store.js';
+import type { Clock } from '../util/clock.js';
+
+export interface RoomParts {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly redis: RedisClient;
+  readonly keys: Keys;
+  readonly catalog: CatalogStore;
+  readonly offers: OfferDesk;
+  readonly clock: Clock;
+}
+
+export interface WiredRooms {
+  readonly store: RoomStore;
+  readonly book: RoomBook;
+  stop(): Promise<void>;
+}
+
+/** Live rooms of an api process, with their routes. */
+export async function wireRooms(app: FastifyInstance, { config, log, redis, keys, catalog, offers, clock }: RoomParts): Promise<WiredRooms> {
+  const store = new RoomStore(redis, keys);
+  const book = new RoomBook({ url: config.redisUrl, keys, store, log, clock });
+  await book.ready;
+  const items = new RoomItems(catalog);
+  const cues = new RoomCues({ store, items, catalog, offers, clock });
+  roomRoutes(app, new RoomDesk({ store, items, cues, clock }), cues);
+  return { store, book, stop: () => book.stop() };
+}
