@@ -19,7 +19,7 @@ interface Pair {
   isTainted: boolean;
 }
 
-/** A TCP proxy between the engine and Redis that makes trouble on demand, and can lead to another Redis. */
+/** A TCP proxy between the engine and Redis, or a client and the engine, that makes trouble on demand, and can lead to another Redis. */
 export class FaultProxy {
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
@@ -61,9 +61,10 @@ export class FaultProxy {
     }
   }
 
-  /** Cuts all connections, in the middle of whatever they say. */
-  cut(): void {
+  /** Cuts all connections, in the middle of whatever they say. @returns how many there were */
+  cut(): number {
     for (const pair of this.#pairs) end(pair);
+    return this.#pairs.size;
   }
 
   /** Leads to another Redis from now on. */

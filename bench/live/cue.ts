@@ -1,7 +1,9 @@
+import type { OfferInput } from '../../src/domain/offer.js';
 import { connectRedis, untilReady } from '../../src/redis/client.js';
 import { makeKeys } from '../../src/redis/keys.js';
 import { pause } from '../../src/util/pause.js';
 import { seededRandom } from '../../src/util/random.js';
+import { readFinalOffer } from '../claims/final-state.js';
 import { median } from '../report.js';
 import { PREFIX } from '../store.js';
 import { itemId, shopperId } from '../workloads.js';
@@ -15,7 +17,7 @@ import { fillLiveStore, launchOffers, openRoom } from './store.js';
 import { Swarm } from './swarm.js';
 import type { Viewer } from './viewer.js';
 
-const SIZE = { sockets: 10_000, rounds: 5, apis: 2, items: 2000, histories: 4000 };
+const SIZE = { sockets: 10_000, warmups: 1, rounds: 5, apis: 2, items: 2000, histories: 4000 };
 type Size = typeof SIZE;
 
 const CUE = {
@@ -28,10 +30,13 @@ const CUE = {
   /** Quiet before and after a cue, ms: what is sent twice comes by then. */
   quietMs: 1500,
   durationS: 600,
+  /** Time of a personal offer to that of an identical frame. */
+  ratioMax: 3,
 } as const;
 
 const KINDS = ['pin', 'ladder', 'scarce'] as const;
 type Kind = (typeof KINDS)[number];
+const LADDERS = ['ladder', 'scarce'] as const;
 
 /** One cue, from the request of the host to the last viewer. */
 interface Play {
@@ -64,6 +69,7 @@ class Stage {
   readonly #size: Size;
   readonly #tools: Tools;
   readonly #swarm: Swarm;
+  readonly #ladders = new Map<string, OfferInput[]>();
   readonly #plays: Play[] = [];
   readonly #broken: string[] = [];
   #awaited: { readonly type: string; readonly arrivals: Arrivals } | undefined;
@@ -74,27 +80,29 @@ class Stage {
     this.#size = size;
     this.#tools = tools;
     this.#swarm = new Swarm({
-      viewers: size.sockets, addresses: fleet.addresses, userIdOf: shopperId, random: seededRandom(tools.seed),
+      viewers: size.sockets, addresses: [fleet.address], userIdOf: shopperId, random: seededRandom(tools.seed),
       channelsOf: (index) => [`user:${shopperId(index)}`, `room:${CUE.room}`],
       onFrame: (viewer, head, frame, at) => { this.#note(viewer, head, frame, at); },
     });
   }
 
   async run(): Promise<Outcome> {
-    const { sockets, rounds } = this.#size;
+    const { sockets, rounds, warmups } = this.#size;
+    for (let round = 0; round < warmups + rounds; round++) for (const kind of LADDERS) this.#ladders.set(`${kind}-${round}`, ladderOf(`${kind}-${round}`, sockets, kind === 'scarce'));
+    await launchOffers(this.#fleet, [...this.#ladders.values()].flat());
     this.#tools.say(`connecting ${sockets} viewers …`);
     const startedAt = performance.now();
     await this.#swarm.open(CUE.connectMs);
     this.#tools.say(`connected in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
-    // The first round warms up; in every other one the order is the other way round.
-    for (let round = 0; round <= rounds; round++) {
+    // Warm-up rounds are not counted; in every other one the order is the other way round.
+    for (let round = 0; round < warmups + rounds; round++) {
       for (const kind of round % 2 === 0 ? KINDS : KINDS.toReversed()) {
         const play = await this.#play(kind, round);
-        if (round > 0) this.#plays.push(play);
+        if (round >= warmups) this.#plays.push(play);
       }
     }
     for (const { viewer, channel, rule, what } of this.#swarm.breaches) this.#broken.push(`${viewer} on ${channel}: ${rule}, ${what}`);
-    return { measured: { plays: this.#plays }, rows: this.#rows(), broken: this.#broken };
+    return { measured: { plays: this.#plays }, rows: this.#rows(), broken: this.#broken, missed: this.#missed() };
   }
 
   end(): void {
@@ -103,8 +111,7 @@ class Stage {
 
   async #play(kind: Kind, round: number): Promise<Play> {
     const name = `${kind}-${round}`;
-    const offers = kind === 'pin' ? [] : ladderOf(name, this.#size.sockets, kind === 'scarce');
-    await launchOffers(this.#fleet, offers);
+    const offers = this.#ladders.get(name) ?? [];
     this.#served = [];
     const before = this.#fleet.cpu();
     const arrivals = new Arrivals(this.#size.sockets, performance.now());
@@ -123,11 +130,13 @@ class Stage {
     return play;
   }
 
-  async #check(offers: ReturnType<typeof ladderOf>): Promise<LadderCounts> {
+  async #check(offers: readonly OfferInput[]): Promise<LadderCounts> {
     const redis = connectRedis(this.#fleet.redis.url, 'commands', { timeoutMs: 30_000, name: 'bench' });
     try {
       await untilReady(redis, 10_000);
-      const { counts, broken } = await checkLadder(redis, makeKeys(PREFIX), offers, this.#served, this.#size.sockets);
+      const keys = makeKeys(PREFIX);
+      const final = await Promise.all(offers.map(({ id }) => readFinalOffer(redis, keys, id)));
+      const { counts, broken } = checkLadder(final, this.#served, this.#size.sockets);
       this.#broken.push(...broken);
       return counts;
     } finally {
@@ -144,15 +153,27 @@ class Stage {
     this.#served.push({ userId: viewer.userId, claim: claim?.id, isDefault });
   }
 
+  /** Median over the rounds. */
+  #of(kind: Kind, read: (play: Play) => number): number {
+    return median(this.#plays.filter((play) => play.kind === kind).map(read));
+  }
+
+  /** Until the last viewer has it, to that of the identical frame. */
+  #ratio(kind: Kind): number {
+    return this.#of(kind, ({ arrivals }) => arrivals.last) / this.#of('pin', ({ arrivals }) => arrivals.last);
+  }
+
+  #missed(): string[] {
+    return LADDERS.filter((kind) => this.#ratio(kind) > CUE.ratioMax).map((kind) => `${NAMES[kind]}: ${this.#ratio(kind).toFixed(2)} × the identical frame, of ${CUE.ratioMax}`);
+  }
+
   #rows(): string[][] {
-    const of = (kind: Kind, read: (play: Play) => number): number => median(this.#plays.filter((play) => play.kind === kind).map(read));
-    const ratio = (kind: Kind): number => of(kind, ({ arrivals }) => arrivals.last) / of('pin', ({ arrivals }) => arrivals.last);
     return [
       ['ms from the request', 'first', 'p50', 'p99', 'last', '÷ identical', 'CPU µs: apis', 'Redis', 'client', 'claimed', 'default', 'sold out'],
       ...KINDS.map((kind) => [
-        NAMES[kind], ...(['first', 'p50', 'p99', 'last'] as const).map((name) => of(kind, ({ arrivals }) => arrivals[name]).toFixed(0)), ratio(kind).toFixed(2),
-        ...(['apis', 'redis', 'client'] as const).map((name) => of(kind, ({ cpu }) => cpu[name]).toFixed(1)),
-        ...(['claimed', 'byDefault', 'soldOut'] as const).map((name) => (kind === 'pin' ? '' : of(kind, ({ counts }) => counts![name]).toFixed(0))),
+        NAMES[kind], ...(['first', 'p50', 'p99', 'last'] as const).map((name) => this.#of(kind, ({ arrivals }) => arrivals[name]).toFixed(0)), this.#ratio(kind).toFixed(2),
+        ...(['apis', 'redis', 'client'] as const).map((name) => this.#of(kind, ({ cpu }) => cpu[name]).toFixed(1)),
+        ...(['claimed', 'byDefault', 'soldOut'] as const).map((name) => (kind === 'pin' ? '' : this.#of(kind, ({ counts }) => counts![name]).toFixed(0))),
       ]),
     ];
   }

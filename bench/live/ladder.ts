@@ -1,7 +1,5 @@
 import type { OfferInput } from '../../src/domain/offer.js';
-import type { RedisClient } from '../../src/redis/client.js';
-import type { Keys } from '../../src/redis/keys.js';
-import { readFinalOffer } from '../claims/final-state.js';
+import type { FinalOffer } from '../claims/history.js';
 
 const HOUR_MS = 3_600_000;
 const SAVE_MINOR = 300;
@@ -45,13 +43,13 @@ export function ladderOf(name: string, viewers: number, isScarce: boolean): Offe
   }));
 }
 
-/** Compares what viewers were sent with what the store has. */
-export async function checkLadder(redis: RedisClient, keys: Keys, offers: readonly OfferInput[], served: readonly Served[], viewers: number): Promise<{ counts: LadderCounts; broken: string[] }> {
+/** Compares what viewers were sent with what the store has: nothing over stock or budget, everybody served once, nobody's claim shown to another. */
+export function checkLadder(offers: readonly FinalOffer[], served: readonly Served[], viewers: number): { counts: LadderCounts; broken: string[] } {
   const broken: string[] = [];
   const ownerOf = new Map<string, string>();
   const claims: number[] = [];
-  for (const { id } of offers) {
-    const offer = await readFinalOffer(redis, keys, id);
+  for (const offer of offers) {
+    const { id } = offer;
     const heldMinor = offer.claims.reduce((sum, { holdsMinor }) => sum + holdsMinor, 0);
     if (offer.claims.length > offer.countMax || heldMinor > offer.moneyMinorMax) broken.push(`${id}: ${offer.claims.length} claims of ${offer.countMax}, ${heldMinor} of ${offer.moneyMinorMax} minor units`);
     if (offer.count !== offer.claims.length || offer.moneyMinor !== heldMinor) broken.push(`${id}: counts ${offer.count} claims and ${offer.moneyMinor} minor units, holds ${offer.claims.length} and ${heldMinor}`);
@@ -60,8 +58,9 @@ export async function checkLadder(redis: RedisClient, keys: Keys, offers: readon
   }
   const owners = [...ownerOf.values()];
   if (new Set(owners).size !== owners.length) broken.push(`${owners.length} claims for ${new Set(owners).size} shoppers`);
-  const framesOf = Map.groupBy(served, ({ userId }) => userId);
-  for (const [userId, frames] of framesOf) if (frames.length > 1) broken.push(`${userId} got ${frames.length} offers`);
+  const framesOf = new Map<string, number>();
+  for (const { userId } of served) framesOf.set(userId, (framesOf.get(userId) ?? 0) + 1);
+  for (const [userId, frames] of framesOf) if (frames > 1) broken.push(`${userId} got ${frames} offers`);
   if (framesOf.size !== viewers) broken.push(`${viewers - framesOf.size} of ${viewers} viewers got nothing`);
   const shown = served.filter(({ claim }) => claim !== undefined);
   for (const { userId, claim } of shown) if (ownerOf.get(claim!) !== `u:${userId}`) broken.push(`${userId} was shown claim ${claim} of ${ownerOf.get(claim!) ?? 'nobody'}`);

@@ -24,6 +24,10 @@ export const handles = (pid: number): number => readdirSync(`/proc/${pid}/fd`).l
 /** Processes it started and that still run. */
 export const childrenOf = (pid: number): number[] => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter((text) => text !== '').map(Number);
 
+/** A setting it was started with; undefined also of a process that is no program of ours. */
+export const settingOf = (pid: number, name: string): string | undefined =>
+  readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1);
+
 /** Files and sockets that this process may have open. Node itself raises the soft limit to the hard one. */
 export function filesMax(): number {
   const found = /^Max open files\s+\S+\s+(\S+)/mu.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];

@@ -53,6 +53,11 @@ export class RawSocket {
     this.#socket.once('close', () => { options.onClosed(this.#code, this.#reason); });
   }
 
+  /** Of this end; undefined until it is connected. */
+  get localPort(): number | undefined {
+    return this.#socket.localPort;
+  }
+
   send(text: string): void {
     this.#write(OPCODE.text, Buffer.from(text));
   }

@@ -13,8 +13,10 @@ export interface Outcome {
   readonly measured: object;
   /** The same as a person reads it: rows of a table, the first one its head. */
   readonly rows: readonly string[][];
-  /** Promises that were not kept, a line each. Times and ratios are measured, not promised here. */
+  /** Promises that were not kept, a line each. */
   readonly broken: readonly string[];
+  /** Aims of time and memory that were not reached, a line each: on a busy machine that says little. */
+  readonly missed: readonly string[];
 }
 
 export interface Scenario {

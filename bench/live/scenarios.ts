@@ -1,5 +1,9 @@
 import { cue } from './cue.js';
+import { cuts } from './cuts.js';
+import { idle } from './idle.js';
 import type { Scenario } from './scenario.js';
+import { slow } from './slow.js';
+import { soak } from './soak.js';
 
 /** By name, as the command knows them. */
-export const SCENARIOS: Readonly<Record<string, Scenario>> = { cue };
+export const SCENARIOS: Readonly<Record<string, Scenario>> = { cue, idle, soak, cuts, slow };

@@ -23,7 +23,7 @@ const HEARD_MS = 2500;
 export async function fillLiveStore(fleet: LiveFleet, { viewers, histories, items }: StoreSize): Promise<void> {
   const now = Date.now();
   const goods = makeStore({ seed: SEED, items, now });
-  await putItems(fleet.engines[0]!.url, goods);
+  await putItems(fleet.engine.url, goods);
   const { profiles } = foldHistories(goods, histories, now);
   const redis = connectRedis(fleet.redis.url, 'commands', { timeoutMs: 30_000, name: 'bench' });
   await untilReady(redis, 10_000);

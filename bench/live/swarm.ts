@@ -18,6 +18,7 @@ export interface SwarmOptions {
   /** Default: that of the demo page. */
   readonly backoff?: Backoff;
   readonly onFrame?: (viewer: Viewer, head: FrameHead, frame: Buffer, at: number) => void;
+  readonly onGreeted?: (viewer: Viewer) => void;
   readonly onLive?: (viewer: Viewer, at: number) => void;
   readonly onClosed?: (viewer: Viewer, code: number, reason: string, at: number) => void;
 }
@@ -50,7 +51,7 @@ export class Swarm {
   constructor(options: SwarmOptions) {
     const { viewers, userIdOf, channelsOf, random, token, sources = 1, backoff = SWARM_LIMITS.backoff } = options;
     const events = {
-      onFrame: options.onFrame ?? NOTHING, onLive: options.onLive ?? NOTHING,
+      onFrame: options.onFrame ?? NOTHING, onGreeted: options.onGreeted ?? NOTHING, onLive: options.onLive ?? NOTHING,
       onClosed: (viewer: Viewer, code: number, reason: string, at: number) => {
         if (this.#isOver) return;
         count(this.closes, code);

@@ -26,6 +26,8 @@ export interface ViewerOptions {
 export interface ViewerEvents {
   /** A frame of a channel. It lies in a buffer that the next read overwrites. */
   readonly onFrame: (viewer: Viewer, head: FrameHead, frame: Buffer, at: number) => void;
+  /** Subscriptions are sent, and not answered yet. */
+  readonly onGreeted: (viewer: Viewer) => void;
   /** Everything is subscribed. */
   readonly onLive: (viewer: Viewer, at: number) => void;
   readonly onClosed: (viewer: Viewer, code: number, reason: string, at: number) => void;
@@ -102,16 +104,14 @@ export class Viewer {
   }
 
   /**
-   * Goes away without a word and leaves the connection half open, as a phone that changes networks does.
-   * @param awayMs it comes back after this time
+   * Goes away without a word and leaves the connection half open, as a phone that changes networks does; until `connect`.
    * @returns the deserted connection, which the caller destroys at last
    */
-  desert(awayMs: number): RawSocket | undefined {
+  desert(): RawSocket | undefined {
     const socket = this.#socket;
     socket?.stall();
     this.#leave();
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => { this.connect(); }, awayMs);
     return socket;
   }
 
@@ -129,6 +129,7 @@ export class Viewer {
       continuity.asked();
       socket.send(JSON.stringify({ type: 'subscribe', channel, ...continuity.position }));
     }
+    this.#options.events.onGreeted(this);
   }
 
   #receive(frame: Buffer): void {

@@ -1,0 +1,73 @@
+import { pause } from '../../src/util/pause.js';
+import { seededRandom } from '../../src/util/random.js';
+import { shopperId } from '../workloads.js';
+import { LiveFleet } from './fleet.js';
+import { rssBytes } from './processes.js';
+import { scenario, type Outcome, type Tools } from './scenario.js';
+import { openRoom } from './store.js';
+import { Swarm } from './swarm.js';
+
+const SIZE = { sockets: 10_000, apis: 2, settleS: 60, warmups: 3 };
+type Size = typeof SIZE;
+
+const RUN = {
+  room: 'stage',
+  connectMs: 300_000,
+  /** Sockets that come and go before anything is measured, so that the engine has grown to what it needs anyway: a part of all. */
+  warmupShare: 0.1,
+  /** Memory is settled when it changed by less than this part … */
+  steadyShare: 0.002,
+  /** … within this time, ms. */
+  steadyMs: 5000,
+  /** What a socket may take, bytes. */
+  bytesMax: 30 * 1024,
+} as const;
+
+export const idle = scenario('memory of sockets that only listen', SIZE, async (size: Size, tools: Tools): Promise<Outcome> => {
+  const fleet = await LiveFleet.start({ apis: size.apis, nodeArgs: tools.nodeArgs });
+  let swarm: Swarm | undefined;
+  const open = async (sockets: number): Promise<Swarm> => {
+    swarm = new Swarm({
+      viewers: sockets, addresses: [fleet.address], userIdOf: shopperId, channelsOf: (index) => [`user:${shopperId(index)}`, `room:${RUN.room}`], random: seededRandom(tools.seed),
+    });
+    await swarm.open(RUN.connectMs);
+    return swarm;
+  };
+  try {
+    await openRoom(fleet, RUN.room);
+    for (let warmup = 0; warmup < size.warmups; warmup++) (await open(Math.ceil(size.sockets * RUN.warmupShare))).end();
+    const before = await settled(fleet.apiPids, size.settleS);
+    tools.say(`${size.sockets} sockets …`);
+    const { breaches } = await open(size.sockets);
+    const after = await settled(fleet.apiPids, size.settleS);
+    const each = after.map((bytes, index) => (bytes - before[index]!) / (size.sockets / size.apis));
+    const mean = each.reduce((sum, bytes) => sum + bytes, 0) / each.length;
+    const broken = breaches.map(({ viewer, channel, rule, what }) => `${viewer} on ${channel}: ${rule}, ${what}`);
+    const missed = mean > RUN.bytesMax ? [`an idle socket takes ${kib(mean)} KiB of ${kib(RUN.bytesMax)}`] : [];
+    return {
+      measured: { rssBefore: before, rssAfter: after, bytesPerSocket: each }, broken, missed,
+      rows: [
+        ['api process', 'RSS before, MiB', 'RSS with sockets', 'KiB a socket'],
+        ...each.map((bytes, index) => [String(index + 1), mib(before[index]!), mib(after[index]!), kib(bytes)]),
+      ],
+    };
+  } finally {
+    swarm?.end();
+    await fleet.stop();
+  }
+});
+
+/** @returns the memory of each process once it stands still, bytes */
+async function settled(pids: readonly number[], withinS: number): Promise<number[]> {
+  const deadline = performance.now() + withinS * 1000;
+  for (let before = pids.map(rssBytes); ;) {
+    await pause(Math.min(RUN.steadyMs, withinS * 1000));
+    const now = pids.map(rssBytes);
+    const isSteady = now.every((bytes, index) => Math.abs(bytes - before[index]!) <= bytes * RUN.steadyShare);
+    if (isSteady || performance.now() > deadline) return now;
+    before = now;
+  }
+}
+
+const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
+const kib = (bytes: number): string => (bytes / 2 ** 10).toFixed(1);

@@ -1,0 +1,170 @@
+import { pause } from '../../src/util/pause.js';
+import { seededRandom } from '../../src/util/random.js';
+import { latencyOf, makeHistogram, record, type Latency } from '../latency.js';
+import { median } from '../report.js';
+import { shopperId } from '../workloads.js';
+import { LiveFleet } from './fleet.js';
+import { Publisher } from './publisher.js';
+import { scenario, type Outcome, type Tools } from './scenario.js';
+import { openRoom } from './store.js';
+import { Swarm } from './swarm.js';
+import { heldBy } from './tcp-table.js';
+
+const SIZE = { readers: 200, stalled: 20, warmups: 1, rounds: 6, seconds: 12, frameRate: 50, lightBytes: 100, heavyBytes: 8000, apis: 2 };
+type Size = typeof SIZE;
+
+const RUN = {
+  room: 'stage',
+  connectMs: 60_000,
+  /** A client that stops reading is let go by then, ms; one that is not after the longer time never will be. */
+  closedWithinMs: 10_000, neverMs: 40_000,
+  /** Of the others' p99. */
+  riseMax: 1.1,
+  /** How often the system is asked who is still held, ms. */
+  lookEveryMs: 100,
+  /** Time that those who were let go get to come back, ms. */
+  backMs: 60_000,
+} as const;
+const WEIGHTS = ['light', 'heavy'] as const;
+
+/** One stretch of frames to a room. */
+interface Stretch {
+  readonly weight: (typeof WEIGHTS)[number];
+  readonly hasStalled: boolean;
+  /** From publishing a frame until a reader has it, ms. */
+  readonly latency: Latency;
+  /** From when clients stopped reading until the engine had let go of them, ms. */
+  readonly closedMs: readonly number[];
+}
+
+export const slow = scenario('clients that stop reading are let go, and nobody else notices', SIZE, async (size: Size, tools: Tools): Promise<Outcome> => {
+  const fleet = await LiveFleet.start({ apis: size.apis, nodeArgs: tools.nodeArgs });
+  let run: SlowRun | undefined;
+  try {
+    await openRoom(fleet, RUN.room);
+    run = new SlowRun(fleet, await Publisher.connect(fleet.redis.url), size, tools);
+    return await run.run();
+  } finally {
+    run?.end();
+    await fleet.stop();
+  }
+});
+
+class SlowRun {
+  readonly #size: Size;
+  readonly #tools: Tools;
+  readonly #publisher: Publisher;
+  readonly #readers: Swarm;
+  readonly #stalled: Swarm;
+  readonly #port: number;
+  readonly #broken: string[] = [];
+  readonly #missed: string[] = [];
+  /** When the frame of each count was published, ms. */
+  readonly #sentAt: number[] = [];
+  #histogram = makeHistogram();
+
+  constructor(fleet: LiveFleet, publisher: Publisher, size: Size, tools: Tools) {
+    this.#size = size;
+    this.#tools = tools;
+    this.#publisher = publisher;
+    this.#port = fleet.address.port;
+    const channelsOf = (index: number, from: number): string[] => [`user:${shopperId(from + index)}`, `room:${RUN.room}`];
+    const shared = { addresses: [fleet.address], random: seededRandom(tools.seed) };
+    this.#readers = new Swarm({
+      ...shared, viewers: size.readers, userIdOf: shopperId, channelsOf: (index) => channelsOf(index, 0),
+      onFrame: (_viewer, head, frame, at) => {
+        const sentAt = this.#sentAt[publisher.check(head.channel!, head, frame)];
+        if (sentAt !== undefined) record(this.#histogram, at - sentAt);
+      },
+    });
+    this.#stalled = new Swarm({ ...shared, viewers: size.stalled, userIdOf: (index) => shopperId(size.readers + index), channelsOf: (index) => channelsOf(index, size.readers) });
+  }
+
+  async run(): Promise<Outcome> {
+    await this.#readers.open(RUN.connectMs);
+    await this.#stalled.open(RUN.connectMs);
+    const stretches: Stretch[] = [];
+    // Warm-up rounds are not counted. With and without follow each other, in every other round the other way round.
+    const { warmups, rounds } = this.#size;
+    for (let round = 0; round < warmups + rounds; round++) {
+      const turns = this.#weights.flatMap((weight) => [{ weight, hasStalled: false }, { weight, hasStalled: true }]);
+      for (const turn of round % 2 === 0 ? turns : turns.toReversed()) {
+        const stretch = await this.#stretch(turn);
+        if (round >= warmups) stretches.push(stretch);
+        this.#tools.say(`round ${round}, ${turn.weight}: p99 ${stretch.latency.p99.toFixed(1)} ms${turn.hasStalled ? `; let go after ${Math.max(0, ...stretch.closedMs).toFixed(0)} ms at most` : ''}`);
+      }
+    }
+    for (const swarm of [this.#readers, this.#stalled]) {
+      for (const { viewer, channel, rule, what } of swarm.breaches) this.#broken.push(`${viewer} on ${channel}: ${rule}, ${what}`);
+    }
+    for (const [code, times] of this.#readers.closes) this.#broken.push(`${times} readers were closed with ${code}`);
+    return this.#outcome(stretches);
+  }
+
+  end(): void {
+    this.#readers.end();
+    this.#stalled.end();
+    this.#publisher.end();
+  }
+
+  async #stretch({ weight, hasStalled }: Pick<Stretch, 'weight' | 'hasStalled'>): Promise<Stretch> {
+    this.#histogram = makeHistogram();
+    const sockets = hasStalled ? this.#stalled.viewers.map(({ socket }) => socket!) : [];
+    const held = new Set(sockets.map(({ localPort }) => localPort!));
+    for (const socket of sockets) socket.stall();
+    const { seconds, frameRate } = this.#size;
+    const padding = 'x'.repeat(this.#size[`${weight}Bytes`]);
+    const closedMs: number[] = [];
+    const startedAt = performance.now();
+    let lookAt = startedAt;
+    // While anybody is held it goes on.
+    for (let sent = 0; sent < seconds * frameRate || (held.size > 0 && performance.now() - startedAt < RUN.neverMs); sent++) {
+      await pause(startedAt + (sent / frameRate) * 1000 - performance.now());
+      const at = performance.now();
+      this.#sentAt[this.#publisher.publish(`room:${RUN.room}`, padding)] = at;
+      if (performance.now() < lookAt || held.size === 0) continue;
+      lookAt += RUN.lookEveryMs;
+      const still = heldBy(this.#port);
+      for (const port of held) {
+        if (still.has(port)) continue;
+        held.delete(port);
+        closedMs.push(performance.now() - startedAt);
+      }
+    }
+    await this.#publisher.settled();
+    if (held.size > 0) this.#broken.push(`${held.size} of ${sockets.length} clients that stopped reading (${weight}) were still held after ${RUN.neverMs} ms`);
+    const late = closedMs.filter((ms) => ms > RUN.closedWithinMs);
+    if (late.length > 0) this.#missed.push(`${late.length} of ${sockets.length} clients that stopped reading (${weight}) were let go only after up to ${Math.max(...late).toFixed(0)} ms`);
+    // They read on, find the end, and come back to what they missed.
+    for (const socket of sockets) socket.resume();
+    const deadline = performance.now() + RUN.backMs;
+    while (this.#stalled.viewers.some(({ socket }, index) => socket === sockets[index]) && performance.now() < deadline) await pause(RUN.lookEveryMs);
+    await this.#stalled.untilAllLive(RUN.backMs);
+    return { weight, hasStalled, latency: latencyOf(this.#histogram), closedMs };
+  }
+
+  /** Those that frames are sent of. */
+  get #weights(): Stretch['weight'][] {
+    return WEIGHTS.filter((weight) => this.#size[`${weight}Bytes`] > 0);
+  }
+
+  #outcome(stretches: readonly Stretch[]): Outcome {
+    const of = (weight: Stretch['weight'], hasStalled: boolean, read: (latency: Latency) => number): number =>
+      median(stretches.filter((one) => one.weight === weight && one.hasStalled === hasStalled).map(({ latency }) => read(latency)));
+    const rise = (weight: Stretch['weight']): number => of(weight, true, ({ p99 }) => p99) / of(weight, false, ({ p99 }) => p99);
+    for (const weight of this.#weights) if (rise(weight) > RUN.riseMax) this.#missed.push(`${weight} frames: the others' p99 is ${rise(weight).toFixed(2)} × that without stalled clients, of ${RUN.riseMax}`);
+    return {
+      measured: { stretches, closes: Object.fromEntries(this.#stalled.closes), resumes: this.#stalled.resumes }, broken: this.#broken, missed: this.#missed,
+      rows: [
+        ['frames to a room, ms until a reader has one', 'p50', 'p99', 'with stalled: p50', 'p99', 'p99 ÷ p99', 'let go after'],
+        ...this.#weights.map((weight) => {
+          const closed = stretches.filter((one) => one.weight === weight).flatMap(({ closedMs }) => closedMs);
+          return [
+            weight, ...([false, true] as const).flatMap((has) => [of(weight, has, ({ p50 }) => p50), of(weight, has, ({ p99 }) => p99)]).map((ms) => ms.toFixed(2)),
+            rise(weight).toFixed(2), Math.max(0, ...closed).toFixed(0),
+          ];
+        }),
+      ],
+    };
+  }
+}

@@ -1,0 +1,172 @@
+import { connectRedis, untilReady, type RedisClient } from '../../src/redis/client.js';
+import { pause } from '../../src/util/pause.js';
+import { seededRandom, type Random } from '../../src/util/random.js';
+import { median } from '../report.js';
+import { itemId, shopperId } from '../workloads.js';
+import { LiveFleet } from './fleet.js';
+import { ladderOf } from './ladder.js';
+import { handles, rssBytes } from './processes.js';
+import { scenario, type Outcome, type Tools } from './scenario.js';
+import { fitLine } from './slope.js';
+import { fillLiveStore, launchOffers, openRoom } from './store.js';
+import { Swarm } from './swarm.js';
+import type { Viewer } from './viewer.js';
+
+/** Rates are over all viewers. */
+const SIZE = { sockets: 1000, minutes: 60, seconds: 0, likesPerMinute: 3000, commentsPerMinute: 300, leavesPerMinute: 120, pinEveryS: 5, ladderEveryS: 300, sampleEveryS: 10, items: 500, histories: 500, apis: 2 };
+type Size = typeof SIZE;
+
+const RUN = {
+  room: 'stage',
+  connectMs: 120_000,
+  /** Part of the time that is not judged: caches fill, logs and marks reach the age at which they expire. */
+  warmupShare: 0.25,
+  /** A shorter run is not judged: its slopes are noise. */
+  judgedFromMinutes: 30,
+  /** Growth that counts as one, %/h of memory, and parts of handles and keys. */
+  rssPercentMax: 1,
+  growthShareMax: 0.01,
+  /** Handles come and go with viewers. */
+  handlesSpare: 10,
+  ladderS: 60,
+  /** One shopper's claims of a ladder's offer: it comes again and again. */
+  perUserMax: 10_000,
+  claimTtlS: 120,
+} as const;
+const COMMENTS = ['how much is it?', '太好看了', 'does it come in blue', '多少钱', 'too expensive', '喜欢'];
+
+/** What is looked at every few seconds. */
+interface Sample {
+  readonly atS: number;
+  /** By process: the apis, then the worker. */
+  readonly rss: readonly number[];
+  readonly handles: readonly number[];
+  readonly keys: number;
+  readonly redisBytes: number;
+}
+
+export const soak = scenario('steady traffic for an hour: memory, handles and keys stand still', SIZE, async (size: Size, tools: Tools): Promise<Outcome> => {
+  const fleet = await LiveFleet.start({ apis: size.apis, hasWorker: true, nodeArgs: tools.nodeArgs });
+  const redis = connectRedis(fleet.redis.url, 'commands', { timeoutMs: 30_000, name: 'bench' });
+  let run: Soak | undefined;
+  try {
+    await untilReady(redis, 10_000);
+    await fillLiveStore(fleet, { ...size, viewers: size.sockets });
+    await openRoom(fleet, RUN.room);
+    run = new Soak(fleet, redis, size, tools);
+    return await run.run();
+  } finally {
+    run?.end();
+    redis.disconnect();
+    await fleet.stop();
+  }
+});
+
+class Soak {
+  readonly #fleet: LiveFleet;
+  readonly #redis: RedisClient;
+  readonly #size: Size;
+  readonly #tools: Tools;
+  readonly #random: Random;
+  readonly #swarm: Swarm;
+  readonly #samples: Sample[] = [];
+  readonly #faults: string[] = [];
+  #frames = 0;
+
+  constructor(fleet: LiveFleet, redis: RedisClient, size: Size, tools: Tools) {
+    this.#fleet = fleet;
+    this.#redis = redis;
+    this.#size = size;
+    this.#tools = tools;
+    this.#random = seededRandom(tools.seed);
+    this.#swarm = new Swarm({
+      viewers: size.sockets, addresses: [fleet.address], userIdOf: shopperId, channelsOf: (index) => [`user:${shopperId(index)}`, `room:${RUN.room}`],
+      random: seededRandom(tools.seed + 1), onFrame: () => { this.#frames += 1; },
+    });
+  }
+
+  async run(): Promise<Outcome> {
+    const { sockets, minutes, seconds, likesPerMinute, commentsPerMinute, leavesPerMinute, pinEveryS, ladderEveryS, sampleEveryS } = this.#size;
+    const ladder = ladderOf('soak', sockets, false).map((offer) => ({ ...offer, claimTtlS: RUN.claimTtlS, budget: { count: 1e8, moneyMinor: 1e11 }, caps: { perUser: RUN.perUserMax } }));
+    await launchOffers(this.#fleet, ladder);
+    await this.#swarm.open(RUN.connectMs);
+    this.#tools.say(`${sockets} viewers are there; ${minutes} minutes ${seconds} s begin …`);
+    const startedAt = performance.now();
+    const isOver = (): boolean => performance.now() - startedAt > (minutes * 60 + seconds) * 1000;
+    let pins = 0;
+    await Promise.all([
+      this.#every(60_000 / likesPerMinute, isOver, () => { this.#someone().send(`{"type":"interact","roomId":"${RUN.room}","action":"like"}`); }),
+      this.#every(60_000 / commentsPerMinute, isOver, () => { this.#someone().send(JSON.stringify({ type: 'interact', roomId: RUN.room, action: 'comment', text: COMMENTS[Math.floor(this.#random() * COMMENTS.length)] })); }),
+      this.#every(60_000 / leavesPerMinute, isOver, () => { this.#someone().socket?.destroy(); }),
+      this.#every(pinEveryS * 1000, isOver, () => this.#cue({ kind: 'pin', itemId: itemId(pins++ % 10) })),
+      this.#every(ladderEveryS * 1000, isOver, () => this.#cue({ kind: 'coupon_ladder', offerIds: ladder.map(({ id }) => id), durationS: RUN.ladderS })),
+      this.#every(sampleEveryS * 1000, isOver, () => this.#sample((performance.now() - startedAt) / 1000)),
+    ]);
+    return this.#outcome();
+  }
+
+  end(): void {
+    this.#swarm.end();
+  }
+
+  async #every(ms: number, isOver: () => boolean, act: () => Promise<void> | void): Promise<void> {
+    for (let at = performance.now(); !isOver(); at += ms) {
+      await act();
+      await pause(at + ms - performance.now());
+    }
+  }
+
+  #someone(): Viewer {
+    return this.#swarm.viewers[Math.floor(this.#random() * this.#swarm.viewers.length)]!;
+  }
+
+  async #cue(cue: object): Promise<void> {
+    await this.#fleet.ask('POST', `/v1/rooms/${RUN.room}/cues`, cue).catch((error: unknown) => { this.#faults.push(String(error)); });
+  }
+
+  async #sample(atS: number): Promise<void> {
+    const pids = [...this.#fleet.apiPids, ...this.#fleet.workerPids];
+    const memory = await this.#redis.info('memory');
+    const sample = { atS, rss: pids.map(rssBytes), handles: pids.map(handles), keys: await this.#redis.dbsize(), redisBytes: Number(/^used_memory:(\d+)/mu.exec(memory)?.[1]) };
+    this.#samples.push(sample);
+    if (this.#samples.length % 6 === 0) this.#tools.say(`${Math.round(atS)} s: RSS ${sample.rss.map(mib).join(' ')} MiB, handles ${sample.handles.join(' ')}, ${sample.keys} keys, Redis ${mib(sample.redisBytes)} MiB, ${this.#frames} frames`);
+  }
+
+  #outcome(): Outcome {
+    const { minutes } = this.#size;
+    const { breaches, errors, resumes, closes } = this.#swarm;
+    const broken = [...this.#faults.slice(0, 20), ...breaches.map(({ viewer, channel, rule, what }) => `${viewer} on ${channel}: ${rule}, ${what}`), ...[...errors].map(([text, times]) => `${times} × ${text}`)];
+    const end = this.#samples.at(-1)?.atS ?? 0;
+    const judged = this.#samples.filter(({ atS }) => atS >= end * RUN.warmupShare);
+    const names = [...this.#fleet.apiPids.map((_pid, index) => `api ${index + 1}`), ...this.#fleet.workerPids.map(() => 'worker')];
+    const grown = (read: (sample: Sample) => number): { from: number; to: number } => {
+      const third = Math.ceil(judged.length / 3);
+      return { from: median(judged.slice(0, third).map(read)), to: median(judged.slice(-third).map(read)) };
+    };
+    const lines = names.map((name, index) => {
+      const { slope, mean } = fitLine(judged.map(({ atS, rss }) => ({ x: atS / 3600, y: rss[index]! })));
+      return { name, percentPerHour: (100 * slope) / mean, mean, handles: grown((sample) => sample.handles[index]!) };
+    });
+    const keys = grown((sample) => sample.keys);
+    const missed: string[] = [];
+    if (minutes >= RUN.judgedFromMinutes) {
+      for (const { name, percentPerHour, handles: { from, to } } of lines) {
+        if (percentPerHour > RUN.rssPercentMax) missed.push(`${name}: RSS grows by ${percentPerHour.toFixed(2)} %/h`);
+        if (to > from * (1 + RUN.growthShareMax) + RUN.handlesSpare) missed.push(`${name}: handles grew from ${from} to ${to}`);
+      }
+      if (keys.to > keys.from * (1 + RUN.growthShareMax)) missed.push(`keys grew from ${keys.from} to ${keys.to}`);
+    }
+    const redis = grown((sample) => sample.redisBytes);
+    return {
+      measured: { lines, keys, redisBytes: redis, frames: this.#frames, resumes, closes: Object.fromEntries(closes), samples: this.#samples }, broken, missed,
+      rows: [
+        ['process', 'RSS, MiB', 'slope, %/h', 'handles: first third', 'last third'],
+        ...lines.map(({ name, percentPerHour, mean, handles: { from, to } }) => [name, mib(mean), percentPerHour.toFixed(2), String(from), String(to)]),
+        ['keys in Redis', '', '', String(keys.from), String(keys.to)],
+        ['memory of Redis, MiB', '', '', mib(redis.from), mib(redis.to)],
+      ],
+    };
+  }
+}
+
+const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(1);
