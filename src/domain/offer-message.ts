@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { EVENT_LIMITS } from './event.js';
 import { OfferIdSchema } from './offer.js';
+import { RoomIdSchema } from './room.js';
 
 /** Something to be had, a lower price, or words only. */
 export const MESSAGE_KINDS = ['coupon', 'price_drop', 'notice'] as const;
@@ -26,6 +27,13 @@ export const OfferMessageSchema = Type.Object({
   /** Of one item: what it cost when the shopper put it there, and now. */
   price: Type.Optional(Type.Object({ was: Amount, now: Amount }, { additionalProperties: false })),
   currency: Type.Optional(Type.String({ pattern: '^[A-Z]{3}$' })),
+  /** Of a cue in a live room: which. */
+  roomId: Type.Optional(RoomIdSchema),
+  cueId: Type.Optional(Id),
+  /** What has been claimed for the shopper already. Without it an offer is claimed by a tap. */
+  claim: Type.Optional(Type.Object({ id: Id, code: Id, /** ISO 8601. */ expiresAt: Type.String({ maxLength: 40 }) }, { additionalProperties: false })),
+  /** Not decided for this shopper: what a cue has for those whom nothing could be decided for. */
+  isDefault: Type.Optional(Type.Literal(true)),
   /** ISO 8601. */
   createdAt: Type.String({ maxLength: 40 }),
   /** ISO 8601. */

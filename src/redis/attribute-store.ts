@@ -31,6 +31,12 @@ export class AttributeStore {
     return await this.#redis.get(this.#keys.attributes(shopper)) ?? '';
   }
 
+  /** Of many shoppers of one partition, in one command. */
+  async readMany(shoppers: readonly string[]): Promise<(Attributes | undefined)[]> {
+    const texts = await this.#redis.mget(shoppers.map(this.#keys.attributes));
+    return texts.map((text) => parseAttributes(text ?? ''));
+  }
+
   async read(shopper: string): Promise<Attributes | undefined> {
     return parseAttributes(await this.readJson(shopper));
   }

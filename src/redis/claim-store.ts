@@ -126,11 +126,15 @@ export class ClaimStore {
     if (CONTROL.test(key) || CONTROL.test(shopper) || CONTROL.test(named)) {
       throw new AppError('invalid_request', 'A key, a user or an anonymous id that claims may not contain control characters.');
     }
-    const code = this.#newCode();
-    const device = deviceId === undefined ? '' : hash48(deviceId);
-    const lines = `${at}\n${claimNumberOf(code)}\n${code}\n${this.#wait === undefined ? '' : 'w'}${isEligible ? '' : 'x'}\n${key}\n${device}\n${named}\n${shopper}\n`;
+    const lines = this.#linesOf({ key, shopper, at, deviceId, named, isEligible });
     const reply = await (kind === 'group_buy' || kind === 'share_reward' ? this.#together(offerId, lines) : this.#inTurn(offerId, lines));
     return outcomeOf(offerId, reply);
+  }
+
+  #linesOf({ key, shopper, at, deviceId, named = '', isEligible = true }: Omit<ClaimRequest, 'offerId' | 'kind' | 'isEligible'> & { isEligible?: boolean }): string {
+    const code = this.#newCode();
+    const device = deviceId === undefined ? '' : hash48(deviceId);
+    return `${at}\n${claimNumberOf(code)}\n${code}\n${this.#wait === undefined ? '' : 'w'}${isEligible ? '' : 'x'}\n${key}\n${device}\n${named}\n${shopper}\n`;
   }
 
   /** Of offers whose claims change other claims: one a call. */
@@ -187,6 +191,36 @@ export class ClaimStore {
     }
     this.#isWaiting = false;
     if (this.#wait !== undefined && this.#waiting.size > 0) this.#flush();
+  }
+
+  /**
+   * Claims an offer for many shoppers. Of group buys and share rewards there is no such thing.
+   * @returns by request; undefined where it is not known whether it was claimed: the same key tells
+   */
+  async claimMany(offerId: string, requests: readonly Pick<ClaimRequest, 'key' | 'shopper'>[], at: number): Promise<(ClaimOutcome<ClaimRefusal> | undefined)[]> {
+    const { state, ledger, due } = this.#keys.offer(offerId);
+    // Whom a claim cannot name has none.
+    const outcomes = requests.map(({ key, shopper }): ClaimOutcome<ClaimRefusal> | undefined => (CONTROL.test(shopper) || CONTROL.test(key) ? { refusal: 'not_eligible' } : undefined));
+    const asked = [...requests.keys()].filter((i) => outcomes[i] === undefined);
+    const call = async (indexes: readonly number[]): Promise<void> => {
+      let lines = '';
+      for (const i of indexes) lines += this.#linesOf({ ...requests[i]!, at });
+      try {
+        const replies = (await this.#durably((scripts) => scripts.claimOffer(state, ledger, due, lines))).split('\0');
+        indexes.forEach((i, n) => { outcomes[i] = outcomeOf(offerId, replies[n]!); });
+      } catch {
+        // Whether it was refused or is unknown, the same can be done about it.
+      }
+    };
+    const calls: Promise<void>[] = [];
+    for (let from = 0; from < asked.length; from += CLAIM_STORE_LIMITS.perCall) calls.push(call(asked.slice(from, from + CLAIM_STORE_LIMITS.perCall)));
+    await Promise.all(calls);
+    return outcomes;
+  }
+
+  /** @returns the random part of the claim that each key has made of an offer, null for none */
+  claimedBy(offerId: string, idempotencyKeys: readonly string[]): Promise<(string | null)[]> {
+    return this.#redis.hmget(this.#keys.offer(offerId).state, ...idempotencyKeys.map((key) => `k:${key}`));
   }
 
   /** @param spentMinor what a redeemed claim came to */

@@ -148,6 +148,15 @@ export function makeKeys(prefix: string) {
       const slot = `${prefix}{room:${id}}`;
       return { state: `${slot}:state`, log: `${slot}:log`, push: `${slot}:push`, cues: `${slot}:cues`, open: `${slot}:open` } as const;
     },
+    /** How a cue of a room spread: hash `<piece of time>:<outcome>` → viewers. */
+    cueReach: (roomId: string, number: number) => `${prefix}{room:${roomId}}:reach:${number}`,
+    /** Of a partition's shoppers those whom a cue has reached: see `deliver-cue.lua`. */
+    cueServed: (index: number, cueId: string) => `${partition(index)}:cue-served:${cueId}`,
+    /** What the names of some keys of a partition's shoppers begin with; the shopper follows. */
+    ofPartition: (index: number) => {
+      const slot = partition(index);
+      return { inbox: `${slot}:inbox:`, contacts: `${slot}:contacts:`, log: `${slot}:log:`, push: `${slot}:push:` } as const;
+    },
     /** Ids of all rooms that are kept, and of those that are not closed: sorted sets, by when they were made, ms. */
     rooms: `${prefix}{rooms}:all`,
     openRooms: `${prefix}{rooms}:open`,

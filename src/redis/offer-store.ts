@@ -5,11 +5,13 @@ import type { RedisClient } from './client.js';
 import type { Keys } from './keys.js';
 import { readScript } from './profile-store.js';
 
-const OFFER_STORE_LIMITS = {
+export const INBOX_LIMITS = {
   /** Messages kept per shopper; the oldest goes. As many as a profile remembers having been shown. */
-  inboxMax: 8,
+  messagesMax: 8,
   /** Life of an inbox after the last message, ms; no message stands longer. */
-  inboxMs: 30 * 86_400_000,
+  lifeMs: 30 * 86_400_000,
+} as const;
+const OFFER_STORE_LIMITS = {
   /** Deliveries of a partition that wait for webhooks, about: without a worker they must not grow for ever. */
   deliveriesMax: 10_000,
 } as const;
@@ -61,11 +63,12 @@ export class OfferStore {
   async send(shopper: string, message: OfferMessage, cooldown: Cooldown = NO_COOLDOWN): Promise<SendResult> {
     const keys = this.#keys;
     const { caps, consentRequired, clock } = this.#contact;
-    const { inboxMax, inboxMs, deliveriesMax } = OFFER_STORE_LIMITS;
+    const { messagesMax, lifeMs } = INBOX_LIMITS;
+    const { deliveriesMax } = OFFER_STORE_LIMITS;
     const result = await this.#scripts.sendOffer(
       this.#sentMark(shopper, message.id), keys.once(shopper, `cooldown:${cooldown.of}`), keys.inbox(shopper), keys.push(shopper),
       keys.contacts(shopper), keys.attributes(shopper), keys.deliveriesOf(shopper),
-      message.id, Math.max(cooldown.ms, inboxMs), cooldown.ms, cooldown.holder, JSON.stringify(message), shopper, inboxMax, inboxMs,
+      message.id, Math.max(cooldown.ms, lifeMs), cooldown.ms, cooldown.holder, JSON.stringify(message), shopper, messagesMax, lifeMs,
       clock(), caps.perDayMax, caps.perWeekMax, consentRequired ? 1 : 0, deliveriesMax,
     );
     return SEND_RESULTS[result];
@@ -93,7 +96,7 @@ export class OfferStore {
     await Promise.all([
       // Reading again what was dismissed does not bring it back.
       mark === 'read' ? this.#redis.hsetnx(marksKey, messageId, mark) : this.#redis.hset(marksKey, messageId, mark),
-      this.#redis.pexpire(marksKey, OFFER_STORE_LIMITS.inboxMs),
+      this.#redis.pexpire(marksKey, INBOX_LIMITS.lifeMs),
       ...(gone.length === 0 ? [] : [this.#redis.hdel(marksKey, ...gone)]),
     ]);
     return true;
@@ -108,13 +111,13 @@ export class OfferStore {
       this.#redis.lrange(source.inbox, 0, -1), this.#redis.hgetall(source.marks), this.#redis.zrange(source.contacts, '0', '-1', 'WITHSCORES'),
       this.#redis.lrange(target.inbox, 0, -1),
     ]);
-    const { inboxMax, inboxMs } = OFFER_STORE_LIMITS;
+    const { messagesMax, lifeMs } = INBOX_LIMITS;
     const moved = kept.filter((json) => !there.includes(json)).toReversed();
     await Promise.all([
       ...(moved.length === 0 ? [] : [
-        this.#redis.lpush(target.inbox, ...moved), this.#redis.ltrim(target.inbox, 0, inboxMax - 1), this.#redis.pexpire(target.inbox, inboxMs),
+        this.#redis.lpush(target.inbox, ...moved), this.#redis.ltrim(target.inbox, 0, messagesMax - 1), this.#redis.pexpire(target.inbox, lifeMs),
       ]),
-      ...Object.entries(marks).map(([id, mark]) => this.#redis.hsetnx(target.marks, id, mark)), this.#redis.pexpire(target.marks, inboxMs),
+      ...Object.entries(marks).map(([id, mark]) => this.#redis.hsetnx(target.marks, id, mark)), this.#redis.pexpire(target.marks, lifeMs),
       ...(contacts.length === 0 ? [] : [this.#redis.zadd(target.contacts, ...contacts.toReversed()), this.#redis.pexpire(target.contacts, WEEK_MS)]),
     ]);
     await this.forget(from);

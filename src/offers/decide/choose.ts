@@ -9,6 +9,8 @@ import { gaussian, seededRandom } from '../../util/random.js';
  * The logit of p is known with an error only: by the model's own, less what the offer's claims have told since. Thompson sampling
  * (O. Chapelle, L. Li, "An Empirical Evaluation of Thompson Sampling", NIPS 2011) draws each logit from its Gaussian and takes the
  * offer of highest value, none if no value is above 0. What is uncertain is so tried as often as it may be the best.
+ *
+ * A host who drops coupons has decided that everybody gets one: then the floor is −∞ instead of 0, and none is no outcome.
  */
 export interface Contender {
   /** Logit of p(convert | offer), as the model gave it. */
@@ -59,16 +61,22 @@ export function pacedValue({ marginMinor, costMinor, price }: Contender, p: numb
 export const deviationOf = (modelError: number, claims: number): number => 1 / Math.sqrt(1 / modelError ** 2 + claims);
 
 /**
- * Tells those that may be best: their value at the upper end of what they may be is above 0 and above everybody's at the lower end.
+ * Tells those that may be best: their value at the upper end of what it may be is above the floor and above everybody's at the lower end.
+ * @param floor value that an outcome must exceed
  * @returns indexes into `offers`, the most promising first, at most `contendersMax`
  */
-export function contendersOf(offers: readonly Contender[], none: number): number[] {
+export function contendersOf(offers: readonly Contender[], none: number, floor = 0): number[] {
   const valueAt = (offer: Contender, deviations: number): number => pacedValue(offer, probability(offer.score + deviations * offer.deviation), none);
-  const upper = offers.map((offer) => valueAt(offer, CHOICE_LIMITS.reach));
-  let floor = 0;
-  for (const offer of offers) floor = Math.max(floor, valueAt(offer, -CHOICE_LIMITS.reach));
+  const upper: number[] = [];
+  let sure = floor;
+  for (const offer of offers) {
+    // Of one that costs more than it earns, the value falls with the logit.
+    const [a, b] = [valueAt(offer, -CHOICE_LIMITS.reach), valueAt(offer, CHOICE_LIMITS.reach)];
+    upper.push(Math.max(a, b));
+    sure = Math.max(sure, Math.min(a, b));
+  }
   const found: number[] = [];
-  upper.forEach((value, i) => { if (value > 0 && value >= floor) found.push(i); });
+  upper.forEach((value, i) => { if (value > floor && value >= sure) found.push(i); });
   return found.sort((a, b) => upper[b]! - upper[a]! || a - b).slice(0, CHOICE_LIMITS.contendersMax);
 }
 
@@ -76,27 +84,29 @@ export function contendersOf(offers: readonly Contender[], none: number): number
  * Chooses one of the contenders or none.
  * @param none probability of a conversion without an offer
  * @param seed the same inputs and seed give the same choice
+ * @param floor value that an outcome must exceed
  */
-export function choose(contenders: readonly Contender[], none: number, seed: number): Choice {
+export function choose(contenders: readonly Contender[], none: number, seed: number, floor = 0): Choice {
   const random = seededRandom(seed);
   const draws = contenders.map(({ score, deviation }) => score + deviation * gaussian(random));
-  let [chosen, best] = [-1, 0];
+  let [chosen, best] = [-1, floor];
   contenders.forEach((contender, i) => {
     const value = pacedValue(contender, probability(draws[i]!), none);
     if (value > best) [chosen, best] = [i, value];
   });
-  return { chosen, propensity: propensityOf(contenders, chosen, none), draws };
+  return { chosen, propensity: propensityOf(contenders, chosen, none, floor), draws };
 }
 
 /**
  * Probability that the draws choose `chosen` (−1: none). With F the distributions of the others' values, that is
- * ∫ Π F(v) dP(v) over the values v > 0 that the chosen one may take; of none, Π F(0). By the midpoint rule over its logit.
+ * ∫ Π F(v) dP(v) over the values v > floor that the chosen one may take; of none, Π F(floor). By the midpoint rule over its logit.
  */
-export function propensityOf(contenders: readonly Contender[], chosen: number, none: number): number {
+export function propensityOf(contenders: readonly Contender[], chosen: number, none: number, floor = 0): number {
   const winner = contenders[chosen];
-  if (winner === undefined) return othersBelow(contenders, -1, 0, none);
+  if (winner === undefined) return othersBelow(contenders, -1, floor, none);
   const { reach, steps } = CHOICE_LIMITS;
-  const from = Math.max(-reach, deviationsAt(winner, 0, none));
+  // Above a finite floor only those can be that gain with their logit.
+  const from = floor === -Infinity ? -reach : Math.max(-reach, deviationsAt(winner, floor, none));
   const width = (reach - from) / steps;
   let sum = 0;
   for (let step = 0; step < steps; step++) {
@@ -110,15 +120,25 @@ export function propensityOf(contenders: readonly Contender[], chosen: number, n
 /** Probability that the values of all but one are at most `value`. */
 function othersBelow(contenders: readonly Contender[], but: number, value: number, none: number): number {
   let product = 1;
-  for (let i = 0; i < contenders.length && product > 1e-9; i++) if (i !== but) product *= normalBelow(deviationsAt(contenders[i]!, value, none));
+  for (let i = 0; i < contenders.length && product > 1e-9; i++) if (i !== but) product *= shareBelow(contenders[i]!, value, none);
   return product;
 }
 
+/** Probability that a contender's value is at most `value`. */
+function shareBelow(contender: Contender, value: number, none: number): number {
+  const gain = gainOf(contender);
+  if (gain > 0) return normalBelow(deviationsAt(contender, value, none));
+  if (gain < 0) return 1 - normalBelow(deviationsAt(contender, value, none));
+  return value < -none * contender.marginMinor ? 0 : 1;
+}
+
+/** What a conversion is worth: the value is p · gain − p₀ · m. */
+const gainOf = ({ marginMinor, costMinor, price }: Contender): number => marginMinor - (1 + price) * costMinor;
+
 /** How many deviations from its score a contender's logit is when its value is `value`; infinite beyond what it can be worth. */
-function deviationsAt({ score, deviation, marginMinor, costMinor, price }: Contender, value: number, none: number): number {
-  const gain = marginMinor - (1 + price) * costMinor;
-  if (gain <= 0) return Infinity;
-  const p = (value + none * marginMinor) / gain;
+function deviationsAt(contender: Contender, value: number, none: number): number {
+  const { score, deviation, marginMinor } = contender;
+  const p = (value + none * marginMinor) / gainOf(contender);
   if (p <= 0) return -Infinity;
   return p >= 1 ? Infinity : (Math.log(p / (1 - p)) - score) / deviation;
 }

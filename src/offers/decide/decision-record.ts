@@ -16,6 +16,8 @@ export interface DecisionRecord {
   readonly itemId?: string | undefined;
   /** What asked for it, beside the shopper's page. */
   readonly campaignId?: string | undefined;
+  /** The cue of a live room that it is part of: then none was no outcome. */
+  readonly cueId?: string | undefined;
   /** Events in the profile, which name its state; absent when it was not as in the store. */
   readonly events?: number | undefined;
   /** Label of the response model, or `prior`. */
@@ -62,6 +64,6 @@ export function decisionVectors(floats: Float32Array): DecisionVectors {
 }
 
 /** Makes a logged decision again from what was logged. @returns what must be the same, bit for bit */
-export function replayDecision({ seed }: Pick<DecisionRecord, 'seed'>, { noneScore, contenders }: Pick<DecisionVectors, 'noneScore' | 'contenders'>): Choice {
-  return choose(contenders, probability(noneScore), seed);
+export function replayDecision({ seed, cueId }: Pick<DecisionRecord, 'seed' | 'cueId'>, { noneScore, contenders }: Pick<DecisionVectors, 'noneScore' | 'contenders'>): Choice {
+  return choose(contenders, probability(noneScore), seed, cueId === undefined ? 0 : -Infinity);
 }

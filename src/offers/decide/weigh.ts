@@ -30,16 +30,19 @@ export interface WeighOptions {
   readonly error: number;
   readonly situation: OfferSituation;
   readonly seed: number;
+  /** A cue: everybody gets one, and budgets are there to be handed out now. */
+  readonly isCue?: boolean;
 }
 
 /** Puts a price to everything, and draws. All numbers are rounded to float32 first: so they are logged, and the draw must come out the same from the log. */
-export function weigh(eligible: readonly LiveCase[], { scores, error, situation, seed }: WeighOptions): Weighed {
+export function weigh(eligible: readonly LiveCase[], { scores, error, situation, seed, isCue = false }: WeighOptions): Weighed {
   const order = likelyOrder(situation);
   const stakes = eligible.map(({ prepared: { offer }, usage }, i): Contender => ({
     score: scores[i + 1]!, deviation: Math.fround(deviationOf(error, usage.count)),
-    marginMinor: Math.fround(offer.marginMinor), costMinor: Math.fround(expectedCost(offer.terms, order)), price: Math.fround(pacingPrice(offer, usage, situation.now)),
+    marginMinor: Math.fround(offer.marginMinor), costMinor: Math.fround(expectedCost(offer.terms, order)), price: isCue ? 0 : Math.fround(pacingPrice(offer, usage, situation.now)),
   }));
   const none = probability(scores[0]!);
-  const contenders = contendersOf(stakes, none);
-  return { eligible, stakes, none, contenders, seed, choice: choose(contenders.map((i) => stakes[i]!), none, seed) };
+  const floor = isCue ? -Infinity : 0;
+  const contenders = contendersOf(stakes, none, floor);
+  return { eligible, stakes, none, contenders, seed, choice: choose(contenders.map((i) => stakes[i]!), none, seed, floor) };
 }

@@ -3,11 +3,12 @@
 -- without a gap. Field f: the frame, JSON; empty in the entry 0, which only gives a log without frames its epoch.
 -- In a cluster field n names the node: another master may lack what the old one had acknowledged, so it begins a new epoch.
 -- A message on the push channel is the entry's id, a space and the frame; of a state frame, which no log has, `~` before it.
-local LOG_FRAMES_MAX, LOG_MS, NODE = $FRAMES_MAX, $LOG_MS, $NODE
+-- Numbers for Redis are given as text: it would print others by %.17g, at half a microsecond each.
+local LOG_FRAMES_MAX, LOG_MS, NODE = '$FRAMES_MAX', '$LOG_MS', $NODE
 
 -- Returns epoch (text), offset and the frame of the last entry; nothing without a log, or when it is another master's.
 local function last_of(log)
-  local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+  local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', '1')[1]
   if not last or (NODE and last[2][4] ~= NODE) then
     return nil
   end
@@ -26,7 +27,7 @@ end
 
 -- A new epoch is later than whatever is in the log, whatever the caller's clock says.
 local function new_epoch(log, now)
-  local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+  local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', '1')[1]
   local before = last and tonumber(string.match(last[1], '^%d+')) or 0
   return string.format('%.0f', math.max(tonumber(now), before + 1))
 end

@@ -53,6 +53,23 @@ await t.test('a propensity is how often the draws come out so', async (t) => {
   }
 });
 
+await t.test('where everybody gets one, the least bad is drawn, as often as its propensity says', async (t) => {
+  const none = 0.3;
+  const contenders = [stake(-1.7, { price: 0 }), stake(-1.5, { price: 0, costMinor: 5000 }), stake(-1.6, { price: 0, deviation: 0.8, costMinor: 4000 })];
+  t.equal(choose(contenders, none, 1).chosen, -1, 'none of them is worth it');
+  t.same(contendersOf([stake(-9, { costMinor: 9000, deviation: 0.01 }), stake(2, { costMinor: 9000, deviation: 0.01 })], none, -Infinity), [0], 'what costs more than it earns is best where it is not taken');
+  const draws = 20_000;
+  const counts = [0, 0, 0];
+  for (let seed = 0; seed < draws; seed++) counts[choose(contenders, none, seed * 7919, -Infinity).chosen]! += 1;
+  let sum = 0;
+  contenders.forEach((_, chosen) => {
+    const propensity = propensityOf(contenders, chosen, none, -Infinity);
+    t.ok(Math.abs(counts[chosen]! / draws - propensity) < 4 * Math.sqrt((propensity * (1 - propensity)) / draws) + 0.005, `${chosen}: ${propensity} against ${counts[chosen]! / draws}`);
+    sum += propensity;
+  });
+  t.ok(Math.abs(sum - 1) < 0.01, `all outcomes together: ${sum}`);
+});
+
 await t.test('only those that may be best are drawn for, the most promising first, eight at most', async (t) => {
   const offers = Array.from({ length: 50 }, (_, i) => stake(-2 + i / 25));
   const found = contendersOf(offers, 0.05);
