@@ -64,7 +64,12 @@ export class RawSocket {
 
   /** Bytes that no WebSocket peer may send: the engine has to end the socket. */
   sendNonsense(): void {
-    this.#socket.write(Buffer.from([0xff, 0xff, 0xff, 0xff]));
+    this.sendBytes(Buffer.from([0xff, 0xff, 0xff, 0xff]));
+  }
+
+  /** Bytes as they are, which need not be a frame. */
+  sendBytes(bytes: Buffer): void {
+    if (this.#socket.writable) this.#socket.write(bytes);
   }
 
   /** Stops reading; the system still takes what fits into its buffers. */

@@ -14,7 +14,7 @@ export interface SwarmOptions {
   readonly random: Random;
   /** Source addresses 127.0.0.1, 127.0.0.2, … that the viewers are spread over. Default 1. */
   readonly sources?: number;
-  readonly token?: string;
+  readonly tokenOf?: (index: number) => string;
   /** Default: that of the demo page. */
   readonly backoff?: Backoff;
   readonly onFrame?: (viewer: Viewer, head: FrameHead, frame: Buffer, at: number) => void;
@@ -49,7 +49,7 @@ export class Swarm {
   #isOver = false;
 
   constructor(options: SwarmOptions) {
-    const { viewers, userIdOf, channelsOf, random, token, sources = 1, backoff = SWARM_LIMITS.backoff } = options;
+    const { viewers, userIdOf, channelsOf, random, tokenOf, sources = 1, backoff = SWARM_LIMITS.backoff } = options;
     const events = {
       onFrame: options.onFrame ?? NOTHING, onGreeted: options.onGreeted ?? NOTHING, onLive: options.onLive ?? NOTHING,
       onClosed: (viewer: Viewer, code: number, reason: string, at: number) => {
@@ -62,7 +62,7 @@ export class Swarm {
     };
     const nextAddress = (): Address => options.addresses[this.#connections++ % options.addresses.length]!;
     this.viewers = Array.from({ length: viewers }, (_, index) => new Viewer({
-      index, userId: userIdOf(index), channels: channelsOf(index), nextAddress, token, backoff, random, events,
+      index, userId: userIdOf(index), channels: channelsOf(index), nextAddress, token: tokenOf?.(index), backoff, random, events,
       localAddress: sources === 1 ? undefined : `127.0.0.${1 + (index % sources)}`,
     }));
   }

@@ -1,6 +1,7 @@
 import type { RawData, WebSocket } from 'ws';
 import { AppError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
+import { loopShare } from '../util/loop-share.js';
 import type { LiveLimits } from './limits.js';
 import { encodeFrame, errorFrame } from './protocol.js';
 
@@ -153,6 +154,7 @@ export class LiveConnection {
 
   async #inTurn(before: Promise<void>, text: string): Promise<void> {
     await before;
+    for (let turn = loopShare(); turn !== undefined; turn = loopShare()) await turn;
     if (!this.#isClosing) await this.#options.onFrame(text);
     this.#pending -= 1;
     if (this.#pending !== this.#options.limits.framesPendingMax - 1 || this.#isClosing) return;

@@ -8,6 +8,7 @@ import { emptyProfile } from '../profile/profile.js';
 import { isUncertain, storeError } from '../redis/errors.js';
 import type { ProfileStore } from '../redis/profile-store.js';
 import type { Clock } from '../util/clock.js';
+import { loopShare } from '../util/loop-share.js';
 import { validateEvent } from './validate-event.js';
 
 /** The event path, top to bottom: validate, read, fold, compare and set with the append, acknowledge. */
@@ -76,7 +77,7 @@ export class EventIngestor {
    */
   async ingest(inputs: readonly unknown[]): Promise<IngestReport> {
     const report: IngestReport = { accepted: 0, duplicates: 0, rejected: [] };
-    const groups = this.#group(inputs, report);
+    const groups = await this.#group(inputs, report);
     if (groups.length === 0) {
       const [first] = report.rejected;
       // Of a batch of which anything was taken the report tells; it is no failure.
@@ -130,13 +131,15 @@ export class EventIngestor {
     return waitS === undefined ? undefined : { code: 'rate_limited', message: `Too many events of this shopper or device; send it again in ${waitS} s.` };
   }
 
-  #group(inputs: readonly unknown[], report: IngestReport): Group[] {
+  async #group(inputs: readonly unknown[], report: IngestReport): Promise<Group[]> {
     const receivedAt = this.#deps.clock();
     const groups = new Map<string, Group>();
     for (let index = 0; index < inputs.length; index++) {
       const event = validateEvent(inputs[index], receivedAt);
       if ('code' in event) {
         report.rejected.push({ index, ...event });
+        // To say what is wrong takes far longer than to take what is right: a thousand times holds everybody up.
+        await loopShare();
         continue;
       }
       const refused = this.refusalOf(event);
