@@ -8,7 +8,7 @@ import t from 'tap';
  * meant. The order is the reading order: data at the top, wiring at the bottom.
  */
 const PURE = ['domain', 'util', 'errors'];
-const STAGES = ['profile', 'segments', 'catalog', 'candidates', 'ranking', 'offers', 'campaigns', 'webhooks', 'growth', 'risk', 'live'];
+const STAGES = ['profile', 'segments', 'catalog', 'candidates', 'ranking', 'offers', 'campaigns', 'webhooks', 'growth', 'risk', 'live', 'pulse'];
 /** How a profile is shown: pure views of it, no insides. */
 const VIEWS = ['profile/portrait', 'profile/describe', 'profile/vector'];
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
@@ -29,10 +29,11 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   webhooks: PURE,
   growth: [...PURE, 'segments/expression'],
   risk: [...PURE, 'profile'],
+  pulse: PURE,
   live: [...PURE, 'config', 'type offers'],
   archive: [...PURE, 'type offers'],
   // What the stores keep: encoded profiles and statistics, and impressions with their features' names.
-  redis: [...PURE, 'profile/codec', 'profile/vector', 'type profile/portrait', 'ranking/features', 'candidates/statistics-codec', 'offers/contact-policy', 'offers/decide/offer-features', 'offers/decide/decision-record', 'type candidates', 'type offers', 'type campaigns'],
+  redis: [...PURE, 'pulse/decay', 'profile/codec', 'profile/vector', 'type profile/portrait', 'ranking/features', 'candidates/statistics-codec', 'offers/contact-policy', 'offers/decide/offer-features', 'offers/decide/decision-record', 'type candidates', 'type offers', 'type campaigns'],
   paths: [...PURE, ...STAGES, 'redis'],
   follow: [...PURE, ...STAGES, 'redis', 'archive', 'type paths'],
   jobs: [...PURE, ...STAGES, 'redis', 'archive', 'type paths', 'type learn'],

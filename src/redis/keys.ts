@@ -143,10 +143,15 @@ export function makeKeys(prefix: string) {
     /**
      * Of a live room, in a slot of its own: what it is (hash), its log of frames and the sharded pub/sub of them (see `channel-log.lua`),
      * its cues (hash number → JSON, `k:<idempotency key>` → number and hash of the request), and when those that are open end (zset).
+     * What its viewers do, from `pulse` on: see `count-room.lua`.
      */
     room: (id: string) => {
       const slot = `${prefix}{room:${id}}`;
-      return { state: `${slot}:state`, log: `${slot}:log`, push: `${slot}:push`, cues: `${slot}:cues`, open: `${slot}:open` } as const;
+      return {
+        state: `${slot}:state`, log: `${slot}:log`, push: `${slot}:push`, cues: `${slot}:cues`, open: `${slot}:open`,
+        pulse: `${slot}:pulse`, unique: `${slot}:unique`, votes: `${slot}:votes`, said: `${slot}:said`, asked: `${slot}:asked`,
+        carts: `${slot}:carts`, usualCarts: `${slot}:usual-carts`,
+      } as const;
     },
     /** How a cue of a room spread: hash `<piece of time>:<outcome>` → viewers. */
     cueReach: (roomId: string, number: number) => `${prefix}{room:${roomId}}:reach:${number}`,
