@@ -38,7 +38,9 @@ async function main(): Promise<void> {
   if (config.role === 'worker') {
     // Only a worker loads what a worker needs, and likewise below.
     const { startWorker } = await import('./worker.js');
-    running.push(await startWorker(config, log));
+    const worker = await startWorker(config, log);
+    running.push(worker);
+    link?.share(worker.metrics);
     process.on('disconnect', () => { stop('primary gone'); });
     link?.ready();
   } else if (isPrimary) {

@@ -57,7 +57,7 @@ export class LiveFleet {
 
   /** Ids of the api processes that there are now. */
   get apiPids(): readonly number[] {
-    const children = childrenOf(this.engine.pid).filter((pid) => settingOf(pid, 'ROLE') === 'api');
+    const children = childrenOf(this.engine.pid).filter((pid) => settingOf(pid, 'NODE_UNIQUE_ID') !== undefined);
     // One alone has no primary.
     return children.length === 0 ? [this.engine.pid] : children;
   }

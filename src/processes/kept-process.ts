@@ -19,6 +19,8 @@ export interface KeptProcessOptions {
   /** In the log: `api`, `worker`. */
   readonly name: string;
   readonly fork: () => ChildProcess;
+  /** Told of each generation when it is ready. */
+  readonly onReady: (child: ChildProcess) => void;
   /** Time it has to finish what is under way, ms. */
   readonly drainMs: number;
   readonly clock: Clock;
@@ -84,6 +86,7 @@ export class KeptProcess {
       this.#restart = setTimeout(() => { this.#current = this.#fork(); }, restartInMs);
     };
     this.#alive.add(child);
+    child.on('message', ({ type }: ToPrimary) => { if (type === 'ready') this.#options.onReady(child); });
     child.once('exit', (code, signal) => { onGone({ code, signal }); });
     // Of one that could not even be started there is no exit.
     child.on('error', (error) => { if (child.pid === undefined) onGone({ err: error }); });

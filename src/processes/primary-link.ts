@@ -7,7 +7,7 @@ const LINK_LIMITS = {
   metricsMs: 2000,
 } as const;
 
-/** A process's end of the line to the process that started it. */
+/** A process's end of the line to the one that started it. */
 export class PrimaryLink {
   readonly #waiting = new Map<number, (metrics: readonly MetricsJson[]) => void>();
   #registry: Registry | undefined;

@@ -1,11 +1,10 @@
-import { fork } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
 import cluster from 'node:cluster';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import type { Clock } from '../util/clock.js';
 import { KeptProcess } from './kept-process.js';
 import { MetricsExchange } from './metrics-exchange.js';
-import type { ToPrimary } from './messages.js';
 
 /** The processes of an engine. */
 export interface Processes {
@@ -26,8 +25,9 @@ export interface ProcessesOptions {
 }
 
 /** The worker, in a process of its own, so that heavy work never holds up a request. */
-export function keptWorker({ config, main, clock, log }: ProcessesOptions): KeptProcess {
-  return new KeptProcess({ name: 'worker', fork: () => fork(main, [], { env: { ...process.env, ROLE: 'worker' } }), drainMs: config.drainMs, clock, log });
+export function keptWorker({ config, main, clock, log }: ProcessesOptions, onReady: (child: ChildProcess) => void = () => { /* Nobody asks. */ }): KeptProcess {
+  const start = (): ChildProcess => fork(main, [], { env: { ...process.env, ROLE: 'worker' }, serialization: 'advanced' });
+  return new KeptProcess({ name: 'worker', fork: start, onReady, drainMs: config.drainMs, clock, log });
 }
 
 /**
@@ -42,13 +42,10 @@ export async function startProcesses(options: ProcessesOptions): Promise<Process
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   cluster.setupPrimary({ exec: main, serialization: 'advanced' });
   const exchange = new MetricsExchange();
-  const forkApi = () => {
-    const child = cluster.fork({ ROLE: 'api' }).process;
-    child.on('message', ({ type }: ToPrimary) => { if (type === 'ready') exchange.join(child); });
-    return child;
-  };
-  const apis = Array.from({ length: config.apiProcesses }, () => new KeptProcess({ name: 'api', fork: forkApi, drainMs: config.drainMs, clock, log }));
-  const worker = config.role === 'both' ? keptWorker(options) : undefined;
+  const forkApi = (): ChildProcess => cluster.fork({ ROLE: 'api' }).process;
+  const onReady = (child: ChildProcess): void => { exchange.join(child); };
+  const apis = Array.from({ length: config.apiProcesses }, () => new KeptProcess({ name: 'api', fork: forkApi, onReady, drainMs: config.drainMs, clock, log }));
+  const worker = config.role === 'both' ? keptWorker(options, onReady) : undefined;
   const all = worker === undefined ? apis : [...apis, worker];
   const close = async (): Promise<void> => { await Promise.all(all.map((kept) => kept.stop())); };
   try {

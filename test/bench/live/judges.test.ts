@@ -2,6 +2,7 @@ import t from 'tap';
 import type { FinalOffer } from '../../../bench/claims/history.js';
 import { CUTS, nextCut } from '../../../bench/live/cut-plan.js';
 import { checkLadder, type Served } from '../../../bench/live/ladder.js';
+import { spreadOf, wavesOf } from '../../../bench/live/reconnects.js';
 import { fitLine } from '../../../bench/live/slope.js';
 import { seededRandom } from '../../../src/util/random.js';
 
@@ -54,4 +55,14 @@ await t.test('a seed is a plan of cuts, and each kind comes as often as it shoul
 await t.test('a line through points', async (t) => {
   t.same(fitLine([{ x: 0, y: 1 }, { x: 1, y: 3 }, { x: 2, y: 5 }]), { slope: 2, mean: 3 });
   t.same(fitLine([{ x: 1, y: 4 }]), { slope: 0, mean: 4 });
+});
+
+await t.test('reconnects: each wave by itself, its fullest second by the mean', async (t) => {
+  const even = Array.from({ length: 40 }, (_, n) => n * 100);
+  const waves = wavesOf([...even, 9000, 9001, 9002], 1000);
+  t.same(waves.map((wave) => wave.length), [40, 3]);
+  t.match(spreadOf(even), { count: 40, seconds: 3.9, peakByMean: 10 / (40 / 3.9) });
+  t.match(spreadOf([...even, ...Array.from({ length: 60 }, () => 3900)]), { count: 100, peakByMean: 70 / (100 / 3.9) });
+  t.same(spreadOf([5]), { count: 1, seconds: 1, peakByMean: 1 });
+  t.same(spreadOf([]), { count: 0, seconds: 0, peakByMean: 0 });
 });
