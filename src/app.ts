@@ -30,6 +30,7 @@ import type { DecisionService } from './paths/decision-service.js';
 import type { Inbox } from './paths/inbox.js';
 import { EventIngestor, type IngestDeps } from './paths/ingest-events.js';
 import { RecommendationService } from './paths/recommendation-service.js';
+import type { RoomFinder } from './paths/room-finder.js';
 import { Recommender } from './paths/recommend.js';
 import { ShopperReader } from './paths/shopper-reader.js';
 import { Shoppers } from './paths/shoppers.js';
@@ -125,7 +126,7 @@ export async function startApi(config: Config, log: Logger, link?: PrimaryLink):
     items: { getItem: (id) => Promise.resolve(catalog.item(catalog.rowOf(id))) }, offers: { read: (id) => Promise.resolve(offers.book.get(id)) },
   });
   const { afterStored, inbox } = campaigns;
-  const paths = wirePaths(config, log, { redis, keys, catalog, catalogFollower, store, attributes, decisions: decisions.service, afterStored, limit: risk.limitEvent, metrics, clock });
+  const paths = wirePaths(config, log, { redis, keys, catalog, catalogFollower, store, attributes, decisions: decisions.service, rooms: rooms.finder, afterStored, limit: risk.limitEvent, metrics, clock });
   const state: DrainState = { draining: false };
   eventRoutes(app, paths.ingestor, risk.admitEvents);
   riskRoutes(app, risk.ledger, paths.shoppers);
@@ -162,13 +163,14 @@ interface Parts {
   readonly store: ProfileStore;
   readonly attributes: AttributeStore;
   readonly decisions: DecisionService;
+  readonly rooms: RoomFinder;
   readonly afterStored: (stored: StoredEvents) => void;
   readonly limit: IngestDeps['limit'];
   readonly metrics: Metrics;
   readonly clock: () => number;
 }
 
-function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogFollower, store, attributes, decisions, afterStored, limit, metrics, clock }: Parts) {
+function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogFollower, store, attributes, decisions, rooms, afterStored, limit, metrics, clock }: Parts) {
   const newToken = tokenSource();
   const newId = idSource();
   const ingestor = new EventIngestor({ store, catalog, clock, newToken, onFolded: metrics.onFolded, limit, afterStored });
@@ -193,7 +195,7 @@ function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogF
     },
   });
   const reader = new ShopperReader(store, ingestor, catalog, clock);
-  const service = new RecommendationService(reader, recommender, catalog, config.recommendDeadlineMs, metrics, decisions);
+  const service = new RecommendationService(reader, recommender, catalog, config.recommendDeadlineMs, metrics, decisions, rooms);
   const statistics = new StatisticsFollower({ url: config.redisUrl, keys, redis, catalog, log, onErased: (shopper) => { service.forget(shopper); } });
   const shoppers = new Shoppers({
     store, attributes, clock, newToken, newId,

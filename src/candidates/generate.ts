@@ -1,11 +1,12 @@
 import type { Catalog } from '../catalog/catalog.js';
 import type { Scene } from '../domain/scene.js';
-import { TOUCH, type Affinities, type Profile } from '../profile/profile.js';
-import { affinityDecay } from '../profile/vector.js';
+import { TOUCH, type Profile } from '../profile/profile.js';
 import { LIKENESS_LIMITS } from './likeness.js';
+import { liveRooms } from './live-rooms.js';
 import { SOURCE_INDEX, type CandidatePool } from './pool.js';
 import { RowTally } from './row-tally.js';
 import type { Statistics } from './statistics.js';
+import { strongest } from './strongest.js';
 
 /** A shopper as the serving model's encoder sees them, among the items that it knows. */
 export interface Encoded {
@@ -66,6 +67,7 @@ const REPEAT_AFTER_MS = 3 * 86_400_000;
 /** Runs all sources into the pool, which has been begun; stops when it is full. */
 export function generateCandidates(pool: CandidatePool, request: CandidateRequest): void {
   for (const row of request.pinnedRows) pool.add(row, SOURCE_INDEX.pinned);
+  if (request.scene === 'feed') liveRooms(pool, request);
   related(pool, request);
   const near = neighbors(pool, request);
   const fitting = encoded(pool, request);
@@ -233,22 +235,6 @@ function addSome(pool: CandidatePool, top: readonly number[], all: readonly numb
   const until = pool.count + quota;
   for (let i = 0; i < top.length && pool.count < until && !pool.full; i++) pool.add(top[i]!, source);
   for (let i = all.length - 1, seen = 0; i >= 0 && seen < quota && pool.count < until && !pool.full; i--, seen++) pool.add(all[i]!, source);
-}
-
-/** @returns hashes of the names with the highest positive affinity by now */
-function strongest(profile: Profile, table: Affinities, now: number, limit: number): number[] {
-  const { short, long } = affinityDecay(profile, now);
-  const found: { hash: number; value: number }[] = [];
-  for (let i = 0; i < table.keys.length; i++) {
-    // Within a visit the short memory leads; afterwards it has decayed and the long one speaks.
-    const value = table.short[i]! * short * 3 + table.long[i]! * long;
-    if (value <= 0) continue;
-    let place = found.length;
-    while (place > 0 && found[place - 1]!.value < value) place--;
-    if (place < limit) found.splice(place, 0, { hash: table.keys[i]!, value });
-    if (found.length > limit) found.pop();
-  }
-  return found.map((entry) => entry.hash);
 }
 
 /** What was bought a while ago, latest first. */

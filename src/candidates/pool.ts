@@ -1,7 +1,7 @@
 import type { Catalog } from '../catalog/catalog.js';
 
 /** Generators of candidates, in the order of their bits and of the score columns. Append, never reorder. */
-export const SOURCES = ['requested', 'pinned', 'related', 'neighbors', 'category', 'brand', 'buy_again', 'new', 'trending', 'popular', 'again', 'encoder', 'similar'] as const;
+export const SOURCES = ['requested', 'pinned', 'related', 'neighbors', 'category', 'brand', 'buy_again', 'new', 'trending', 'popular', 'again', 'encoder', 'similar', 'live_rooms'] as const;
 export type Source = (typeof SOURCES)[number];
 export const SOURCE_INDEX = Object.fromEntries(SOURCES.map((source, index) => [source, index])) as Readonly<Record<Source, number>>;
 

@@ -15,9 +15,13 @@ export function contextRows(catalog: Catalog, profile: Profile, scene: Scene, it
   return rows;
 }
 
-/** Rows a list must not hold: what the page shows already, and what the shopper dismissed. */
-export function hiddenRows(catalog: Catalog, profile: Profile, onPage: Iterable<number>): Set<number> {
+/** Where live rooms are shown beside products and posts: elsewhere a card is something to buy. */
+const ROOM_SCENES: ReadonlySet<Scene> = new Set(['feed']);
+
+/** Rows a list must not hold: what the page shows already, what the shopper dismissed, and rooms where products belong. */
+export function hiddenRows(catalog: Catalog, profile: Profile, scene: Scene, onPage: Iterable<number>): Set<number> {
   const hidden = new Set(onPage);
+  if (!ROOM_SCENES.has(scene)) for (const row of catalog.roomRows) hidden.add(row);
   for (const touch of profile.touches) {
     if ((touch.mask & TOUCH.dismissed) !== 0) hidden.add(catalog.rowOfKey(touch.item));
   }

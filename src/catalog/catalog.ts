@@ -92,6 +92,8 @@ export class Catalog {
   recordFloats = new Float32Array(this.records.buffer);
   /** Minor units; NaN when the item has no price. */
   priceMinor = new Float64Array(1024);
+  /** Rows of the live rooms among the items, on air or not, in order of their announcement. They come and go: no other list has them. */
+  readonly roomRows = new Set<number>();
   /** Rows of the items published last, newest first; bounded. */
   readonly freshRows: number[] = [];
   #live = 0;
@@ -202,6 +204,7 @@ export class Catalog {
     this.#forgetPrice(row);
     this.#items[row] = undefined;
     this.#facts[row] = undefined;
+    this.roomRows.delete(row);
     this.records[row * RECORD.width + RECORD.alive] = 0;
     this.#live -= 1;
     return true;
@@ -217,8 +220,13 @@ export class Catalog {
     const brand = item.brand === undefined ? 0 : this.brands.number(item.brand);
     const tags = (item.tags ?? []).map((tag) => this.tags.number(tag));
     const priceMinor = item.price === undefined ? undefined : toMinor(item.price, item.currency);
-    for (const category of path) if (!this.paths[row]?.includes(category)) append(this.#rowsByCategory, category, row);
-    if (brand !== 0 && this.brandOf(row) !== brand) append(this.#rowsByBrand, brand, row);
+    const isRoom = item.kind === 'room';
+    if (isRoom) this.roomRows.add(row);
+    else {
+      const wasRoom = this.roomRows.delete(row);
+      for (const category of path) if (wasRoom || !this.paths[row]?.includes(category)) append(this.#rowsByCategory, category, row);
+      if (brand !== 0 && (wasRoom || this.brandOf(row) !== brand)) append(this.#rowsByBrand, brand, row);
+    }
     this.#items[row] = item;
     this.#json[row] = { id: JSON.stringify(item.id), item: JSON.stringify(item) };
     this.#facts[row] = {
@@ -232,7 +240,7 @@ export class Catalog {
     this.tagNumbers[row] = tags;
     this.priceMinor[row] = priceMinor ?? Number.NaN;
     this.#writeRecord(row, item, priceMinor);
-    this.#noteFresh(row);
+    if (!isRoom) this.#noteFresh(row);
     if (priceMinor !== undefined) this.#prices.change(priceMinor, 1);
   }
 

@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
 import { ContextSchema, EVENT_LIMITS } from './event.js';
+import { RoomIdSchema } from './room.js';
 import { SCENES } from './scene.js';
 
 export const RECOMMENDATION_LIMITS = {
@@ -38,6 +39,8 @@ const ListFields = {
   /** Rank exactly these (search results). */
   itemIds: Type.Optional(Type.Array(Id, { minItems: 1, maxItems: RECOMMENDATION_LIMITS.itemIdsMax })),
   filter: Type.Optional(FilterSchema),
+  /** Scene `live`: rank the products of this room that are in stock. */
+  roomId: Type.Optional(RoomIdSchema),
 };
 
 const ShopperFields = {

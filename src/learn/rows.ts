@@ -139,7 +139,7 @@ class ReplayState {
       }
       this.#pool.close();
     } else {
-      this.#pool.begin(catalog, this.#options.candidatesMax, compileFilter(catalog, undefined, hiddenRows(catalog, profile, context)));
+      this.#pool.begin(catalog, this.#options.candidatesMax, compileFilter(catalog, undefined, hiddenRows(catalog, profile, scene, context)));
     }
     const asked: CandidateRequest = {
       catalog, statistics: this.#statistics, profile, scene, region, contextRows: context, pinnedRows: [], now: at, random: this.#options.random, reads: this.#options.reads,

@@ -95,7 +95,7 @@ export class Retriever {
     const { catalog, statistics, retrieval } = this.view;
     const profile = profileAt(this.view, question);
     const query = await retrieval?.encode(profile, question.at);
-    const hidden = hiddenRows(catalog, profile, excludedRows(this.view, question));
+    const hidden = hiddenRows(catalog, profile, QUESTION_SCENE, excludedRows(this.view, question));
     this.pool.begin(catalog, this.candidatesMax, compileFilter(catalog, undefined, hidden));
     const request: CandidateRequest = {
       catalog, statistics, profile, scene: QUESTION_SCENE, region: undefined, contextRows: [], pinnedRows: [],

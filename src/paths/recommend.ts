@@ -14,7 +14,7 @@ import { fallbackScores } from '../ranking/fallback.js';
 import { FeatureWriter } from '../ranking/features.js';
 import type { Impression, RankedState } from '../redis/impression-log.js';
 import type { ModelHolder } from '../ranking/model-holder.js';
-import { diversify, explore, type RankedSlot } from '../ranking/rerank.js';
+import { diversify, explore, placeRooms, type RankedSlot } from '../ranking/rerank.js';
 import type { ScoreSlot } from '../ranking/score-pool.js';
 import { bestOf } from '../util/best-of.js';
 import { BoundedMap } from '../util/bounded-map.js';
@@ -135,8 +135,7 @@ export class Recommender {
       this.#writer.write(slot.items, pool, asked);
       const state = rankedState(request, asked, model, missing.length === 0);
       const { scores, label, degraded } = await this.#score(slot, pool.count);
-      const limit = request.limit ?? (request.itemIds?.length ?? RECOMMENDATION_LIMITS.limitDefault);
-      const ranked = this.#select(pool, scores, Math.min(limit, pool.count), request.itemIds !== undefined);
+      const ranked = this.#select(pool, scores, request);
       const requestId = this.#deps.newId();
       this.#log({ requestId, request, pool, slot, ranked, scores, label, now, state });
       const items = ranked.map((entry): RankedItem => {
@@ -178,8 +177,7 @@ export class Recommender {
     };
     if (request.itemIds === undefined) pool.begin(catalog, this.#deps.candidatesMax, this.#acceptor(request, contextRows));
     else {
-      const visible = compileFilter(catalog, request.filter ?? { inStock: false }, request.shown);
-      pool.begin(catalog, request.itemIds.length, visible);
+      pool.begin(catalog, request.itemIds.length, this.#asked(request));
       for (const row of this.#rowsOf(request.itemIds)) pool.add(row, SOURCE_INDEX.requested);
       pool.close();
     }
@@ -190,7 +188,12 @@ export class Recommender {
   /** What may be shown: the filter, in stock, not dismissed, not on the page already. */
   #acceptor(request: ListRequest, context: readonly number[]): (row: number) => boolean {
     const { catalog } = this.#deps;
-    return compileFilter(catalog, request.filter, hiddenRows(catalog, request.profile, [...request.shown, ...context]));
+    return compileFilter(catalog, request.filter, hiddenRows(catalog, request.profile, request.scene, [...request.shown, ...context]));
+  }
+
+  /** Of items that are asked for by id: what is sold out, too, unless a filter says otherwise. */
+  #asked({ filter, shown }: ListRequest): (row: number) => boolean {
+    return compileFilter(this.#deps.catalog, filter ?? { inStock: false }, shown);
   }
 
   #contextRows({ itemId, scene, profile }: ListRequest): number[] {
@@ -215,10 +218,13 @@ export class Recommender {
     return { scores: fallbackScores(slot.items, count), label: 'fallback', degraded: ['fallback_scorer'] };
   }
 
-  #select(pool: CandidatePool, scores: Float32Array, limit: number, asked: boolean): RankedSlot[] {
-    if (asked) return bestOf(scores, pool.count).slice(0, limit).map((slot) => ({ slot, propensity: 1 }));
-    const ranked = diversify(this.#deps.catalog, pool, scores, limit);
-    explore(ranked, pool.count, this.#deps.random);
+  #select(pool: CandidatePool, scores: Float32Array, request: ListRequest): RankedSlot[] {
+    const { catalog, random } = this.#deps;
+    const limit = Math.min(limitOf(request), pool.count);
+    if (request.itemIds !== undefined) return bestOf(scores, pool.count).slice(0, limit).map((slot) => ({ slot, propensity: 1 }));
+    const best = diversify(catalog, pool, scores, limit);
+    const ranked = catalog.roomRows.size === 0 ? best : placeRooms(catalog, pool, scores, best);
+    explore(ranked, pool.count, random);
     return ranked;
   }
 
@@ -238,8 +244,8 @@ export class Recommender {
   #standIn(request: ListRequest): RankedList {
     const { catalog } = this.#deps;
     const statistics = this.#deps.statistics();
-    const limit = request.limit ?? RECOMMENDATION_LIMITS.limitDefault;
-    const accept = request.itemIds === undefined ? this.#acceptor(request, this.#contextRows(request)) : compileFilter(catalog, { inStock: false }, request.shown);
+    const limit = limitOf(request);
+    const accept = request.itemIds === undefined ? this.#acceptor(request, this.#contextRows(request)) : this.#asked(request);
     const take = (rows: Iterable<number>): number[] => {
       const taken = new Set<number>();
       for (const row of rows) {
@@ -249,11 +255,12 @@ export class Recommender {
       return [...taken];
     };
     const region = regionOf(request.context);
-    const rungs: [Degradation, () => number[]][] = [
-      ['cached_list', () => take(request.itemIds === undefined ? this.#cached.get(`${request.shopper}|${request.scene}`) ?? [] : this.#rowsOf(request.itemIds))],
+    // What was asked for by id has no other rung: nothing else is an answer.
+    const rungs: [Degradation, () => number[]][] = request.itemIds === undefined ? [
+      ['cached_list', () => take(this.#cached.get(`${request.shopper}|${request.scene}`) ?? [])],
       ['popular_list', () => take([...statistics.trending(`region:${region}`) ?? [], ...statistics.trending('all') ?? [], ...statistics.order])],
       ['static_list', () => take(catalog.allRows())],
-    ];
+    ] : [['cached_list', () => take(this.#rowsOf(request.itemIds!))]];
     for (const [rung, list] of rungs) {
       const rows = list();
       if (rows.length === 0) continue;
@@ -277,6 +284,8 @@ function rankedState({ profile, isStored, itemId }: ListRequest, { catalog, stat
     model: model.current?.label ?? '', encoder: model.encoderBoundAt,
   };
 }
+
+const limitOf = ({ limit, itemIds }: ListRequest): number => limit ?? itemIds?.length ?? RECOMMENDATION_LIMITS.limitDefault;
 
 function regionOf(context: Context | undefined): string | undefined {
   const region = context?.['region'];

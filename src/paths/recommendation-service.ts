@@ -2,11 +2,13 @@ import type { Catalog } from '../catalog/catalog.js';
 import type { Degradation, RecommendationBatchInput, RecommendationInput } from '../domain/recommendation.js';
 import { SCENES } from '../domain/scene.js';
 import { shopperKey } from '../domain/shopper.js';
+import { AppError } from '../errors.js';
 import { emptyProfile } from '../profile/profile.js';
 import { ByteWriter } from '../util/byte-writer.js';
 import type { Decision } from './decide-offer.js';
 import type { ListDecisions } from './decision-service.js';
 import type { IngestReport } from './ingest-events.js';
+import { findRoom, type RoomFinder } from './room-finder.js';
 import type { ListRequest, RankedItem, RankedList, Recommender } from './recommend.js';
 import type { ShopperReader, ShopperState } from './shopper-reader.js';
 
@@ -22,16 +24,17 @@ export class RecommendationService {
   constructor(
     private readonly reader: ShopperReader, private readonly recommender: Recommender,
     private readonly catalog: Catalog, private readonly deadlineMs: number, private readonly metrics: RecommendationMetrics,
-    private readonly decisions: ListDecisions,
+    private readonly decisions: ListDecisions, private readonly rooms: RoomFinder,
   ) {}
 
   /** `{requestId, items, model, degraded?, events?, offer?, decision?, explain?}` */
   async recommend(input: RecommendationInput): Promise<Buffer> {
     const startedAt = performance.now();
+    const wanted = await this.#list(input);
     const deciding = this.#decision(input);
     const state = await this.#state(input);
     const decision = deciding?.(state, input);
-    const list = await this.recommender.rank(toListRequest(input, input, state, NOTHING_SHOWN));
+    const list = await this.recommender.rank(toListRequest(input, wanted, state, NOTHING_SHOWN));
     const degraded = [...state.degraded, ...list.degraded];
     const offer = await decision;
     this.metrics.onReply(performance.now() - startedAt, degraded);
@@ -45,12 +48,13 @@ export class RecommendationService {
   /** Several lists of one page, `{requestId, lists:[{scene, items…}], model, …}`: no item twice across them; an offer by the scene of the first. */
   async recommendBatch(input: RecommendationBatchInput): Promise<Buffer> {
     const startedAt = performance.now();
+    const wantedLists = await Promise.all(input.lists.map((list) => this.#list(list)));
     const deciding = this.#decision(input);
     const state = await this.#state(input);
     const decision = deciding?.(state, input.lists[0]!);
     const shown = new Set<number>();
     const lists: RankedList[] = [];
-    for (const wanted of input.lists) {
+    for (const wanted of wantedLists) {
       const list = await this.recommender.rank(toListRequest(input, wanted, state, shown));
       for (const item of list.items) shown.add(item.row);
       lists.push(list);
@@ -82,6 +86,15 @@ export class RecommendationService {
     const shopper = shopperKey(input);
     if (shopper === undefined) return { profile: emptyProfile(), degraded: [], events: undefined };
     return this.reader.read(shopper, input.events, this.deadlineMs / 2);
+  }
+
+  /** A list of a room is one of its products, as far as there are any left. */
+  async #list(list: List): Promise<List> {
+    const { roomId, filter } = list;
+    if (roomId === undefined) return list;
+    if (list.scene !== 'live' || list.itemIds !== undefined) throw new AppError('invalid_request', 'roomId goes with the scene live, and without itemIds: it stands for the products of the room.');
+    const { products } = await findRoom(this.rooms, roomId);
+    return { ...list, itemIds: [...products], filter: { inStock: true, ...filter } };
   }
 
   #begin({ requestId }: RankedList): void {

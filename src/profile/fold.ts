@@ -41,7 +41,8 @@ const EFFECTS: Readonly<Record<EventType, Effect>> = {
   comment: { weight: 2, touch: TOUCH.commented },
   review: { weight: 2, touch: TOUCH.reviewed },
   follow: { weight: 0, touch: 0 },
-  join_live: { weight: 0, touch: 0 },
+  // Of the room as an item: its host and category. Coming counts, staying does not: nobody tells how long a page was looked at.
+  join_live: { weight: 1, touch: 0 },
   leave_live: { weight: 0, touch: 0 },
   send_gift: { weight: 2, touch: 0 },
   open_group_buy: { weight: 4, touch: TOUCH.groupBuy },

@@ -11,6 +11,8 @@ export const RERANK = {
   sameBrand: 0.08,
   /** Share of lists in which one place goes to a candidate drawn at random. */
   explore: 0.1,
+  /** Places of live rooms, from 0: the first, and every so many from there on. */
+  roomFirst: 1, roomEvery: 5,
 } as const;
 
 export interface RankedSlot {
@@ -83,6 +85,26 @@ class NameCounts {
 }
 
 const counts = new NameCounts();
+
+/**
+ * Gives live rooms their places in a list that has any among its candidates, the best by the model first. A model that was trained on what
+ * sells knows how to tell one room from another, but no room that has just opened is worth as much to it as what everybody buys.
+ */
+export function placeRooms({ roomRows }: Catalog, pool: CandidatePool, scores: Float32Array, list: readonly RankedSlot[]): RankedSlot[] {
+  const isPinned = ({ slot }: RankedSlot): boolean => pool.first[slot] === SOURCE_INDEX.pinned;
+  const isRoom = (slot: number): boolean => roomRows.has(pool.rows[slot]!) && pool.first[slot] !== SOURCE_INDEX.pinned;
+  const rooms = bestOf(scores, pool.count).filter(isRoom).map((slot): RankedSlot => ({ slot, propensity: 1 }));
+  if (rooms.length === 0) return [...list];
+  const others = list.filter(({ slot }) => !isRoom(slot));
+  const first = Math.max(RERANK.roomFirst, others.filter(isPinned).length);
+  const placed: RankedSlot[] = [];
+  for (let place = 0; place < list.length; place++) {
+    const isForRoom = place >= first && (place - first) % RERANK.roomEvery === 0;
+    const [next, otherwise] = isForRoom ? [rooms, others] : [others, rooms];
+    placed.push((next.shift() ?? otherwise.shift())!);
+  }
+  return placed;
+}
 
 /**
  * In a tenth of the lists one place of the lower half goes to a candidate drawn uniformly from those left over, so that

@@ -6,6 +6,7 @@ import { roomRoutes } from '../http/rooms.js';
 import type { OfferDesk } from '../paths/offer-desk.js';
 import { RoomCues } from '../paths/room-cues.js';
 import { RoomDesk } from '../paths/room-desk.js';
+import type { RoomFinder } from '../paths/room-finder.js';
 import { RoomItems } from '../paths/room-items.js';
 import type { CatalogStore } from '../redis/catalog-store.js';
 import type { RedisClient } from '../redis/client.js';
@@ -26,6 +27,7 @@ export interface RoomParts {
 export interface WiredRooms {
   readonly store: RoomStore;
   readonly book: RoomBook;
+  readonly finder: RoomFinder;
   stop(): Promise<void>;
 }
 
@@ -37,5 +39,6 @@ export async function wireRooms(app: FastifyInstance, { config, log, redis, keys
   const items = new RoomItems(catalog);
   const cues = new RoomCues({ store, items, catalog, offers, clock });
   roomRoutes(app, new RoomDesk({ store, items, cues, clock }), cues);
-  return { store, book, stop: () => book.stop() };
+  const finder: RoomFinder = { get: (id) => book.get(id), read: (id) => store.read(id) };
+  return { store, book, finder, stop: () => book.stop() };
 }

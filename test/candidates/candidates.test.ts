@@ -4,13 +4,17 @@ import { compileFilter } from '../../src/candidates/filter.js';
 import { generateCandidates, type CandidateRequest, type Encoded } from '../../src/candidates/generate.js';
 import { CandidatePool, RowMarks, SOURCES, SOURCE_INDEX } from '../../src/candidates/pool.js';
 import { ROW_SCORE, Statistics, emptyStatisticsData } from '../../src/candidates/statistics.js';
+import { hiddenRows } from '../../src/candidates/visible.js';
 import { Catalog } from '../../src/catalog/catalog.js';
 import type { EventType, ShopperEvent } from '../../src/domain/event.js';
+import type { Item } from '../../src/domain/item.js';
+import { roomItem, type Room } from '../../src/domain/room.js';
 import { fold } from '../../src/profile/fold.js';
 import { emptyProfile } from '../../src/profile/profile.js';
 import { FeatureWriter, ITEM_FEATURES } from '../../src/ranking/features.js';
 import { hash48 } from '../../src/util/hash.js';
 import { seededRandom } from '../../src/util/random.js';
+import { aRoom } from '../helpers/rooms.js';
 
 const NOW = Date.UTC(2026, 5, 1);
 const DAY_MS = 86_400_000;
@@ -160,6 +164,31 @@ await t.test('a model that reads them gets what the encoder finds and what is al
 
   const plain = generate(request(catalog, { statistics: new Statistics(builder.build(), catalog), profile }));
   t.equal(slotsBy(plain, 'encoder').length + slotsBy(plain, 'similar').length, 0, 'others do not pay for it');
+});
+
+await t.test('a feed has who is live now, liked hosts first; without rooms it is what it was', async (t) => {
+  const catalog = store();
+  const asFeed = (): CandidateRequest => request(catalog, { scene: 'feed' });
+  const before = generate(asFeed());
+  const room = (i: number, fields: Partial<Room> = {}): Item =>
+    roomItem({ ...aRoom(`r${i}`), host: { id: `h${i}`, name: `Host ${i}` }, category: [`root-${i % 4}`, `show-${i}`], ...fields });
+  for (let i = 0; i < 60; i++) catalog.put(room(i, i % 2 === 0 ? {} : { status: 'scheduled' }));
+  const shown = (asked: CandidateRequest): (string | undefined)[] => {
+    const pool = generate(asked);
+    return slotsBy(pool, 'live_rooms').map((slot) => catalog.item(pool.rows[slot]!)?.id);
+  };
+  t.same(shown(asFeed()), Array.from({ length: 24 }, (_, i) => `room:r${58 - 2 * i}`), 'those announced last, on air');
+  const profile = emptyProfile();
+  for (const [n, id] of ['room:r2', 'room:r4'].entries()) fold(profile, { id: `j${n}`, type: 'join_live', shopper: 'u:me', itemId: id, at: NOW - 10 + n }, catalog.facts(id));
+  t.same(shown({ ...asFeed(), profile }).slice(0, 3), ['room:r4', 'room:r2', 'room:r58'], 'hosts that were watched, then their categories');
+  t.same(profile.touches, [], 'watching a room is no touch of an item');
+  t.same(shown(request(catalog)), [], 'nowhere but in a feed');
+  t.ok(hiddenRows(catalog, emptyProfile(), 'home', []).has(catalog.rowOf('room:r2')));
+  t.notOk(hiddenRows(catalog, emptyProfile(), 'feed', []).has(catalog.rowOf('room:r2')));
+  for (let i = 0; i < 60; i++) catalog.remove(`room:r${i}`);
+  const after = generate(asFeed());
+  t.same([...after.rows.subarray(0, after.count)], [...before.rows.subarray(0, before.count)]);
+  t.same([...after.sources.subarray(0, after.count)], [...before.sources.subarray(0, before.count)]);
 });
 
 await t.test('a larger pool holds more of each list', async (t) => {

@@ -116,8 +116,10 @@ function serviceOf({ redis, catalog, store, ingestor }: Parts): RecommendationSe
     onFault: (error) => { throw error; },
   });
   const reader = new ShopperReader(store, ingestor, catalog, Date.now);
-  return new RecommendationService(reader, recommender, catalog, 500, { onReply: () => { /* not measured */ } }, noDecisions);
+  return new RecommendationService(reader, recommender, catalog, 500, { onReply: () => { /* not measured */ } }, noDecisions, noRooms);
 }
+
+const noRooms = { get: () => undefined, read: () => Promise.resolve(undefined) };
 
 /** No test over this server asks for an offer. */
 const noDecisions: ListDecisions = { begin: notAsked, beside: notAsked };

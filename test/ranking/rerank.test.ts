@@ -1,7 +1,7 @@
 import t from 'tap';
 import { CandidatePool, RowMarks, SOURCE_INDEX } from '../../src/candidates/pool.js';
 import { Catalog } from '../../src/catalog/catalog.js';
-import { RERANK, diversify, explore } from '../../src/ranking/rerank.js';
+import { RERANK, diversify, explore, placeRooms } from '../../src/ranking/rerank.js';
 import { seededRandom } from '../../src/util/random.js';
 
 function pooled(leaves: readonly string[], pinned: readonly number[] = []): { catalog: Catalog; pool: CandidatePool } {
@@ -27,6 +27,18 @@ await t.test('pinned items stay on top, in the order of their pins', async (t) =
   const { catalog, pool } = pooled(['a', 'b', 'c', 'd', 'e'], [3, 1]);
   const list = diversify(catalog, pool, Float32Array.from([0, -9, 5, 4, 3]), 3);
   t.same(list.map((entry) => pool.rows[entry.slot]), [3, 1, 0], 'whatever their scores, and the best of the others follows');
+});
+
+await t.test('live rooms have places of their own, the best by the model first, below what is pinned', async (t) => {
+  const { catalog, pool } = pooled(Array.from({ length: 16 }, () => 'a'), [3]);
+  for (const i of [2, 9, 12]) catalog.put({ id: `i${i}`, title: 'x', category: ['root', 'a'], kind: 'room' });
+  const scores = Float32Array.from({ length: pool.count }, (_, slot) => -slot);
+  const best = diversify(catalog, pool, scores, 9);
+  const rows = (list: readonly { slot: number }[]): number[] => list.map(({ slot }) => pool.rows[slot]!);
+  t.same(rows(best), [3, 0, 1, 2, 4, 5, 6, 7, 8], 'by their scores alone');
+  t.same(rows(placeRooms(catalog, pool, scores, best)), [3, 2, 0, 1, 4, 5, 9, 6, 7]);
+  for (const i of [2, 9, 12]) catalog.put({ id: `i${i}`, title: 'x', category: ['root', 'a'] });
+  t.same(rows(placeRooms(catalog, pool, scores, best)), rows(best), 'where there is none nothing changes');
 });
 
 await t.test('exploration takes one place of the lower half in its share of lists, with the propensity it really has', async (t) => {
