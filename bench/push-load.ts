@@ -4,7 +4,7 @@ import { latencyOf, makeHistogram, record, type Latency } from './latency.js';
 import { pace } from './pace.js';
 import { shopperId } from './workloads.js';
 
-/** Events on sockets that subscribe to offers, each of which a campaign answers at once; between them bare messages through Redis. */
+/** Events on sockets that subscribe to their shopper's channel, each of which a campaign answers at once; between them bare messages through Redis. */
 export interface PushPlan {
   readonly kind: 'push';
   readonly url: string;
@@ -87,11 +87,10 @@ export class PushLoad {
       let isSubscribed = false;
       socket.on('message', (data: Buffer) => {
         const frame = JSON.parse(data.toString()) as Frame;
-        if (frame.type === 'ready') socket.send('{"type":"subscribe","channel":"offers"}');
+        if (frame.type === 'ready') socket.send(JSON.stringify({ type: 'subscribe', channel: `user:${shopperId(index)}` }));
         else if (frame.type === 'subscribed') {
           isSubscribed = true;
-          // What is in the inbox from before comes first.
-          setTimeout(resolve, 200);
+          resolve();
         } else if (frame.type === 'ping') socket.send('{"type":"pong"}');
         else if (frame.type === 'error') this.#fail(frame.message ?? 'error frame');
         else if (frame.type === 'ack' && frame.accepted !== 1) this.#fail('an event was not accepted');

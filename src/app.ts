@@ -6,9 +6,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { Catalog } from './catalog/catalog.js';
-import { SCOPES, type Config } from './config.js';
+import type { Config } from './config.js';
 import { demoPage } from './demo/page.js';
-import { keyBook } from './http/auth.js';
 import { CatalogFollower } from './follow/catalog-follower.js';
 import { StatisticsFollower } from './follow/statistics-follower.js';
 import { eventRoutes } from './http/events.js';
@@ -18,16 +17,10 @@ import { recommendationRoutes } from './http/recommendations.js';
 import { riskRoutes } from './http/risk.js';
 import { makeServer, pageRoutes } from './http/server.js';
 import { userRoutes } from './http/users.js';
-import { authentication } from './live/authentication.js';
-import { LiveHub } from './live/hub.js';
-import { LIVE_LIMITS } from './live/limits.js';
 import { claimLagMetrics, driftMetrics, lagMetrics } from './jobs/worker-metrics.js';
-import { liveSocket } from './live/socket.js';
-import { tokenVerifier } from './live/token.js';
 import { makeMetrics, metricsText, type Metrics } from './metrics.js';
 import type { StoredEvents } from './campaigns/instant.js';
 import type { DecisionService } from './paths/decision-service.js';
-import type { Inbox } from './paths/inbox.js';
 import { EventIngestor, type IngestDeps } from './paths/ingest-events.js';
 import { RecommendationService } from './paths/recommendation-service.js';
 import type { RoomFinder } from './paths/room-finder.js';
@@ -56,6 +49,7 @@ import { wireDecisions, wireEligibility } from './wire/decisions.js';
 import { wireOffers } from './wire/offers.js';
 import { wireGrowth } from './wire/growth.js';
 import { wireLimits } from './wire/limits.js';
+import { wireLive } from './wire/live.js';
 import { wirePortraits } from './wire/portraits.js';
 import { wireRisk } from './wire/risk.js';
 import { wireRooms } from './wire/rooms.js';
@@ -138,7 +132,7 @@ export async function startApi(config: Config, log: Logger, link?: PrimaryLink):
     missing: () => missing(state, redis), facts: () => facts(catalog, paths.model),
     metrics: () => metricsText(metrics, link === undefined ? undefined : () => link.metricsOfAll()),
   });
-  await openSocket(app, config, log, { redis, keys, metrics, clock }, { ...paths, inbox });
+  await wireLive(app, { config, log, redis, keys, metrics, ...paths, inbox, rooms, clock });
   await pageRoutes(app, config.demo ? [demoPage] : []);
   lagMetrics(metrics.common, redis, keys);
   claimLagMetrics(metrics.common, redis, keys, () => offers.store.openIds());
@@ -208,37 +202,6 @@ function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogF
   metrics.gauge('rivulet_catalog_items', 'Items in each process', () => catalog.size, 'max');
   metrics.gauge('rivulet_scoring_queue', 'Requests waiting for the model', () => model.status.queued);
   return { store, ingestor, impressions, shadows, model, service, statistics, shoppers };
-}
-
-/** The socket, over the same paths as HTTP. */
-async function openSocket(
-  app: FastifyInstance, config: Config, log: Logger, { redis, keys, metrics, clock }: Pick<Parts, 'redis' | 'keys' | 'metrics' | 'clock'>,
-  { ingestor, service, inbox }: Pick<ReturnType<typeof wirePaths>, 'ingestor' | 'service'> & { inbox: Inbox },
-): Promise<void> {
-  const isOpen = config.apiKeys.size === 0 && config.jwt === undefined;
-  const scopesOf = keyBook(config.apiKeys);
-  const everything = new Set(SCOPES);
-  const onFault = (error: unknown): void => { log.error({ err: error }, 'socket'); };
-  const hub = new LiveHub({ redis, channelOf: keys.push, limits: LIVE_LIMITS, onFault });
-  let sockets = 0;
-  await app.register(liveSocket, {
-    hub, clock, random: Math.random,
-    limits: { ...LIVE_LIMITS, leaveMs: Math.min(LIVE_LIMITS.leaveMs, config.drainMs / 2) },
-    origins: { allowed: config.corsOrigins, isOpen },
-    services: {
-      ingest: (events) => ingestor.ingest(events),
-      recommend: (input) => service.recommend(input),
-      pendingOffers: (shopper) => inbox.messages(shopper),
-      authenticate: authentication({
-        scopesOf: (token) => (isOpen ? everything : scopesOf(token)),
-        verify: config.jwt === undefined ? undefined : tokenVerifier(config.jwt, clock),
-      }),
-      onFault,
-    },
-    onCount: (change) => { sockets += change; },
-  });
-  metrics.gauge('rivulet_sockets', 'Sockets open in this process', () => sockets);
-  metrics.gauge('rivulet_socket_shoppers', 'Shoppers with a socket in this process', () => hub.shoppers);
 }
 
 function facts(catalog: Catalog, { status: { model = 'fallback', circuit, encoderCircuit } }: ModelHolder): Record<string, unknown> {

@@ -29,6 +29,7 @@ export const SETTINGS = {
   LOG_LEVEL: { fallback: 'info', about: 'pino level' },
   BODY_BYTES_MAX: { fallback: '4194304', about: 'bytes of a JSON body' },
   NDJSON_BYTES_MAX: { fallback: '67108864', about: 'bytes of an NDJSON body' },
+  SOCKETS_PER_IP_MAX: { fallback: '1000', about: 'sockets of one address in one process, loopback not counted; behind a proxy the address is the proxy\'s; 0: any number' },
   REQUESTS_PER_MINUTE_MAX: { fallback: '0', about: 'requests a minute per key or address, over all processes; 0: no limit' },
   RECOMMEND_DEADLINE_MS: { fallback: '150', about: 'a ranking that takes longer answers from the next rung of the ladder, ms' },
   CANDIDATES_MAX: { fallback: '200', about: 'candidates ranked per request (at most 512)' },
@@ -107,6 +108,8 @@ export interface Config {
   readonly logLevel: string;
   readonly bodyBytesMax: number;
   readonly ndjsonBytesMax: number;
+  /** 0: any number. */
+  readonly socketsPerIpMax: number;
   readonly requestsPerMinuteMax: number;
   readonly recommendDeadlineMs: number;
   readonly candidatesMax: number;
@@ -196,6 +199,7 @@ export function readConfig(env: Environment = process.env): Config {
     logLevel: text('LOG_LEVEL'),
     bodyBytesMax: whole('BODY_BYTES_MAX', 1024, 2 ** 30),
     ndjsonBytesMax: whole('NDJSON_BYTES_MAX', 1024, 2 ** 30),
+    socketsPerIpMax: whole('SOCKETS_PER_IP_MAX', 0, 1e6),
     requestsPerMinuteMax: whole('REQUESTS_PER_MINUTE_MAX', 0, 1e9),
     recommendDeadlineMs: whole('RECOMMEND_DEADLINE_MS', 1, 60_000),
     candidatesMax: whole('CANDIDATES_MAX', 1, 512),

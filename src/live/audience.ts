@@ -1,4 +1,4 @@
-import type { ChannelAddress, LoggedFrame } from '../domain/channel.js';
+import type { ChannelAddress, LoggedFrame, Position } from '../domain/channel.js';
 import type { ShopperKey } from '../domain/shopper.js';
 
 /** A socket, or whatever else receives for a shopper, as the hub sees it. */
@@ -6,13 +6,13 @@ export interface Member {
   readonly shopper: ShopperKey;
   /**
    * The next frame of a channel it joined.
-   * @param frame shared by all members, not to be changed
-   * @param isState only the latest of its channel and type counts
+   * @param frame JSON text; shared by all members, not to be changed
+   * @param stateKey of a state frame: while frames wait for a slow reader, the latest of a key takes the place of the one before
    */
-  deliver(channel: ChannelAddress, frame: Buffer, isState: boolean): void;
-  /** Frames of a channel are lost: its state has to be sent anew, and what follows comes after the channel's new head. */
-  resync(channel: ChannelAddress): void;
-  /** The shopper's profile changed. */
+  deliver(channel: ChannelAddress, frame: Buffer, stateKey: string | undefined): void;
+  /** Frames of a channel up to `head` are lost: its state has to be sent anew. Frames delivered from now on come after `head`. */
+  resync(channel: ChannelAddress, head: Position): void;
+  /** The shopper's profile changed. Told to members of the shopper's channel. */
   touched(): void;
   /** Another socket takes this one's place. */
   replaced(): void;
@@ -32,7 +32,7 @@ export interface Audience {
   viewersOf(channel: ChannelAddress): Iterable<Member>;
   /**
    * Hands a frame that this process has just appended to its own members at once; the copy that comes back from Redis is dropped by its
-   * offset. Of a channel without members nothing happens.
+   * offset. Nothing happens where nobody listens, or where frames before this one are still on their way: then it comes after them.
    */
   feed(channel: ChannelAddress, frame: LoggedFrame): void;
   /** Adds hooks, for as long as the process lives. */

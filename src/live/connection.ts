@@ -1,9 +1,11 @@
+import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { AppError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import { loopShare } from '../util/loop-share.js';
 import type { LiveLimits } from './limits.js';
 import { encodeFrame, errorFrame } from './protocol.js';
+import { wireFrame } from './wire-frame.js';
 
 const PING = encodeFrame({ type: 'ping' });
 const MS_PER_MINUTE = 60_000;
@@ -11,23 +13,31 @@ const MS_PER_MINUTE = 60_000;
 export interface ConnectionOptions {
   readonly limits: LiveLimits;
   readonly clock: Clock;
+  /** The stream below the WebSocket. Data frames are written to it as they are: by way of ws they cost half as much again. */
+  readonly stream: Duplex;
   /** Called with one text frame at a time, in order; must not reject. */
   readonly onFrame: (text: string) => Promise<void>;
   /** Called once, when the socket is gone. */
   readonly onClosed: (code: number) => void;
 }
 
+interface WaitingFrame {
+  readonly frame: Buffer;
+  readonly stateKey: string | undefined;
+}
+
 /**
  * One socket with a bounded outbox, a limit on frames, a heartbeat and an orderly close.
  *
  * Frames of a client are handled one after another: what it sends after its events sees them. While too many wait,
- * nothing more is read from it. Frames to it go out while the system takes them; then they wait in the outbox, and
- * when that is full or stands still the client is too slow and is told to come back. It never slows others down.
+ * nothing more is read from it. Frames to it go out while the system takes them; then they wait in the outbox, of those that
+ * only say how things stand the latest. When the outbox is full or stands still, or nobody answers whether frames arrive, the client
+ * is too slow and is told to come back and resume. It never slows others down.
  */
 export class LiveConnection {
   readonly #socket: WebSocket;
   readonly #options: ConnectionOptions;
-  #outbox: Buffer[] = [];
+  #outbox: WaitingFrame[] = [];
   #outboxBytes = 0;
   #work = Promise.resolve();
   #pending = 0;
@@ -35,6 +45,11 @@ export class LiveConnection {
   #allowanceAt: number;
   #heardAt: number;
   #pingedAt: number;
+  /** When it was asked last whether frames arrive, and since when the answer is awaited; 0: it has come. */
+  #probedAt = 0;
+  #unansweredAt = 0;
+  /** Frames went out since then. */
+  #hasSent = false;
   /** When a waiting outbox last moved. */
   #movedAt = 0;
   #isClosing = false;
@@ -48,64 +63,82 @@ export class LiveConnection {
     this.#heardAt = now;
     this.#pingedAt = now;
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary));
-    socket.on('pong', () => { this.#heardAt = options.clock(); });
+    socket.on('pong', () => {
+      this.#heardAt = options.clock();
+      this.#unansweredAt = 0;
+    });
     // A frame that breaks the WebSocket protocol or is too large: ws answers with its close code by itself.
-    socket.on('error', () => this.#endSoon());
+    socket.on('error', () => this.#endWithin(options.limits.closeGraceMs));
     socket.once('close', (code) => {
       this.#isClosing = true;
       this.#outbox = [];
       options.onClosed(code);
     });
+    options.stream.on('drain', () => this.#flush());
   }
 
   get isOpen(): boolean {
     return !this.#isClosing;
   }
 
-  /** @param frame JSON text; not copied, so the same buffer may go to many sockets */
-  send(frame: Buffer): void {
-    if (this.#isClosing) return;
-    if (this.#outbox.length === 0 && this.#socket.bufferedAmount < this.#options.limits.windowBytes) {
-      this.#write(frame);
+  /**
+   * @param frame JSON text; the same buffer may go to many sockets
+   * @param stateKey of a state frame: it takes the place of a waiting one of the same key
+   */
+  send(frame: Buffer, stateKey?: string): void {
+    if (this.#isClosing || this.#socket.readyState !== this.#socket.OPEN) return;
+    this.#hasSent = true;
+    if (this.#outbox.length === 0 && !this.#options.stream.writableNeedDrain) {
+      this.#options.stream.write(wireFrame(frame));
       return;
     }
+    if (stateKey !== undefined) this.#dropWaiting(stateKey);
     const { outboxFramesMax, outboxBytesMax } = this.#options.limits;
     if (this.#outbox.length >= outboxFramesMax || this.#outboxBytes + frame.length > outboxBytesMax) {
-      this.close(new AppError('slow_consumer', 'Frames were not read fast enough; connect again.'));
+      this.close(new AppError('slow_consumer', 'Frames were not read fast enough; connect again and resume.'));
       return;
     }
     if (this.#outbox.length === 0) this.#movedAt = this.#options.clock();
-    this.#outbox.push(frame);
+    this.#outbox.push({ frame, stateKey });
     this.#outboxBytes += frame.length;
   }
 
-  /** Looks after the socket; called every second or so. */
+  /** Looks after the socket; called twice a second or so. */
   beat(now: number): void {
-    if (this.#isClosing) return;
-    const { pingEveryMs, pongWithinMs, stalledMs } = this.#options.limits;
+    if (this.#isClosing || this.#isPaused) return;
+    const { pingEveryMs, pongWithinMs, probeEveryMs, stalledMs } = this.#options.limits;
     if (now - this.#heardAt > pingEveryMs + pongWithinMs) {
       this.#socket.terminate();
-    } else if (this.#outbox.length > 0 && now - this.#movedAt > stalledMs) {
-      this.close(new AppError('slow_consumer', 'Nothing was read for too long; connect again.'));
+    } else if (this.#outbox.length > 0 && now - this.#movedAt > stalledMs || this.#unansweredAt > 0 && now - this.#unansweredAt > stalledMs) {
+      this.close(new AppError('slow_consumer', 'Nothing was read for too long; connect again and resume.'));
     } else if (now - this.#pingedAt >= pingEveryMs) {
       this.#pingedAt = now;
       // The protocol's ping proves the peer alive even while its page sleeps; the frame shows the page that we are.
       this.#socket.ping();
+      const hadSent = this.#hasSent;
       this.send(PING);
+      this.#hasSent = hadSent;
+    } else if (this.#hasSent && this.#unansweredAt === 0 && now - this.#probedAt >= probeEveryMs) {
+      this.#hasSent = false;
+      this.#probedAt = now;
+      this.#unansweredAt = now;
+      this.#socket.ping();
     }
   }
 
   /**
    * Says why and whether to come back: in an error frame for people, and in the close frame for code, whose reason is
-   * `{"code", "retryAfterMs"?}`. What waits in the outbox is dropped.
+   * `{"code", "resume"?, "retryAfterMs"?}`. What waits in the outbox is dropped.
    */
   close(error: AppError, retryAfterMs?: number): void {
     if (this.#isClosing) return;
-    this.#isClosing = true;
+    const { closeGraceMs, slowGraceMs } = this.#options.limits;
+    const isSlow = error.code === 'slow_consumer';
     this.#outbox = [];
-    if (error.code !== 'slow_consumer') this.#socket.send(errorFrame(error, undefined, retryAfterMs), { binary: false });
-    this.#socket.close(error.closeCode, JSON.stringify({ code: error.code, retryAfterMs }));
-    this.#endSoon();
+    if (!isSlow) this.#options.stream.write(wireFrame(errorFrame(error, undefined, retryAfterMs)));
+    this.#isClosing = true;
+    this.#socket.close(error.closeCode, JSON.stringify({ code: error.code, resume: error.retryable || undefined, retryAfterMs }));
+    this.#endWithin(isSlow ? slowGraceMs : closeGraceMs);
   }
 
   /** Takes no more frames, finishes those it has taken, then closes. */
@@ -120,19 +153,28 @@ export class LiveConnection {
     this.#socket.terminate();
   }
 
-  #write(frame: Buffer): void {
-    this.#socket.send(frame, { binary: false }, this.#written);
+  get #isPaused(): boolean {
+    return this.#pending >= this.#options.limits.framesPendingMax;
   }
 
-  readonly #written = (error?: Error | null): void => {
-    if (error !== undefined && error !== null) return; // the socket is closing
-    while (this.#outbox.length > 0 && this.#socket.bufferedAmount < this.#options.limits.windowBytes) {
-      const frame = this.#outbox.shift()!;
+  #flush(): void {
+    const { stream, clock } = this.#options;
+    if (this.#isClosing || this.#outbox.length === 0) return;
+    this.#movedAt = clock();
+    stream.cork();
+    while (this.#outbox.length > 0 && !stream.writableNeedDrain) {
+      const { frame } = this.#outbox.shift()!;
       this.#outboxBytes -= frame.length;
-      this.#movedAt = this.#options.clock();
-      this.#write(frame);
+      stream.write(wireFrame(frame));
     }
-  };
+    stream.uncork();
+  }
+
+  /** The frame that replaces it goes to the end, so that no frame is overtaken by one that knows of it. */
+  #dropWaiting(stateKey: string): void {
+    const index = this.#outbox.findIndex((waiting) => waiting.stateKey === stateKey);
+    if (index >= 0) this.#outboxBytes -= this.#outbox.splice(index, 1)[0]!.frame.length;
+  }
 
   #receive(data: RawData, isBinary: boolean): void {
     if (this.#isClosing) return;
@@ -160,6 +202,7 @@ export class LiveConnection {
     if (this.#pending !== this.#options.limits.framesPendingMax - 1 || this.#isClosing) return;
     // Time spent waiting for us is not the client's silence.
     this.#heardAt = this.#options.clock();
+    if (this.#unansweredAt > 0) this.#unansweredAt = this.#heardAt;
     this.#socket.resume();
   }
 
@@ -172,11 +215,11 @@ export class LiveConnection {
     return this.#allowance >= 0;
   }
 
-  #endSoon(): void {
+  #endWithin(graceMs: number): void {
     this.#isClosing = true;
     // A paused socket would never read the peer's answer to the close frame.
     this.#socket.resume();
-    const timer = setTimeout(() => this.#socket.terminate(), this.#options.limits.closeGraceMs);
+    const timer = setTimeout(() => this.#socket.terminate(), graceMs);
     timer.unref();
     this.#socket.once('close', () => clearTimeout(timer));
   }

@@ -1,179 +1,300 @@
 import type { Cluster, Redis } from 'ioredis';
+import type { ChannelAddress, LoggedFrame, LogPart, Position } from '../domain/channel.js';
+import type { ShopperKey } from '../domain/shopper.js';
 import { AppError } from '../errors.js';
 import { LATE, within } from '../util/deadline.js';
 import { pause } from '../util/pause.js';
+import type { Audience, Member, RoomHooks } from './audience.js';
+import { Feed, parseMessage, typeOf } from './feed.js';
 import type { LiveLimits } from './limits.js';
-import type { Channel } from './protocol.js';
 
-/** Frames that arrive by pub/sub → the channel whose subscribers get them. Other types are a newer process's: ignored. */
-const CHANNEL_OF_FRAME: Readonly<Record<string, Channel>> = { offer: 'offers', recommendations: 'recommendations' };
-/** A pushed frame begins with its type, so that it need not be parsed. */
-const FRAME_TYPE = /^\{"type":"([a-z_]{1,32})"/u;
-const FRAME_HEAD_BYTES = 64;
-/** After a gap: rooms looked after at once, and tries for each, because other connections may come back later than ours. */
-const RESTORE = { atOnce: 64, attempts: 8, pauseMs: 250 } as const;
+const HUB_LIMITS = {
+  /** Logs read at once, and failures of one after which they are told of. */
+  readsAtOnce: 64,
+  failuresUntold: 8,
+  /** Pause after the n-th failure: n times this, up to …, ms. */
+  retryMs: 250, retryMsMax: 2000,
+  /** Every log that is listened to is kept alive this often, ms, in this many steps. */
+  keepEveryMs: 240_000, keepSteps: 240,
+} as const;
 
-/** A socket of a shopper, as the hub sees it. */
-export interface Member {
-  /** @param frame shared by all members, not to be changed */
-  deliver(channel: Channel, frame: Buffer): void;
-  /** The shopper's profile changed. */
-  touched(): void;
-  /** Redis was away; what was published meanwhile is lost and may have to be read again. */
-  restored(): Promise<void>;
-  /** Another socket takes this one's place. */
-  replaced(): void;
+/** The logs of channels, as the hub needs them. */
+export interface Logs {
+  read(channel: ChannelAddress, after: Position | number): Promise<LogPart>;
+  keep(channels: readonly ChannelAddress[]): Promise<void>;
 }
 
 export interface LiveHubOptions {
   /** Its address and options are taken over by the hub's own connection. */
   readonly redis: Redis | Cluster;
-  /** Shopper → name of the sharded channel on which frames for them are pushed. */
-  readonly channelOf: (shopper: string) => string;
+  readonly logs: Logs;
   readonly limits: Pick<LiveLimits, 'socketsPerShopperMax' | 'subscribeMs'>;
   readonly onFault: (error: unknown) => void;
 }
 
-interface Room {
-  readonly channel: string;
-  /** In order of arrival. */
-  readonly members: Set<Member>;
-  /** Somebody listens, so that Redis must be asked. */
-  isWanted: boolean;
-  /** Redis has confirmed the subscription on the connection that is there now. */
-  isLive: boolean;
-  /** It was live before: a new confirmation means a gap. */
-  hasGap: boolean;
-  waiting: (() => void)[];
+/** Where a new member begins. Every frame after `head` is delivered to it from now on. */
+export interface Joined {
+  readonly head: Position;
+  /** What came between the place it wanted and the head; undefined: lost, or no place was wanted. */
+  readonly missed: readonly LoggedFrame[] | undefined;
 }
 
 /**
- * Who is here: the sockets of each shopper in this process, and one sharded subscription per shopper on which any
- * process pushes frames. The wanted subscriptions are kept here and made anew on each connection: ioredis would
- * restore them, too, but not say when, and would queue without bound what comes and goes while Redis is away.
+ * Who is here: the members of each channel in this process, and one sharded subscription per channel, on which any process pushes frames.
+ * Offsets show what is missing, after a lost connection, too; it is read from the log then, once for all members. The wanted subscriptions
+ * are kept here and made anew on each connection: ioredis would restore them, too, but not say when, and would queue without bound what
+ * comes and goes while Redis is away.
  */
-export class LiveHub {
+export class LiveHub implements Audience {
   readonly #redis: Redis;
-  readonly #channelOf: (shopper: string) => string;
+  readonly #logs: Logs;
   readonly #limits: LiveHubOptions['limits'];
-  /** By shopper, and the same by push channel. */
-  readonly #rooms = new Map<string, Room>();
-  readonly #roomsByChannel = new Map<string, Room>();
   readonly #onFault: (error: unknown) => void;
+  /** By push channel. */
+  readonly #feeds = new Map<string, Feed>();
+  /** Each shopper's, the oldest first. */
+  readonly #sockets = new Map<ShopperKey, Member[]>();
+  readonly #hooks: RoomHooks[] = [];
+  /** Feeds whose log is to be read, and how many are being read. */
+  readonly #unread = new Set<Feed>();
+  #reading = 0;
+  readonly #keeper: NodeJS.Timeout;
+  #toKeep = this.#feeds.values();
 
-  constructor({ redis, channelOf, limits, onFault }: LiveHubOptions) {
-    this.#channelOf = channelOf;
+  constructor({ redis, logs, limits, onFault }: LiveHubOptions) {
+    this.#logs = logs;
     this.#limits = limits;
     this.#onFault = onFault;
-    this.#redis = (redis as Redis).duplicate({
-      connectionName: 'live', autoResubscribe: false, autoResendUnfulfilledCommands: false, enableOfflineQueue: false, maxRetriesPerRequest: null,
-    });
+    this.#redis = subscriberOf(redis);
     this.#redis.on('error', () => { /* reconnecting is under way */ });
-    this.#redis.on('ready', () => void this.#subscribeAll());
+    this.#redis.on('ready', () => { for (const feed of this.#feeds.values()) if (feed.isWanted) void this.#subscribe(feed); });
     this.#redis.on('close', () => this.#lose());
     this.#redis.on('smessageBuffer', (channel: Buffer, message: Buffer) => this.#receive(channel.toString(), message));
+    this.#keeper = setInterval(() => void this.#keep(), HUB_LIMITS.keepEveryMs / HUB_LIMITS.keepSteps);
+    this.#keeper.unref();
   }
 
   get shoppers(): number {
-    return this.#rooms.size;
+    return this.#sockets.size;
   }
 
-  join(shopper: string, member: Member): void {
-    const channel = this.#channelOf(shopper);
-    const room = this.#rooms.get(shopper) ?? { channel, members: new Set(), isWanted: false, isLive: false, hasGap: false, waiting: [] };
-    this.#rooms.set(shopper, room);
-    this.#roomsByChannel.set(channel, room);
-    room.members.add(member);
-    const [oldest] = room.members;
-    if (room.members.size > this.#limits.socketsPerShopperMax) oldest?.replaced();
+  get channels(): number {
+    return this.#feeds.size;
   }
 
-  leave(shopper: string, member: Member): void {
-    const room = this.#rooms.get(shopper);
-    if (room?.members.delete(member) !== true || room.members.size > 0) return;
-    this.#rooms.delete(shopper);
-    this.#roomsByChannel.delete(room.channel);
-    if (room.isWanted && this.#redis.status === 'ready') this.#redis.sunsubscribe(room.channel).catch(() => { /* gone with the connection */ });
+  /** A socket of a shopper; where there are too many, the oldest makes room. */
+  enter(member: Member): void {
+    const sockets = this.#sockets.get(member.shopper);
+    if (sockets === undefined) this.#sockets.set(member.shopper, [member]);
+    else if (sockets.push(member) > this.#limits.socketsPerShopperMax) sockets[0]!.replaced();
+  }
+
+  /** The socket is gone; it has left its channels. */
+  exit(member: Member): void {
+    const others = this.#sockets.get(member.shopper)?.filter((one) => one !== member) ?? [];
+    if (others.length === 0) this.#sockets.delete(member.shopper);
+    else this.#sockets.set(member.shopper, others);
   }
 
   /**
-   * Resolves when frames pushed from now on arrive.
+   * Makes somebody a member of a channel; one who is a member already learns what came since another place.
+   * @returns undefined when it has left meanwhile
    * @throws AppError `store_unavailable`
    */
-  async listen(shopper: string): Promise<void> {
-    const room = this.#rooms.get(shopper);
-    if (room === undefined || room.isLive) return;
-    const live = new Promise<void>((resolve) => room.waiting.push(resolve));
-    if (!room.isWanted) {
-      room.isWanted = true;
-      if (this.#redis.status === 'ready') void this.#subscribe(room);
-    }
-    if (await within(live, this.#limits.subscribeMs) === LATE) {
+  async join(channel: ChannelAddress, member: Member, after?: Position): Promise<Joined | undefined> {
+    const feed = this.#feeds.get(channel.push) ?? new Feed(channel);
+    this.#feeds.set(channel.push, feed);
+    feed.joining.add(member);
+    if (!feed.isCurrent && !await this.#untilCurrent(feed, after)) {
+      feed.joining.delete(member);
+      this.#dropUnused(feed);
       throw new AppError('store_unavailable', 'The subscription could not be made in time; connect again in a moment.');
     }
+    if (!feed.joining.delete(member)) return undefined;
+    const isNew = !feed.members.has(member);
+    feed.members.add(member);
+    if (isNew && feed.roomId !== undefined) for (const hooks of this.#hooks) hooks.onJoin?.(feed.roomId, member);
+    const head = feed.head!;
+    return { head, missed: after === undefined ? undefined : await this.#missed(feed, after, head) };
+  }
+
+  leave(channel: ChannelAddress, member: Member): void {
+    const feed = this.#feeds.get(channel.push);
+    if (feed === undefined) return;
+    feed.joining.delete(member);
+    if (feed.members.delete(member) && feed.roomId !== undefined) for (const hooks of this.#hooks) hooks.onLeave?.(feed.roomId, member);
+    this.#dropUnused(feed);
+  }
+
+  viewersOf(channel: ChannelAddress): Iterable<Member> {
+    return this.#feeds.get(channel.push)?.members ?? [];
+  }
+
+  feed(channel: ChannelAddress, frame: LoggedFrame): void {
+    const feed = this.#feeds.get(channel.push);
+    if (feed?.isCurrent === true && feed.orderOf(frame) === 'next') this.#deliver(feed, frame);
+  }
+
+  watchRooms(hooks: RoomHooks): void {
+    this.#hooks.push(hooks);
   }
 
   close(): void {
+    clearInterval(this.#keeper);
     this.#redis.disconnect();
   }
 
-  #receive(channel: string, message: Buffer): void {
-    const room = this.#roomsByChannel.get(channel);
-    const type = FRAME_TYPE.exec(message.toString('latin1', 0, FRAME_HEAD_BYTES))?.[1];
-    if (room === undefined || type === undefined) return;
-    // No frame: the script that writes profiles says so of each write, whichever way the events came.
-    if (type === 'touched') {
-      for (const member of room.members) member.touched();
-      return;
+  #receive(channel: string, bytes: Buffer): void {
+    const feed = this.#feeds.get(channel);
+    const message = feed === undefined ? undefined : parseMessage(bytes);
+    if (feed === undefined || message === undefined) return;
+    if (message.kind === 'touched') {
+      for (const member of feed.members) member.touched();
+    } else if (!feed.isCurrent) {
+      // The log is about to be read, or being read right now: this frame may be in what comes, or not.
+      feed.isBehind = true;
+    } else if (message.kind === 'state') {
+      const stateKey = `${channel} ${typeOf(message.frame.json)}`;
+      for (const member of feed.members) member.deliver(feed.address, message.frame.json, stateKey);
+    } else {
+      const order = feed.orderOf(message.frame);
+      if (order === 'next') this.#deliver(feed, message.frame);
+      else if (order === 'ahead') this.#catchUp(feed);
     }
-    const target = CHANNEL_OF_FRAME[type];
-    if (target !== undefined) for (const member of room.members) member.deliver(target, message);
   }
 
-  async #subscribe(room: Room): Promise<void> {
+  #deliver(feed: Feed, frame: LoggedFrame): void {
+    feed.accept(frame);
+    for (const member of feed.members) member.deliver(feed.address, frame.json, undefined);
+    if (feed.roomId === undefined || this.#hooks.length === 0) return;
+    const type = typeOf(frame.json);
+    for (const hooks of this.#hooks) hooks.onFrame?.(feed.roomId, type, frame);
+  }
+
+  /** @returns whether it was in time */
+  async #untilCurrent(feed: Feed, after: Position | undefined): Promise<boolean> {
+    feed.wanted ??= after;
+    const current = new Promise<void>((resolve) => feed.waiting.push(resolve));
+    if (!feed.isWanted) {
+      feed.isWanted = true;
+      if (this.#redis.status === 'ready') void this.#subscribe(feed);
+    }
+    return await within(current, this.#limits.subscribeMs) !== LATE;
+  }
+
+  /** What came after a place, up to the head at this moment. */
+  async #missed(feed: Feed, after: Position, head: Position): Promise<readonly LoggedFrame[] | undefined> {
+    const missed = feed.missedSince(after);
+    if (missed !== 'elsewhere') return missed === 'lost' ? undefined : missed;
+    const { frames = [] } = await this.#logs.read(feed.address, after).catch((error: unknown) => {
+      throw new AppError('store_unavailable', 'What was missed could not be read; connect again in a moment.', { cause: error });
+    });
+    // What is behind the head by now is delivered, too.
+    const until = frames.filter(({ epoch, offset }) => epoch === head.epoch && offset <= head.offset);
+    return until.length === head.offset - after.offset ? until : undefined;
+  }
+
+  async #subscribe(feed: Feed): Promise<void> {
     try {
-      await this.#redis.ssubscribe(room.channel);
+      await this.#redis.ssubscribe(feed.address.push);
     } catch (error) {
-      // A lost connection brings the next try; after anything else the next to listen tries.
+      // A lost connection brings the next try; after anything else the next to join tries.
       if (this.#redis.status !== 'ready') return;
-      room.isWanted = false;
+      feed.isWanted = false;
       this.#onFault(error);
       return;
     }
-    if (this.#redis.status !== 'ready') return;
-    room.isLive = true;
-    for (const resolve of room.waiting.splice(0)) resolve();
+    if (this.#redis.status !== 'ready' || !feed.isWanted) return;
+    feed.isLive = true;
+    for (const member of feed.members) member.touched();
+    this.#catchUp(feed);
   }
 
-  async #subscribeAll(): Promise<void> {
-    const wanted = [...this.#rooms.values()].filter((room) => room.isWanted);
-    await Promise.all(wanted.map((room) => this.#subscribe(room)));
-    const gaps = wanted.filter((room) => room.isLive && room.hasGap);
-    for (let from = 0; from < gaps.length; from += RESTORE.atOnce) {
-      await Promise.all(gaps.slice(from, from + RESTORE.atOnce).map((room) => this.#restore(room)));
+  /** Has the log read; until then nothing is delivered. */
+  #catchUp(feed: Feed): void {
+    feed.isCurrent = false;
+    feed.isBehind = true;
+    if (!feed.isReading) this.#unread.add(feed);
+    this.#readNext();
+  }
+
+  #readNext(): void {
+    for (const feed of this.#unread) {
+      if (this.#reading >= HUB_LIMITS.readsAtOnce) return;
+      this.#unread.delete(feed);
+      this.#reading += 1;
+      feed.isReading = true;
+      void this.#read(feed);
     }
   }
 
-  async #restore(room: Room): Promise<void> {
-    room.hasGap = false;
-    for (let attempt = 1; room.isLive; attempt++) {
+  /** Reads until nothing has come meanwhile that the last reading may not have seen. */
+  async #read(feed: Feed): Promise<void> {
+    let failures = 0;
+    while (feed.isLive && feed.isBehind) {
+      feed.isBehind = false;
       try {
-        await Promise.all([...room.members].map((member) => member.restored()));
-        return;
+        this.#apply(feed, await this.#logs.read(feed.address, feed.unread));
       } catch (error) {
-        if (attempt === RESTORE.attempts) {
-          this.#onFault(error);
-          return;
-        }
-        await pause(RESTORE.pauseMs * attempt);
+        feed.isBehind = true;
+        failures += 1;
+        if (failures === HUB_LIMITS.failuresUntold) this.#onFault(error);
+        await pause(Math.min(HUB_LIMITS.retryMsMax, HUB_LIMITS.retryMs * failures));
       }
+    }
+    this.#reading -= 1;
+    feed.isReading = false;
+    if (feed.isLive) {
+      feed.isCurrent = true;
+      for (const resolve of feed.waiting.splice(0)) resolve();
+    }
+    this.#readNext();
+  }
+
+  #apply(feed: Feed, part: LogPart): void {
+    if (feed.head === undefined || part.frames === undefined) {
+      const isLost = feed.head !== undefined;
+      feed.restart(part);
+      if (isLost) for (const member of feed.members) member.resync(feed.address, part.head);
+    } else {
+      for (const frame of part.frames) this.#deliver(feed, frame);
     }
   }
 
   #lose(): void {
-    for (const room of this.#rooms.values()) {
-      room.hasGap ||= room.isLive;
-      room.isLive = false;
+    for (const feed of this.#feeds.values()) {
+      feed.isLive = false;
+      feed.isCurrent = false;
     }
   }
+
+  #dropUnused(feed: Feed): void {
+    if (feed.isUsed || this.#feeds.get(feed.address.push) !== feed) return;
+    this.#feeds.delete(feed.address.push);
+    this.#unread.delete(feed);
+    const wasWanted = feed.isWanted;
+    feed.isWanted = feed.isLive = feed.isCurrent = false;
+    if (wasWanted && this.#redis.status === 'ready') this.#redis.sunsubscribe(feed.address.push).catch(() => { /* gone with the connection */ });
+  }
+
+  /** A log that nobody writes to must outlive its listeners, whose places are in it: a few at each step. */
+  async #keep(): Promise<void> {
+    const channels: ChannelAddress[] = [];
+    for (let left = Math.ceil(this.#feeds.size / HUB_LIMITS.keepSteps); left > 0; left--) {
+      const next = this.#toKeep.next();
+      if (next.done === true) {
+        this.#toKeep = this.#feeds.values();
+        break;
+      }
+      channels.push(next.value.address);
+    }
+    await this.#logs.keep(channels).catch(() => { /* The next round comes in time. */ });
+  }
+}
+
+/** The connection of subscriptions. */
+function subscriberOf(redis: Redis | Cluster): Redis {
+  return (redis as Redis).duplicate({
+    connectionName: 'live', autoResubscribe: false, autoResendUnfulfilledCommands: false, enableOfflineQueue: false, maxRetriesPerRequest: null,
+  });
 }

@@ -15,23 +15,28 @@ export const LIVE_LIMITS = {
   /** Time for Redis to confirm a subscription, ms. */
   subscribeMs: 5000,
   /** Frames and bytes that may wait for a slow client. */
-  outboxFramesMax: 256,
-  outboxBytesMax: 1024 * 1024,
-  /** Bytes handed to the system at once; what waits beyond them can still be dropped in favour of a close frame. */
-  windowBytes: 32 * 1024,
-  /** Time in which something of a waiting outbox must get through, ms. */
-  stalledMs: 8000,
+  outboxFramesMax: 512,
+  outboxBytesMax: 2 * 1024 * 1024,
+  /** Who is sent frames is asked this often whether they arrive, ms: the system takes many before it has to wait … */
+  probeEveryMs: 3000,
+  /** … and no answer in this time, or nothing of a waiting outbox that got through, is too slow, ms. With the goodbye it is over within 10 s. */
+  stalledMs: 4500,
   /** A ping this often, ms … */
   pingEveryMs: 25_000,
   /** … and no sign of life this long after one ends the socket, ms. */
   pongWithinMs: 10_000,
   /** How often sockets are looked at, ms. */
-  sweepEveryMs: 1000,
-  /** Time a closing socket gets for its goodbye, ms. */
+  sweepEveryMs: 500,
+  /** Time a closing socket gets for its goodbye, and one that does not read, ms. */
   closeGraceMs: 3000,
+  slowGraceMs: 1000,
   socketsMax: 20_000,
+  /** Sockets of one address in one process, 0 for any number; loopback is not counted. */
+  socketsPerIpMax: 1000,
   /** Sockets of one shopper in one process; a newer one takes the place of the oldest. */
   socketsPerShopperMax: 16,
+  /** Channels of one socket that have a log. */
+  channelsMax: 10,
   /** Fresh recommendations follow the shopper's events after this pause, in which more may come, ms … */
   refreshAfterMs: 10,
   /** … and not more often than this, ms. */

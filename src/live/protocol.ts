@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox';
+import type { Position } from '../domain/channel.js';
 import { EVENT_LIMITS } from '../domain/event.js';
-import type { OfferMessage } from '../domain/offer-message.js';
 import { RECOMMENDATION_LIMITS, RecommendationSchema } from '../domain/recommendation.js';
 import { SCENES } from '../domain/scene.js';
 import { AppError, type ErrorCode } from '../errors.js';
@@ -9,12 +9,21 @@ import { TOKEN_LIMITS } from './token.js';
 
 /**
  * What is said on the socket: JSON text frames with a `type`. A client may give a frame an `id`; the reply carries it
- * as `replyTo`. Unknown types and fields are errors. Rooms will add channels and server frames, not change these.
+ * as `replyTo`. Unknown types and fields are errors.
  */
 
-/** What one can subscribe to. */
-export const CHANNELS = ['offers', 'recommendations'] as const;
-export type Channel = (typeof CHANNELS)[number];
+const FRAME_LIMITS = {
+  /** Messages acknowledged in one frame: more than an inbox keeps. */
+  acknowledgedMax: 32,
+} as const;
+
+/** What one can subscribe to: the own channel of a shopper, a room, or fresh lists after each own event. */
+const ChannelName = Type.String({ minLength: 1, maxLength: 'user:'.length + EVENT_LIMITS.idBytesMax, pattern: '^(user:|room:|recommendations$)' });
+/** Where a client stood in a channel's log. */
+const POSITION = {
+  epoch: Type.Optional(Type.String({ pattern: '^[0-9]{1,20}$' })),
+  offset: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+} as const;
 
 const FRAME_ID_CHARS_MAX = 64;
 const FrameId = Type.Optional(Type.String({ minLength: 1, maxLength: FRAME_ID_CHARS_MAX }));
@@ -30,13 +39,18 @@ export const CLIENT_FRAMES = {
   auth: Type.Object({ type: Type.Literal('auth'), id: FrameId, token: Type.Optional(Token), userId: ShopperId, anonymousId: ShopperId }, strict),
   /** A newer token of the same shopper. */
   refresh: Type.Object({ type: Type.Literal('refresh'), id: FrameId, token: Token }, strict),
-  /** `scene` and `limit` belong to the channel `recommendations`. */
+  /** `epoch` and `offset`, both or none, go on where a frame of the channel had them; `scene` and `limit` belong to `recommendations`. */
   subscribe: Type.Object({
-    type: Type.Literal('subscribe'), id: FrameId, channel: Type.Enum([...CHANNELS]),
+    type: Type.Literal('subscribe'), id: FrameId, channel: ChannelName, ...POSITION,
     scene: Type.Optional(Type.Enum([...SCENES])),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: RECOMMENDATION_LIMITS.limitMax })),
   }, strict),
-  unsubscribe: Type.Object({ type: Type.Literal('unsubscribe'), id: FrameId, channel: Type.Enum([...CHANNELS]) }, strict),
+  unsubscribe: Type.Object({ type: Type.Literal('unsubscribe'), id: FrameId, channel: ChannelName }, strict),
+  /** Messages that the shopper has: in the inbox they count as read from now on. */
+  ack: Type.Object({
+    type: Type.Literal('ack'), id: FrameId,
+    messageIds: Type.Array(Type.String({ minLength: 1, maxLength: EVENT_LIMITS.idBytesMax }), { minItems: 1, maxItems: FRAME_LIMITS.acknowledgedMax }),
+  }, strict),
   /** Events of the socket's shopper, who need not be named in them. */
   events: Type.Object({
     type: Type.Literal('events'), id: FrameId, events: Type.Array(Type.Unknown(), { minItems: 1, maxItems: EVENT_LIMITS.batchMax }),
@@ -59,14 +73,18 @@ export type ServerFrame =
   /** `expiresInMs`: the token's time that is left; absent for an API key. */
   | { readonly type: 'refreshed'; readonly replyTo: string | undefined; readonly expiresInMs: number | undefined }
   | { readonly type: 'token_expires'; readonly expiresInMs: number | undefined }
-  | { readonly type: 'subscribed' | 'unsubscribed'; readonly replyTo: string | undefined; readonly channel: Channel }
+  /** Of `recommendations`; of other channels see `subscribedFrame`. */
+  | { readonly type: 'subscribed'; readonly replyTo: string | undefined; readonly channel: string }
+  /** `code`: the channel is no more. */
+  | { readonly type: 'unsubscribed'; readonly replyTo?: string | undefined; readonly channel: string; readonly code?: ErrorCode }
+  /** Which of the messages the inbox has. */
+  | { readonly type: 'acked'; readonly replyTo: string | undefined; readonly messageIds: readonly string[] }
   /** What became of the events of a frame. */
   | {
     readonly type: 'ack'; readonly replyTo: string | undefined;
     readonly accepted: number; readonly duplicates: number;
     readonly rejected: readonly { readonly index: number; readonly code: ErrorCode; readonly message: string }[];
   }
-  | { readonly type: 'offer'; readonly offer: OfferMessage }
   /** `retryAfterMs` comes with the last frame before a close that says come back. */
   | {
     readonly type: 'error'; readonly replyTo?: string | undefined;
@@ -83,6 +101,21 @@ export const encodeFrame = (frame: ServerFrame): Buffer => Buffer.from(JSON.stri
 export function recommendationsFrame(body: Buffer, replyTo: string | undefined): Buffer {
   const head = `{"type":"recommendations",${replyTo === undefined ? '' : `"replyTo":${JSON.stringify(replyTo)},`}`;
   return Buffer.concat([Buffer.from(head), body.subarray(1)]);
+}
+
+/** What a subscription to a channel with a log is answered with, and what is said of its own accord when frames were lost. */
+export interface Subscribed extends Position {
+  readonly replyTo: string | undefined;
+  readonly channel: string;
+  /** Of a resume: whether every frame after the client's place follows. */
+  readonly recovered: boolean | undefined;
+  /** What the channel stands for at that place or later, JSON text; not where it goes on. */
+  readonly state: string | undefined;
+}
+
+export function subscribedFrame({ state, replyTo, channel, epoch, offset, recovered }: Subscribed): Buffer {
+  const head = JSON.stringify({ type: 'subscribed', replyTo, channel, epoch, offset, recovered });
+  return Buffer.from(state === undefined ? head : `${head.slice(0, -1)},"state":${state}}`);
 }
 
 export function errorFrame(error: AppError, replyTo?: string, retryAfterMs?: number): Buffer {

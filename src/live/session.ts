@@ -1,25 +1,37 @@
 import type { Scope } from '../config.js';
-import type { OfferMessage } from '../domain/offer-message.js';
+import type { ChannelAddress } from '../domain/channel.js';
 import type { RecommendationInput } from '../domain/recommendation.js';
-import type { Scene } from '../domain/scene.js';
-import { shopperKey } from '../domain/shopper.js';
+import { shopperKey, type ShopperKey } from '../domain/shopper.js';
 import { AppError, asAppError, type ErrorCode } from '../errors.js';
 import type { Clock } from '../util/clock.js';
+import type { Member } from './audience.js';
 import type { Authenticate, Identity } from './authentication.js';
+import type { ChannelStates } from './channel-states.js';
 import type { LiveConnection } from './connection.js';
-import type { LiveHub, Member } from './hub.js';
+import type { LiveHub } from './hub.js';
 import type { LiveLimits } from './limits.js';
-import { encodeFrame, errorFrame, parseFrame, recommendationsFrame, type Channel, type ClientFrame, type ClientFrameOf } from './protocol.js';
+import { encodeFrame, errorFrame, parseFrame, recommendationsFrame, type ClientFrame, type ClientFrameOf } from './protocol.js';
+import { RecommendationList, type WantedList } from './recommendation-list.js';
+import { Subscriptions } from './subscriptions.js';
 
 /** What the engine does for a socket: the same paths as over HTTP. */
 export interface LiveServices {
   readonly ingest: (events: readonly unknown[]) => Promise<IngestReport>;
   /** @returns the reply as a JSON object's text */
   readonly recommend: (input: RecommendationInput) => Promise<Buffer>;
-  /** Offers that were sent to the shopper and still stand. */
-  readonly pendingOffers: (shopper: string) => Promise<readonly OfferMessage[]>;
+  /** Marks messages of the inbox as read. @returns those that it has */
+  readonly acknowledge: (shopper: ShopperKey, messageIds: readonly string[]) => Promise<string[]>;
   readonly authenticate: Authenticate;
+  readonly channels: LiveChannels;
+  readonly states: ChannelStates;
   readonly onFault: (error: unknown) => void;
+}
+
+/** Where the channels are that a socket may name. */
+export interface LiveChannels {
+  readonly ofShopper: (shopper: ShopperKey) => ChannelAddress;
+  /** The channel of a room, for somebody who may enter it. @throws AppError `not_found` or `forbidden` */
+  readonly ofRoom: (roomId: string, visitor: Identity) => Promise<ChannelAddress>;
 }
 
 export interface IngestReport {
@@ -38,40 +50,37 @@ export interface LiveSessionOptions {
 
 /** What one socket says and hears: who it speaks for, what it subscribed to, and the answer to each frame. */
 export class LiveSession implements Member {
-  readonly #hub: LiveHub;
-  readonly #services: LiveServices;
-  readonly #limits: LiveLimits;
-  readonly #clock: Clock;
-  readonly #connection: LiveConnection;
-  readonly #authTimer: NodeJS.Timeout;
+  readonly #options: LiveSessionOptions;
+  /** When it must have authenticated, ms. */
+  readonly #authBy: number;
   /** Whom the socket speaks for, by the token that counts now. */
   #shopper: Identity | undefined;
   /** When its client is to be told that the token expires, ms. */
   #warnAt = Infinity;
-  #hasOffers = false;
-  #list: { scene: Scene; limit?: number } | undefined;
-  #refreshTimer: NodeJS.Timeout | undefined;
-  #refreshedAt = 0;
-  #isRefreshing = false;
-  /** Something happened while a list was made. */
-  #isStale = false;
+  readonly #subscriptions: Subscriptions;
+  #list: RecommendationList | undefined;
   #badFrames = 0;
 
-  constructor({ hub, services, limits, clock, connection }: LiveSessionOptions) {
-    this.#hub = hub;
-    this.#clock = clock;
-    this.#services = services;
-    this.#limits = limits;
-    this.#connection = connection;
-    this.#authTimer = setTimeout(() => {
-      connection.close(new AppError('auth_timeout', `No auth frame within ${limits.authMs} ms.`));
-    }, limits.authMs);
+  constructor(options: LiveSessionOptions) {
+    const { hub, connection, limits } = options;
+    this.#options = options;
+    this.#authBy = options.clock() + limits.authMs;
+    this.#subscriptions = new Subscriptions({
+      hub, member: this, channelsMax: limits.channelsMax,
+      send: (frame, stateKey) => { connection.send(frame, stateKey); },
+      fail: (error) => { connection.close(error); },
+    });
+  }
+
+  /** Of a socket that has authenticated: only such a one is a member of anything. */
+  get shopper(): ShopperKey {
+    return this.#shopper?.key ?? '';
   }
 
   /** Answers one frame; never rejects. */
   async handle(text: string): Promise<void> {
-    this.beat(this.#clock());
-    if (!this.#connection.isOpen) return;
+    this.beat(this.#options.clock());
+    if (!this.#options.connection.isOpen) return;
     const parsed = parseFrame(text);
     if ('fault' in parsed) {
       this.#refuse(parsed.fault, parsed.replyTo);
@@ -81,62 +90,59 @@ export class LiveSession implements Member {
       await this.#answer(parsed.frame);
     } catch (thrown) {
       const error = asAppError(thrown);
-      if (error.code === 'internal') this.#services.onFault(thrown);
-      this.#connection.send(errorFrame(error, parsed.frame.id));
+      if (error.code === 'internal') this.#options.services.onFault(thrown);
+      this.#options.connection.send(errorFrame(error, parsed.frame.id));
     }
   }
 
-  /** Warns of a token that expires, and ends with it; called every second or so, and before each answer. */
+  /** Warns of a token that expires, and ends with it, or without one; called every second or so, and before each answer. */
   beat(now: number): void {
-    const { expiresAt = Infinity } = this.#shopper ?? {};
-    if (now >= expiresAt) {
-      this.#connection.close(new AppError('token_expired', 'The token has expired; connect again with a new one.'));
+    const { connection, limits } = this.#options;
+    if (this.#shopper === undefined) {
+      if (now >= this.#authBy) connection.close(new AppError('auth_timeout', `No auth frame within ${limits.authMs} ms.`));
+    } else if (now >= this.#shopper.expiresAt) {
+      connection.close(new AppError('token_expired', 'The token has expired; connect again with a new one.'));
     } else if (now >= this.#warnAt) {
       this.#warnAt = Infinity;
-      this.#connection.send(encodeFrame({ type: 'token_expires', expiresInMs: this.#expiresInMs() }));
+      connection.send(encodeFrame({ type: 'token_expires', expiresInMs: this.#expiresInMs() }));
     }
   }
 
   /** The socket is gone. */
   end(): void {
-    clearTimeout(this.#authTimer);
-    clearTimeout(this.#refreshTimer);
-    this.#list = undefined;
-    if (this.#shopper !== undefined) this.#hub.leave(this.#shopper.key, this);
+    if (this.#shopper === undefined) return;
+    const { hub, services } = this.#options;
+    this.#subscriptions.end();
+    this.#list?.end();
+    if (this.#list !== undefined) hub.leave(services.channels.ofShopper(this.shopper), this.#list);
+    hub.exit(this);
   }
 
-  deliver(channel: Channel, frame: Buffer): void {
-    if (channel === 'offers' ? this.#hasOffers : this.#list !== undefined) this.#connection.send(frame);
+  deliver(channel: ChannelAddress, frame: Buffer, stateKey: string | undefined): void {
+    this.#subscriptions.deliver(channel, frame, stateKey);
+  }
+
+  resync(...loss: Parameters<Member['resync']>): void {
+    this.#subscriptions.resync(...loss);
   }
 
   touched(): void {
-    if (this.#list === undefined || this.#refreshTimer !== undefined) return;
-    if (this.#isRefreshing) {
-      this.#isStale = true;
-      return;
-    }
-    const { refreshAfterMs, refreshEveryMs } = this.#limits;
-    const waitMs = Math.max(refreshAfterMs, this.#refreshedAt + refreshEveryMs - this.#clock());
-    this.#refreshTimer = setTimeout(() => void this.#refresh(), waitMs);
-  }
-
-  async restored(): Promise<void> {
-    if (this.#hasOffers && this.#shopper !== undefined) await this.#sendPending(this.#shopper);
-    this.touched();
+    // The list is a member of its own.
   }
 
   replaced(): void {
-    this.#connection.close(new AppError('conflict', 'A newer socket of the same shopper took the place of this one.'));
+    this.#options.connection.close(new AppError('conflict', 'A newer socket of the same shopper took the place of this one.'));
     this.end();
   }
 
   async #answer(frame: ClientFrame): Promise<void> {
     const shopper = this.#shopper;
     if (frame.type === 'auth') await this.#authenticate(frame);
-    else if (shopper === undefined) this.#connection.close(new AppError('unauthorized', 'The first frame must be auth.'));
+    else if (shopper === undefined) this.#options.connection.close(new AppError('unauthorized', 'The first frame must be auth.'));
     else if (frame.type === 'refresh') await this.#refreshToken(frame, shopper);
     else if (frame.type === 'subscribe') await this.#subscribe(frame, shopper);
-    else if (frame.type === 'unsubscribe') this.#unsubscribe(frame);
+    else if (frame.type === 'unsubscribe') await this.#unsubscribe(frame, shopper);
+    else if (frame.type === 'ack') await this.#acknowledge(frame, shopper);
     else if (frame.type === 'events') await this.#ingest(frame, shopper);
     else if (frame.type === 'recommendations') await this.#recommend(frame, shopper);
     // A pong has said all by arriving.
@@ -146,68 +152,115 @@ export class LiveSession implements Member {
     if (this.#shopper !== undefined) throw new AppError('conflict', 'This socket is authenticated; open another one for another shopper.');
     let shopper: Identity;
     try {
-      shopper = await this.#services.authenticate(credentials);
+      shopper = await this.#options.services.authenticate(credentials);
     } catch (thrown) {
       const error = asAppError(thrown);
-      if (error.code === 'internal') this.#services.onFault(thrown);
-      this.#connection.close(error);
+      if (error.code === 'internal') this.#options.services.onFault(thrown);
+      this.#options.connection.close(error);
       return;
     }
-    if (!this.#connection.isOpen) return;
-    clearTimeout(this.#authTimer);
+    if (!this.#options.connection.isOpen) return;
     this.#speakFor(shopper);
-    this.#hub.join(shopper.key, this);
-    const { pingEveryMs, frameBytesMax, framesPerMinuteMax } = this.#limits;
-    this.#connection.send(encodeFrame({ type: 'ready', replyTo: id, expiresInMs: this.#expiresInMs(), pingEveryMs, frameBytesMax, framesPerMinuteMax }));
+    this.#options.hub.enter(this);
+    const { pingEveryMs, frameBytesMax, framesPerMinuteMax } = this.#options.limits;
+    this.#options.connection.send(encodeFrame({ type: 'ready', replyTo: id, expiresInMs: this.#expiresInMs(), pingEveryMs, frameBytesMax, framesPerMinuteMax }));
   }
 
   /** Goes on with a newer token of the same shopper; one that does not count leaves the old one as it is. */
   async #refreshToken({ id, token }: ClientFrameOf<'refresh'>, { ids }: Identity): Promise<void> {
     try {
-      this.#speakFor(await this.#services.authenticate({ token, ...ids }));
+      this.#speakFor(await this.#options.services.authenticate({ token, ...ids }));
     } catch (error) {
       if (!(error instanceof AppError && error.code === 'forbidden')) throw error;
-      this.#connection.close(error);
+      this.#options.connection.close(error);
       return;
     }
-    this.#connection.send(encodeFrame({ type: 'refreshed', replyTo: id, expiresInMs: this.#expiresInMs() }));
+    this.#options.connection.send(encodeFrame({ type: 'refreshed', replyTo: id, expiresInMs: this.#expiresInMs() }));
   }
 
   #speakFor(shopper: Identity): void {
     this.#shopper = shopper;
-    const now = this.#clock();
+    const now = this.#options.clock();
     const leftMs = shopper.expiresAt - now;
     // Of a token that is shorter than the warning time, half is left to get the next.
-    this.#warnAt = now + Math.max(leftMs / 2, leftMs - this.#limits.tokenWarningMs);
+    this.#warnAt = now + Math.max(leftMs / 2, leftMs - this.#options.limits.tokenWarningMs);
   }
 
   /** Time left to the token, ms; undefined for a key, which has no end. */
   #expiresInMs(): number | undefined {
     const { expiresAt = Infinity } = this.#shopper ?? {};
-    return expiresAt === Infinity ? undefined : Math.max(0, Math.round(expiresAt - this.#clock()));
+    return expiresAt === Infinity ? undefined : Math.max(0, Math.round(expiresAt - this.#options.clock()));
   }
 
-  async #subscribe({ id, channel, scene, limit }: ClientFrameOf<'subscribe'>, shopper: Identity): Promise<void> {
+  async #subscribe({ id, channel: name, scene, limit, epoch, offset }: ClientFrameOf<'subscribe'>, shopper: Identity): Promise<void> {
     requireScope(shopper, 'recommend');
-    if (channel === 'offers' && (scene !== undefined || limit !== undefined)) {
-      throw new AppError('invalid_request', 'scene and limit belong to the channel recommendations.');
+    const isList = name === 'recommendations';
+    if (!isList && (scene !== undefined || limit !== undefined)) throw new AppError('invalid_request', 'scene and limit belong to the channel recommendations.');
+    if (isList && (epoch ?? offset) !== undefined) throw new AppError('invalid_request', 'recommendations has no log: epoch and offset belong to other channels.');
+    if ((epoch === undefined) !== (offset === undefined)) throw new AppError('invalid_request', 'epoch and offset go together.');
+    if (isList) {
+      await this.#subscribeList(id, { scene: scene ?? 'home', ...(limit === undefined ? {} : { limit }) }, shopper);
+      return;
     }
+    const { states } = this.#options.services;
+    const channel = await this.#channelOf(name, shopper);
+    await this.#orComeBack(() => this.#subscriptions.subscribe({
+      channel, replyTo: id, after: epoch === undefined || offset === undefined ? undefined : { epoch, offset },
+      state: name.startsWith('user:') ? () => states.ofShopper(shopper.key) : (head) => states.ofRoom(name.slice('room:'.length), head),
+    }));
+  }
+
+  async #subscribeList(replyTo: string | undefined, wanted: WantedList, { key, ids }: Identity): Promise<void> {
+    const { hub, services, limits, clock, connection } = this.#options;
+    const list = this.#list ??= new RecommendationList({
+      shopper: key, limits, clock, onFault: services.onFault,
+      refresh: async (latest) => {
+        const body = await services.recommend({ ...latest, ...ids });
+        if (list.wanted !== undefined) connection.send(recommendationsFrame(body, undefined));
+      },
+    });
+    await this.#orComeBack(async () => {
+      if (await hub.join(services.channels.ofShopper(key), list) === undefined) return;
+      list.wanted = wanted;
+      connection.send(encodeFrame({ type: 'subscribed', replyTo, channel: 'recommendations' }));
+    });
+  }
+
+  async #unsubscribe({ id, channel: name }: ClientFrameOf<'unsubscribe'>, shopper: Identity): Promise<void> {
+    const { hub, services, connection } = this.#options;
+    if (name !== 'recommendations') this.#subscriptions.unsubscribe(name);
+    else if (this.#list !== undefined) {
+      this.#list.end();
+      hub.leave(services.channels.ofShopper(shopper.key), this.#list);
+    }
+    connection.send(encodeFrame({ type: 'unsubscribed', replyTo: id, channel: name }));
+  }
+
+  /** @throws AppError where the shopper may not listen */
+  async #channelOf(name: string, shopper: Identity): Promise<ChannelAddress> {
+    const { channels } = this.#options.services;
+    if (name.startsWith('room:')) return channels.ofRoom(name.slice('room:'.length), shopper);
+    const own = channels.ofShopper(shopper.key);
+    if (name !== own.name) throw new AppError('forbidden', 'The channel belongs to another shopper than the socket.');
+    return own;
+  }
+
+  /** Connecting again is what every client knows how to do; subscribing again is not. */
+  async #orComeBack(subscribe: () => Promise<void>): Promise<void> {
     try {
-      await this.#hub.listen(shopper.key);
-      if (channel === 'offers') this.#hasOffers = true;
-      else this.#list = { scene: scene ?? 'home', ...(limit === undefined ? {} : { limit }) };
-      this.#connection.send(encodeFrame({ type: 'subscribed', replyTo: id, channel }));
-      if (channel === 'offers') await this.#sendPending(shopper);
-    } catch (error) {
-      // Connecting again is what every client knows how to do; subscribing again is not.
-      this.#connection.close(asAppError(error));
+      await subscribe();
+    } catch (thrown) {
+      const error = asAppError(thrown);
+      if (!error.retryable) throw thrown;
+      if (error.code === 'internal') this.#options.services.onFault(thrown);
+      this.#options.connection.close(error);
     }
   }
 
-  #unsubscribe({ id, channel }: ClientFrameOf<'unsubscribe'>): void {
-    if (channel === 'offers') this.#hasOffers = false;
-    else this.#list = undefined;
-    this.#connection.send(encodeFrame({ type: 'unsubscribed', replyTo: id, channel }));
+  async #acknowledge({ id, messageIds }: ClientFrameOf<'ack'>, shopper: Identity): Promise<void> {
+    const { services, connection } = this.#options;
+    const found = await services.acknowledge(shopper.key, messageIds);
+    if (id !== undefined) connection.send(encodeFrame({ type: 'acked', replyTo: id, messageIds: found }));
   }
 
   /** Events without ids are the shopper's; events of somebody else are rejected, each by itself. */
@@ -225,10 +278,10 @@ export class LiveSession implements Member {
       own.push(whole);
       indexes.push(index);
     });
-    const report = own.length === 0 ? { accepted: 0, duplicates: 0, rejected: [] } : await this.#services.ingest(own);
+    const report = own.length === 0 ? { accepted: 0, duplicates: 0, rejected: [] } : await this.#options.services.ingest(own);
     for (const { index, ...rejection } of report.rejected) rejected.push({ index: indexes[index]!, ...rejection });
     rejected.sort((a, b) => a.index - b.index);
-    this.#connection.send(encodeFrame({ type: 'ack', replyTo: id, accepted: report.accepted, duplicates: report.duplicates, rejected }));
+    this.#options.connection.send(encodeFrame({ type: 'ack', replyTo: id, accepted: report.accepted, duplicates: report.duplicates, rejected }));
   }
 
   async #recommend({ type: _type, id, ...input }: ClientFrameOf<'recommendations'>, shopper: Identity): Promise<void> {
@@ -237,35 +290,13 @@ export class LiveSession implements Member {
     const named = shopperKey(input);
     if (named !== undefined && named !== shopper.key) throw new AppError('forbidden', 'The recommendations asked for are those of another shopper.');
     const { userId: _userId, anonymousId: _anonymousId, ...rest } = input;
-    this.#connection.send(recommendationsFrame(await this.#services.recommend({ ...rest, ...shopper.ids }), id));
-  }
-
-  async #sendPending(shopper: Identity): Promise<void> {
-    for (const offer of await this.#services.pendingOffers(shopper.key)) this.#connection.send(encodeFrame({ type: 'offer', offer }));
-  }
-
-  /** Sends a fresh list; what happens meanwhile asks for the next one. */
-  async #refresh(): Promise<void> {
-    this.#refreshTimer = undefined;
-    const [list, shopper] = [this.#list, this.#shopper];
-    if (list === undefined || shopper === undefined) return;
-    this.#isRefreshing = true;
-    this.#isStale = false;
-    this.#refreshedAt = this.#clock();
-    try {
-      const body = await this.#services.recommend({ ...list, ...shopper.ids });
-      if (this.#list !== undefined) this.#connection.send(recommendationsFrame(body, undefined));
-    } catch (error) {
-      this.#services.onFault(error);
-    }
-    this.#isRefreshing = false;
-    if (this.#isStale) this.touched();
+    this.#options.connection.send(recommendationsFrame(await this.#options.services.recommend({ ...rest, ...shopper.ids }), id));
   }
 
   #refuse(fault: AppError, replyTo: string | undefined): void {
     this.#badFrames += 1;
-    if (this.#shopper === undefined || this.#badFrames > this.#limits.badFramesMax) this.#connection.close(fault);
-    else this.#connection.send(errorFrame(fault, replyTo));
+    if (this.#shopper === undefined || this.#badFrames > this.#options.limits.badFramesMax) this.#options.connection.close(fault);
+    else this.#options.connection.send(errorFrame(fault, replyTo));
   }
 }
 

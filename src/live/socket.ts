@@ -1,6 +1,7 @@
 import websocket from '@fastify/websocket';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { isLoopback } from '../config.js';
 import { AppError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import type { Random } from '../util/random.js';
@@ -25,6 +26,7 @@ export interface LiveSocketOptions {
 export async function liveSocket(app: FastifyInstance, options: LiveSocketOptions): Promise<void> {
   const { hub, limits, clock } = options;
   const connections = new Map<LiveConnection, LiveSession>();
+  const addresses = new AddressCounts();
   let isDraining = false;
 
   await app.register(websocket, {
@@ -40,8 +42,8 @@ export async function liveSocket(app: FastifyInstance, options: LiveSocketOption
     },
     preClose: async () => {
       isDraining = true;
-      clearInterval(sweep);
       await drain(connections, options);
+      clearInterval(sweep);
       hub.close();
     },
   });
@@ -57,14 +59,17 @@ export async function liveSocket(app: FastifyInstance, options: LiveSocketOption
       querystring: Type.Object({}, { additionalProperties: false }),
     },
     preValidation: (request, _reply, done) => {
-      done(refusal(request.headers, request.ws));
+      done(refusal(request));
     },
-    wsHandler: (socket) => {
+    wsHandler: (socket, request) => {
+      const { ip, raw: { socket: stream } } = request;
+      addresses.count(ip, 1);
       const connection = new LiveConnection(socket, {
-        limits, clock,
+        limits, clock, stream,
         onFrame: (text) => session.handle(text),
         onClosed: (code) => {
           connections.delete(connection);
+          addresses.count(ip, -1);
           session.end();
           options.onCount?.(-1, code);
         },
@@ -78,23 +83,44 @@ export async function liveSocket(app: FastifyInstance, options: LiveSocketOption
     },
   });
 
-  const sweep = setInterval(() => {
+  const look = (): void => {
     const now = clock();
     for (const [connection, session] of connections) {
       session.beat(now);
       connection.beat(now);
     }
-  }, limits.sweepEveryMs);
+  };
+  // After whatever has arrived was read: if this process was held up, that is not the clients' silence.
+  const sweep = setInterval(() => { setImmediate(look); }, limits.sweepEveryMs);
   sweep.unref();
 
-  function refusal(headers: { origin?: string | undefined; host?: string | undefined }, isUpgrade: boolean): AppError | undefined {
+  function refusal({ headers, ws: isUpgrade, ip }: FastifyRequest): AppError | undefined {
     if (!isUpgrade) return undefined;
     if (isDraining) return new AppError('shutting_down', 'This process is shutting down; connect again in a moment.');
     if (!isOriginAllowed(options.origins, headers.origin, headers.host)) {
       return new AppError('forbidden', 'Pages of this origin may not connect; see CORS_ORIGINS.');
     }
     if (connections.size >= limits.socketsMax) return new AppError('overloaded', 'This process has as many sockets as it may; connect again in a while.');
+    if (limits.socketsPerIpMax > 0 && addresses.of(ip) >= limits.socketsPerIpMax) {
+      return new AppError('rate_limited', 'This address has as many sockets as it may (SOCKETS_PER_IP_MAX); connect again in a while.');
+    }
     return undefined;
+  }
+}
+
+/** Sockets of each address. Loopback is not counted: behind it is a proxy, or a test, and never a crowd of its own. */
+class AddressCounts {
+  readonly #counts = new Map<string, number>();
+
+  of(ip: string): number {
+    return this.#counts.get(ip) ?? 0;
+  }
+
+  count(ip: string, change: 1 | -1): void {
+    if (isLoopback(ip.replace(/^::ffff:/u, ''))) return;
+    const count = this.of(ip) + change;
+    if (count === 0) this.#counts.delete(ip);
+    else this.#counts.set(ip, count);
   }
 }
 

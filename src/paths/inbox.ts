@@ -26,8 +26,17 @@ export class Inbox {
 
   /** @throws AppError `not_found` */
   async mark(shopper: string, messageId: string, mark: InboxMark): Promise<void> {
-    if (!await this.deps.offers.mark(shopper, messageId, mark)) {
+    if ((await this.deps.offers.mark(shopper, [messageId], mark)).length === 0) {
       throw new AppError('not_found', `The inbox has no message ${messageId}; it has expired, or newer ones took its place.`);
+    }
+  }
+
+  /** Marks as read what a client says its shopper has. @returns the ids that the inbox has */
+  async acknowledge(shopper: string, messageIds: readonly string[]): Promise<string[]> {
+    try {
+      return await this.deps.offers.mark(shopper, messageIds, 'read');
+    } catch (error) {
+      throw storeError(error);
     }
   }
 }

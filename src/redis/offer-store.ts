@@ -1,6 +1,8 @@
+import { frameParts } from '../domain/channel.js';
 import type { OfferMessage } from '../domain/offer-message.js';
 import { WEEK_MS, type ContactCaps, type SendResult } from '../offers/contact-policy.js';
 import type { Clock } from '../util/clock.js';
+import { logScript, shopperChannel } from './channel-log.js';
 import type { RedisClient } from './client.js';
 import type { Keys } from './keys.js';
 import { readScript } from './profile-store.js';
@@ -20,6 +22,7 @@ const SEND_RESULTS = { 1: 'sent', 2: 'sent_before', 3: 'cooldown', 4: 'capped', 
 
 interface OfferScripts {
   sendOffer(...args: (string | number)[]): Promise<keyof typeof SEND_RESULTS>;
+  markMessages(inbox: string, marks: string, mark: InboxMark, lifeMs: number, ...ids: string[]): Promise<string[]>;
 }
 
 export interface ContactOptions {
@@ -53,7 +56,8 @@ export class OfferStore {
 
   constructor(redis: RedisClient, keys: Keys, contact: ContactOptions) {
     this.#contact = contact;
-    redis.defineCommand('sendOffer', { numberOfKeys: 7, lua: readScript('send-offer') });
+    redis.defineCommand('sendOffer', { numberOfKeys: 8, lua: logScript(redis, 'send-offer') });
+    redis.defineCommand('markMessages', { numberOfKeys: 2, lua: readScript('mark-messages') });
     this.#redis = redis;
     this.#scripts = redis as unknown as OfferScripts;
     this.#keys = keys;
@@ -67,9 +71,10 @@ export class OfferStore {
     const { deliveriesMax } = OFFER_STORE_LIMITS;
     const result = await this.#scripts.sendOffer(
       this.#sentMark(shopper, message.id), keys.once(shopper, `cooldown:${cooldown.of}`), keys.inbox(shopper), keys.push(shopper),
-      keys.contacts(shopper), keys.attributes(shopper), keys.deliveriesOf(shopper),
+      keys.contacts(shopper), keys.attributes(shopper), keys.deliveriesOf(shopper), keys.log(shopper),
       message.id, Math.max(cooldown.ms, lifeMs), cooldown.ms, cooldown.holder, JSON.stringify(message), shopper, messagesMax, lifeMs,
       clock(), caps.perDayMax, caps.perWeekMax, consentRequired ? 1 : 0, deliveriesMax,
+      ...frameParts(shopperChannel(keys, shopper), 'offer', { offer: message }),
     );
     return SEND_RESULTS[result];
   }
@@ -86,20 +91,9 @@ export class OfferStore {
       .map((message) => (marks[message.id] === 'read' ? { ...message, isRead: true as const } : message)).reverse();
   }
 
-  /** Marks a message of the inbox; marks of messages that are gone go too. @returns whether the inbox has it */
-  async mark(shopper: string, messageId: string, mark: InboxMark): Promise<boolean> {
-    const marksKey = this.#keys.inboxMarks(shopper);
-    const [kept, marked] = await Promise.all([this.#redis.lrange(this.#keys.inbox(shopper), 0, -1), this.#redis.hkeys(marksKey)]);
-    const ids = new Set(kept.map((json) => (JSON.parse(json) as OfferMessage).id));
-    if (!ids.has(messageId)) return false;
-    const gone = marked.filter((id) => !ids.has(id));
-    await Promise.all([
-      // Reading again what was dismissed does not bring it back.
-      mark === 'read' ? this.#redis.hsetnx(marksKey, messageId, mark) : this.#redis.hset(marksKey, messageId, mark),
-      this.#redis.pexpire(marksKey, INBOX_LIMITS.lifeMs),
-      ...(gone.length === 0 ? [] : [this.#redis.hdel(marksKey, ...gone)]),
-    ]);
-    return true;
+  /** Marks messages of the inbox; marks of messages that are gone go too. @returns the ids that the inbox has */
+  mark(shopper: string, messageIds: readonly string[], mark: InboxMark): Promise<string[]> {
+    return this.#scripts.markMessages(this.#keys.inbox(shopper), this.#keys.inboxMarks(shopper), mark, INBOX_LIMITS.lifeMs, ...messageIds);
   }
 
   /** What was sent to a visitor is the user's from now on, and counts as contacts with them; may be repeated. */
@@ -125,7 +119,8 @@ export class OfferStore {
 
   /** Forgets an erased shopper. */
   async forget(shopper: string): Promise<void> {
-    await this.#redis.del(this.#keys.inbox(shopper), this.#keys.inboxMarks(shopper), this.#keys.contacts(shopper));
+    const keys = this.#keys;
+    await this.#redis.del(keys.inbox(shopper), keys.inboxMarks(shopper), keys.contacts(shopper), keys.log(shopper));
   }
 
   #sentMark(shopper: string, messageId: string): string {

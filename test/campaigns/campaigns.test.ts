@@ -145,7 +145,7 @@ await t.test('the process that gets the event and the worker send once between t
   isInstant = true;
   const clients = await Promise.all(Array.from({ length: 8 }, async (_, i) => {
     const client = await LiveClient.open(server.url, { userId: `fast${i}` });
-    await client.ask({ type: 'subscribe', channel: 'offers' });
+    await client.listen();
     return client;
   }));
   await Promise.all(clients.map((client) => client.ask({ type: 'events', events: [{ id: randomUUID(), type: 'follow' }] })));
@@ -181,12 +181,12 @@ await t.test('quiet hours put a message off, and it comes afterwards', async (t)
 
 await t.test('an inbox is read, marked and dismissed', async (t) => {
   const [first] = await server.offers.inbox('u:whole', Date.now());
-  t.equal(await server.offers.mark('u:whole', first!.id, 'read'), true);
+  t.same(await server.offers.mark('u:whole', [first!.id], 'read'), [first!.id]);
   t.match((await server.offers.inbox('u:whole', Date.now())).find(({ id }) => id === first!.id), { isRead: true });
-  t.equal(await server.offers.mark('u:whole', first!.id, 'dismissed'), true);
-  t.equal(await server.offers.mark('u:whole', first!.id, 'read'), true);
+  t.same(await server.offers.mark('u:whole', [first!.id], 'dismissed'), [first!.id]);
+  t.same(await server.offers.mark('u:whole', [first!.id], 'read'), [first!.id]);
   t.notOk((await server.offers.inbox('u:whole', Date.now())).some(({ id }) => id === first!.id), 'gone for good');
-  t.equal(await server.offers.mark('u:whole', 'unheard of', 'read'), false);
+  t.same(await server.offers.mark('u:whole', ['unheard of'], 'read'), []);
 });
 
 t.same(server.faults, []);

@@ -31,7 +31,7 @@ const inboxOf = (userId: string): Promise<unknown[]> => server.offers.inbox(`u:$
 
 async function listener(userId: string): Promise<LiveClient> {
   const client = await LiveClient.open(server.url, { userId });
-  await client.ask({ type: 'subscribe', channel: 'offers' });
+  await client.listen();
   return client;
 }
 
@@ -150,7 +150,7 @@ await t.test('with jobs that die after their work, each offer still comes once',
     await ownRedis.stop();
   });
   const client = await LiveClient.open(own.url, { userId: 'retry' });
-  await client.ask({ type: 'subscribe', channel: 'offers' });
+  await client.listen();
   await own.ingestor.ingest([{ id: 'r', type: 'add_to_cart', itemId: 'i1', userId: 'retry' }]);
   await until(() => outcomesOf('retry', failing).length === 3, 'three tries');
   t.same(outcomesOf('retry', failing), ['sent', 'sent_before', 'sent_before']);

@@ -29,7 +29,7 @@ const setPrice = async (id: string, price: number, more: Partial<Item> = {}): Pr
 
 await t.test('who has the item in cart or wishlist hears of a lower price', async (t) => {
   const client = await LiveClient.open(server.url, { userId: 'cart' });
-  await client.ask({ type: 'subscribe', channel: 'offers' });
+  await client.listen();
   await act('cart', { type: 'add_to_cart', itemId: 'i4' });
   await act('wish', { type: 'add_to_wishlist', itemId: 'i4' });
   await act('both', { type: 'add_to_cart', itemId: 'i4' }, { type: 'add_to_wishlist', itemId: 'i4' });

@@ -87,7 +87,7 @@ await t.test('a message that nobody listened for is kept, and handed over signed
 
 await t.test('who listens gets it at once; the endpoint for the absent hears nothing', async (t) => {
   const client = await LiveClient.open(engine.url, { userId: 'here' });
-  await client.ask({ type: 'subscribe', channel: 'offers' });
+  await client.listen();
   await client.ask({ type: 'events', events: [{ id: randomUUID(), type: 'share' }] });
   t.match((await client.next('offer')).offer, { title: 'Thank you', cause: 'thanks' });
   const isHere = ({ body }: Call): boolean => body.includes('"here"');

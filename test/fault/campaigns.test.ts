@@ -79,7 +79,7 @@ async function stage(t: Test): Promise<Stage> {
       shoppers.push(userId);
       if (shoppers.length % 2 === 0) {
         const client = await LiveClient.open(server.url, { userId });
-        await client.ask({ type: 'subscribe', channel: 'offers' });
+        await client.listen();
         clients.set(userId, client);
       }
       await server.ingestor.ingest([{ id: randomUUID(), userId, type: 'view_item', itemId: 'i1' }, { id: randomUUID(), userId, type: 'add_to_cart', itemId: 'i2' }]);

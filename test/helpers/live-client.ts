@@ -16,6 +16,11 @@ export interface Frame {
   readonly rejected?: readonly { index: number; code: string; message: string }[];
   readonly offer?: { id: string; kind: string; cause: string; title: string; itemId?: string; price?: { was: number; now: number } };
   readonly items?: readonly { id: string }[];
+  readonly epoch?: string;
+  readonly offset?: number;
+  readonly recovered?: boolean;
+  readonly state?: { readonly offers?: readonly { id: string; isRead?: true }[]; readonly room?: { id: string; status: string }; readonly cues?: readonly unknown[] };
+  readonly messageIds?: readonly string[];
   readonly n?: number;
 }
 
@@ -27,6 +32,8 @@ export class LiveClient {
   readonly frames: Frame[] = [];
   /** Close code and reason, once closed. */
   closed: { code: number; reason: string } | undefined;
+  /** `user:<id>` of the shopper it speaks for. */
+  channel = '';
   #wake: () => void = () => { /* nobody waits */ };
 
   constructor(url: string, options: ClientOptions = {}) {
@@ -46,6 +53,7 @@ export class LiveClient {
   static async open(url: string, ids: { userId: string } | { anonymousId: string }, options: ClientOptions = {}): Promise<LiveClient> {
     const client = new LiveClient(url, options);
     await once(client.socket, 'open');
+    client.channel = `user:${'userId' in ids ? ids.userId : ids.anonymousId}`;
     client.send({ type: 'auth', ...ids });
     await client.next('ready');
     return client;
@@ -60,6 +68,11 @@ export class LiveClient {
     const id = `q${Math.random()}`;
     this.send({ ...frame, id });
     return this.#take((reply) => reply.replyTo === id);
+  }
+
+  /** Subscribes to the shopper's own channel, or to another; goes on from a place where one is given. */
+  listen({ channel = this.channel, after }: { channel?: string; after?: { epoch?: string; offset?: number } } = {}): Promise<Frame> {
+    return this.ask({ type: 'subscribe', channel, ...after === undefined ? {} : { epoch: after.epoch, offset: after.offset } });
   }
 
   /** The next frame of a type, passing over none of the others. */

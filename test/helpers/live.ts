@@ -6,11 +6,13 @@ import type { StoredEvents } from '../../src/campaigns/instant.js';
 import { SCOPES, type Scope, type TokenRules } from '../../src/config.js';
 import type { Item } from '../../src/domain/item.js';
 import { authentication, type Authenticate } from '../../src/live/authentication.js';
+import { ChannelStates } from '../../src/live/channel-states.js';
 import { LiveHub } from '../../src/live/hub.js';
 import { LIVE_LIMITS, type LiveLimits } from '../../src/live/limits.js';
 import { liveSocket } from '../../src/live/socket.js';
 import { tokenVerifier } from '../../src/live/token.js';
 import { Inbox } from '../../src/paths/inbox.js';
+import { liveChannels } from '../../src/paths/live-channels.js';
 import { EventIngestor } from '../../src/paths/ingest-events.js';
 import { RecommendationService } from '../../src/paths/recommendation-service.js';
 import { Recommender } from '../../src/paths/recommend.js';
@@ -19,12 +21,14 @@ import { ShopperReader } from '../../src/paths/shopper-reader.js';
 import type { Clock } from '../../src/util/clock.js';
 import { ENGINE_FEATURES } from '../../src/ranking/features.js';
 import { ModelHolder } from '../../src/ranking/model-holder.js';
+import { ChannelLog } from '../../src/redis/channel-log.js';
 import { connectRedis, untilReady, type RedisClient } from '../../src/redis/client.js';
 import { ImpressionLog } from '../../src/redis/impression-log.js';
 import { makeKeys, type Keys } from '../../src/redis/keys.js';
 import { OfferStore } from '../../src/redis/offer-store.js';
 import { NO_CAPS } from '../../src/offers/contact-policy.js';
 import { ProfileStore } from '../../src/redis/profile-store.js';
+import { RoomStore } from '../../src/redis/room-store.js';
 
 export const KEYS = makeKeys('test:');
 
@@ -33,6 +37,8 @@ export interface LiveServer {
   readonly redis: RedisClient;
   readonly keys: Keys;
   readonly hub: LiveHub;
+  readonly log: ChannelLog;
+  readonly rooms: RoomStore;
   readonly store: ProfileStore;
   readonly offers: OfferStore;
   readonly ingestor: EventIngestor;
@@ -74,7 +80,10 @@ export async function startLive(redisUrl: string, options: LiveServerOptions = {
   });
   const service = serviceOf({ redis, catalog, store, ingestor });
   const faults: unknown[] = [];
-  const hub = new LiveHub({ redis, channelOf: KEYS.push, limits, onFault: (error) => faults.push(error) });
+  const log = new ChannelLog(redis, Date.now);
+  const hub = new LiveHub({ redis, logs: log, limits, onFault: (error) => faults.push(error) });
+  const rooms = new RoomStore(redis, KEYS);
+  const { channels, reader } = liveChannels({ keys: KEYS, book: { get: () => undefined }, store: rooms, inbox, clock: Date.now });
   const apiKeys = new Map(Object.entries(options.apiKeys ?? {}).map(([key, scopes]) => [key, new Set(scopes)]));
   const isOpen = apiKeys.size === 0 && options.jwt === undefined;
   let sockets = 0;
@@ -85,7 +94,8 @@ export async function startLive(redisUrl: string, options: LiveServerOptions = {
     services: {
       ingest: (events) => ingestor.ingest(events),
       recommend: (input) => service.recommend(input),
-      pendingOffers: (shopper) => inbox.messages(shopper),
+      acknowledge: (shopper, messageIds) => inbox.acknowledge(shopper, messageIds),
+      channels, states: new ChannelStates(reader, Date.now),
       authenticate: options.authenticate ?? authentication({
         scopesOf: (token) => (isOpen ? new Set(SCOPES) : apiKeys.get(token ?? '')),
         verify: options.jwt === undefined ? undefined : tokenVerifier(options.jwt, clock),
@@ -96,7 +106,7 @@ export async function startLive(redisUrl: string, options: LiveServerOptions = {
   });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   return {
-    url, redis, keys: KEYS, hub, store, offers, ingestor, faults,
+    url, redis, keys: KEYS, hub, log, rooms, store, offers, ingestor, faults,
     sockets: () => sockets,
     close: async () => {
       await app.close();

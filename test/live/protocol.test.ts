@@ -12,8 +12,9 @@ const faultOf = (value: unknown): string => {
 await t.test('frames that fit are taken as they are', (t) => {
   const frames = [
     { type: 'auth', id: '1', userId: 'u' }, { type: 'auth', anonymousId: '\u{1F6D2}', token: 'k' },
-    { type: 'subscribe', channel: 'offers' }, { type: 'subscribe', channel: 'recommendations', scene: 'home', limit: 5 },
-    { type: 'unsubscribe', channel: 'offers', id: 'x' }, { type: 'events', events: [{ anything: 'goes, it is checked on the path' }] },
+    { type: 'subscribe', channel: 'user:ü' }, { type: 'subscribe', channel: 'room:r', epoch: '17', offset: 0 }, { type: 'subscribe', channel: 'recommendations', scene: 'home', limit: 5 },
+    { type: 'ack', messageIds: ['m'] },
+    { type: 'unsubscribe', channel: 'user:u', id: 'x' }, { type: 'events', events: [{ anything: 'goes, it is checked on the path' }] },
     { type: 'recommendations', scene: 'cart', limit: 3, filter: { brand: ['b'] } }, { type: 'pong', replyTo: '7' },
   ];
   for (const frame of frames) t.same(parseFrame(JSON.stringify(frame)), { frame });
@@ -24,13 +25,17 @@ await t.test('a frame that does not fit is answered with what is wrong, by name'
   t.match(faultOf('{"type":'), /^invalid_json/u);
   t.match(faultOf([]), /JSON object/u);
   t.match(faultOf('null'), /JSON object/u);
-  t.match(faultOf({}), /type is none of auth, subscribe/u);
+  t.match(faultOf({}), /type is none of auth, refresh, subscribe/u);
   t.match(faultOf({ type: 'constructor' }), /type is none of/u);
   t.match(faultOf({ type: 7 }), /type is none of/u);
   t.match(faultOf({ type: 'subscribe' }), /channel is missing/u);
   t.match(faultOf({ type: 'subscribe', channel: 'secrets' }), /channel/u);
-  t.match(faultOf({ type: 'subscribe', channel: 'offers', color: 1 }), /color is not a known field/u);
+  t.match(faultOf({ type: 'subscribe', channel: 'user:u', color: 1 }), /color is not a known field/u);
   t.match(faultOf('{"type":"pong","__proto__":{"a":1}}'), /invalid_request/u);
+  for (const wrong of [{ epoch: 'x' }, { epoch: 5 }, { offset: -1 }, { offset: 0.5 }, { channel: 'offers' }, { channel: `user:${'x'.repeat(257)}` }]) {
+    t.match(faultOf({ type: 'subscribe', channel: 'user:u', ...wrong }), new RegExp(Object.keys(wrong)[0]!, 'u'));
+  }
+  t.match(faultOf({ type: 'ack', messageIds: Array(33).fill('m') }), /messageIds/u);
   t.match(faultOf({ type: 'events', events: [] }), /events/u);
   t.match(faultOf({ type: 'events', events: Array(1001).fill(0) }), /events/u);
   t.match(faultOf({ type: 'recommendations', scene: 'home', limit: 1000 }), /limit/u);
@@ -41,8 +46,8 @@ await t.test('a frame that does not fit is answered with what is wrong, by name'
 });
 
 await t.test('no frame breaks the parser', (t) => {
-  const name = fc.constantFrom('type', 'id', 'channel', 'events', 'scene', 'limit', 'userId', 'filter', '__proto__', 'constructor', 'x');
-  const value = fc.oneof(fc.jsonValue(), fc.constantFrom(...Object.keys(CLIENT_FRAMES), 'offers', 'home', '\ud800', 1e308, -0));
+  const name = fc.constantFrom('type', 'id', 'channel', 'epoch', 'offset', 'events', 'scene', 'limit', 'userId', 'filter', '__proto__', 'constructor', 'x');
+  const value = fc.oneof(fc.jsonValue(), fc.constantFrom(...Object.keys(CLIENT_FRAMES), 'user:u', 'home', '\ud800', 1e308, -0));
   const frame = fc.array(fc.tuple(name, value), { maxLength: 6 }).map((pairs) => `{${pairs.map(([key, any]) => `${JSON.stringify(key)}:${JSON.stringify(any)}`).join(',')}}`);
   fc.assert(fc.property(fc.oneof(frame, fc.string({ unit: 'binary' }), fc.json()), (text) => {
     const parsed = parseFrame(text);

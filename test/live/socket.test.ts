@@ -5,6 +5,7 @@ import { AppError } from '../../src/errors.js';
 import { LIVE_LIMITS } from '../../src/live/limits.js';
 import { LiveClient } from '../helpers/live-client.js';
 import { ITEMS, startLive, type LiveServer } from '../helpers/live.js';
+import { shopperChannel } from '../../src/redis/channel-log.js';
 import { startRedis } from '../helpers/redis.js';
 
 const redis = await startRedis();
@@ -27,16 +28,16 @@ await t.test('authenticates with the first frame', async (t) => {
   await once(client.socket, 'open');
   t.match(await client.ask({ type: 'auth', userId: 'ü/\u{1F6D2}' }), { type: 'ready', pingEveryMs: LIVE_LIMITS.pingEveryMs, frameBytesMax: 65_536 });
   t.match(await client.ask({ type: 'auth', userId: 'somebody else' }), { type: 'error', code: 'conflict' });
-  t.match(await client.ask({ type: 'subscribe', channel: 'offers' }), { type: 'subscribed', channel: 'offers' });
-  t.match(await client.ask({ type: 'unsubscribe', channel: 'offers' }), { type: 'unsubscribed', channel: 'offers' });
+  t.match(await client.listen({ channel: 'user:ü/\u{1F6D2}' }), { type: 'subscribed', channel: 'user:ü/\u{1F6D2}' });
+  t.match(await client.ask({ type: 'unsubscribe', channel: 'user:ü/\u{1F6D2}' }), { type: 'unsubscribed', channel: 'user:ü/\u{1F6D2}' });
   await client.close();
-  t.equal(server.hub.shoppers, 0, 'nobody is left');
+  t.same([server.hub.shoppers, server.hub.channels], [0, 0], 'nobody is left');
 });
 
 await t.test('refuses who does not authenticate', async (t) => {
   const server = await withServer(t, { limits: { authMs: 150 }, apiKeys: { 'key-of-a-shop': ['events'] } });
   const cases: [string, unknown, number, string][] = [
-    ['another frame first', { type: 'subscribe', channel: 'offers' }, 4401, 'unauthorized'],
+    ['another frame first', { type: 'subscribe', channel: 'user:u' }, 4401, 'unauthorized'],
     ['nonsense first', 'hello', 4400, 'invalid_json'],
     ['a wrong key', { type: 'auth', userId: 'u', token: 'key-of-another' }, 4401, 'unauthorized'],
     ['no key', { type: 'auth', userId: 'u' }, 4401, 'unauthorized'],
@@ -64,7 +65,7 @@ await t.test('a key opens what its scopes say', async (t) => {
   t.match(await client.ask({ type: 'auth', ...newUser(), token: 'events-only' }), { type: 'ready' });
   t.match(await client.ask({ type: 'events', events: [{ id: 'k1', type: 'view_item', itemId: 'i1' }] }), { type: 'ack', accepted: 1 });
   t.match(await client.ask({ type: 'recommendations', scene: 'home' }), { type: 'error', code: 'forbidden' });
-  t.match(await client.ask({ type: 'subscribe', channel: 'offers' }), { type: 'error', code: 'forbidden' });
+  t.match(await client.listen({ channel: 'user:any' }), { type: 'error', code: 'forbidden' });
   const admin = new LiveClient(server.url);
   await once(admin.socket, 'open');
   await admin.ask({ type: 'auth', ...newUser(), token: 'all-of-it' });
@@ -114,10 +115,10 @@ await t.test('wrong frames are answered, and too many of them close the socket',
   const client = await LiveClient.open(server.url, newUser());
   client.send('{');
   t.match(await client.next('error'), { code: 'invalid_json', statusCode: 400, retryable: false });
-  t.match(await client.ask({ type: 'subscribe', channel: 'offers', scene: 'home' }), { code: 'invalid_request', message: /scene/u });
+  t.match(await client.ask({ type: 'subscribe', channel: client.channel, scene: 'home' }), { code: 'invalid_request', message: /scene/u });
   t.match(await client.ask({ type: 'shout' }), { type: 'error', code: 'invalid_request' });
   t.match(await client.ask({ type: 'pong', loud: true }), { type: 'error', message: /loud/u });
-  t.match(await client.ask({ type: 'subscribe', channel: 'offers' }), { type: 'subscribed' }, 'it goes on');
+  t.match(await client.listen(), { type: 'subscribed' }, 'it goes on');
   for (let i = 0; i < 3; i++) client.send('{}');
   t.match(await client.untilClosed(), { code: 4400 });
 });
@@ -145,13 +146,13 @@ await t.test('fuzzed frames never break the server', async (t) => {
     fc.string(), fc.json(),
     fc.record({
       type: fc.constantFrom('subscribe', 'unsubscribe', 'events', 'recommendations', 'pong'), id: fc.string({ minLength: 1, maxLength: 8 }),
-      channel: fc.constantFrom('offers', 'recommendations', 'x'), scene: fc.constantFrom('home', 'live', ''), limit: fc.integer({ min: -1, max: 101 }),
+      channel: fc.constantFrom('user:x', client.channel, 'room:r', 'recommendations', 'x'), epoch: fc.constantFrom('1', ''), offset: fc.nat(), scene: fc.constantFrom('home', 'live', ''), limit: fc.integer({ min: -1, max: 101 }),
       events: fc.array(fc.oneof(fc.jsonValue(), fc.record({ id: fc.string(), type: fc.constantFrom('view_item', 'purchase'), itemId: fc.string(), value: fc.double() }))),
       filter: fc.jsonValue(), itemIds: fc.array(fc.string()),
     }, { requiredKeys: ['type'] }).map((value) => JSON.stringify(value)),
   );
   for (const text of fc.sample(frame, { numRuns: 3000, seed: 7 })) client.send(text);
-  t.match(await client.ask({ type: 'subscribe', channel: 'offers' }), { type: 'subscribed' }, 'it still answers');
+  t.match(await client.listen(), { type: 'subscribed' }, 'it still answers');
   t.notOk(client.frames.some(({ code }) => code === 'internal'), 'nothing went wrong inside');
 });
 
@@ -170,16 +171,16 @@ await t.test('origins', async (t) => {
 });
 
 await t.test('a slow reader is told to come back; the others go on', async (t) => {
-  const server = await withServer(t, { limits: { outboxFramesMax: 50, outboxBytesMax: 512 * 1024 } });
+  const server = await withServer(t, { limits: { outboxFramesMax: 50, outboxBytesMax: 512 * 1024, slowGraceMs: 20_000 } });
   const me = newUser();
   const [slow, quick] = [await LiveClient.open(server.url, me), await LiveClient.open(server.url, me)];
-  for (const client of [slow, quick]) await client.ask({ type: 'subscribe', channel: 'offers' });
+  for (const client of [slow, quick]) await client.listen();
   slow.socket.pause();
-  const push = server.keys.push(`u:${me.userId}`);
+  const channel = shopperChannel(server.keys, `u:${me.userId}`);
   const padding = 'x'.repeat(60_000);
   let sent = 0;
   while (server.sockets() === 2 && sent < 2000) {
-    await server.redis.spublish(push, JSON.stringify({ type: 'offer', n: sent++, padding }));
+    await server.log.publish(channel, 'offer', { n: sent++, padding });
     if (slow.socket.readyState === slow.socket.OPEN && sent % 50 === 0) await new Promise((resolve) => { setTimeout(resolve, 20); });
     if (sent > 400) break; // 24 MB: more than any system buffers
   }
@@ -193,12 +194,12 @@ await t.test('a slow reader is told to come back; the others go on', async (t) =
 });
 
 await t.test('a reader that stands still is closed, even with a small outbox', async (t) => {
-  const server = await withServer(t, { limits: { outboxFramesMax: 1e6, outboxBytesMax: 1e9, stalledMs: 200, sweepEveryMs: 50, closeGraceMs: 200 } });
+  const server = await withServer(t, { limits: { outboxFramesMax: 1e6, outboxBytesMax: 1e9, stalledMs: 200, sweepEveryMs: 50, slowGraceMs: 200 } });
   const me = newUser();
   const slow = await LiveClient.open(server.url, me);
-  await slow.ask({ type: 'subscribe', channel: 'offers' });
+  await slow.listen();
   slow.socket.pause();
-  for (let i = 0; i < 400; i++) await server.redis.spublish(server.keys.push(`u:${me.userId}`), JSON.stringify({ type: 'offer', padding: 'x'.repeat(60_000) }));
+  for (let i = 0; i < 400; i++) await server.log.publish(shopperChannel(server.keys, `u:${me.userId}`), 'offer', { padding: 'x'.repeat(60_000) });
   const deadline = Date.now() + 5000;
   while (server.sockets() > 0 && Date.now() < deadline) await new Promise((resolve) => { setTimeout(resolve, 20); });
   t.equal(server.sockets(), 0, 'the server let it go though it never answered');

@@ -4,7 +4,7 @@ const COME_BACK = new Set([4408, 4429]);
 
 /**
  * Keeps a socket open to `/v1/live` and hands on offers. The close code decides: stay away, or come back after a pause
- * that doubles each time, with jitter so that a restarted engine is not met by all pages at once.
+ * that doubles each time, with jitter so that a restarted engine is not met by all pages at once; then it goes on where it stood.
  * @param onOffer called with each offer
  * @param onState called with 'connecting', 'live', 'waiting' or 'closed'
  * @returns a function that closes it for good
@@ -14,15 +14,25 @@ export function connectLive({ anonymousId, onOffer, onState }) {
   let timer;
   let attempts = 0;
   let isOver = false;
+  /** The place of the last frame: what comes after it is sent again. */
+  let position = {};
 
   const send = (frame) => socket.send(JSON.stringify(frame));
   const handlers = {
     ready: () => {
       attempts = 0;
       onState('live');
-      send({ type: 'subscribe', id: 'offers', channel: 'offers' });
+      send({ type: 'subscribe', channel: `user:${anonymousId}`, ...position });
     },
-    offer: (frame) => onOffer(frame.offer),
+    subscribed: ({ epoch, offset, state }) => {
+      position = { epoch, offset };
+      for (const offer of state?.offers ?? []) onOffer(offer);
+    },
+    offer: ({ epoch, offset, offer }) => {
+      position = { epoch, offset };
+      onOffer(offer);
+      send({ type: 'ack', messageIds: [offer.id] });
+    },
     ping: () => send({ type: 'pong' }),
   };
 

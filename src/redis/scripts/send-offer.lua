@@ -1,11 +1,11 @@
 -- Sends a message to a shopper at most once: with consent, not while another run of its campaign has the cooldown, and not beyond the
--- caps on contacts over all channels. Marks, inbox, push and the entry that webhooks are fed from, all or nothing.
+-- caps on contacts over all channels. Marks, inbox, log, push and the entry that webhooks are fed from, all or nothing.
 -- KEYS[1] mark of this message   KEYS[2] cooldown of its campaign   KEYS[3] inbox   KEYS[4] push channel   KEYS[5] contacts
--- KEYS[6] attributes   KEYS[7] deliveries (all of one slot)
+-- KEYS[6] attributes   KEYS[7] deliveries   KEYS[8] log (all of one slot)
 -- ARGV[1] message id   ARGV[2] life of the first mark, ms   ARGV[3] cooldown, ms, 0 for none   ARGV[4] the run that has it
 -- ARGV[5] message, JSON   ARGV[6] shopper   ARGV[7] messages the inbox keeps   ARGV[8] life of the inbox, ms
 -- ARGV[9] now, ms   ARGV[10] contacts in 24 hours at most   ARGV[11] in 7 days (0: no cap)   ARGV[12] 1: only with a stated consent
--- ARGV[13] deliveries kept at most, about
+-- ARGV[13] deliveries kept at most, about   ARGV[14], ARGV[15] the frame before and after its position
 -- Returns 1 (sent), 2 (sent before), 3 (cooldown), 4 (enough contacts for now) or 5 (no consent).
 local DAY_MS, WEEK_MS = 86400000, 604800000
 if redis.call('EXISTS', KEYS[1]) == 1 then
@@ -33,6 +33,6 @@ redis.call('PEXPIRE', KEYS[5], WEEK_MS)
 redis.call('LPUSH', KEYS[3], ARGV[5])
 redis.call('LTRIM', KEYS[3], 0, ARGV[7] - 1)
 redis.call('PEXPIRE', KEYS[3], ARGV[8])
-local listening = redis.call('SPUBLISH', KEYS[4], '{"type":"offer","offer":' .. ARGV[5] .. '}')
+local _, _, listening = append(KEYS[8], KEYS[4], ARGV[14], ARGV[15], now)
 redis.call('XADD', KEYS[7], 'MAXLEN', '~', ARGV[13], '*', 's', ARGV[6], 'm', ARGV[5], 'n', listening)
 return 1

@@ -1,0 +1,63 @@
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { SCOPES, type Config } from '../config.js';
+import { keyBook } from '../http/auth.js';
+import { authentication } from '../live/authentication.js';
+import { ChannelStates } from '../live/channel-states.js';
+import { LiveHub } from '../live/hub.js';
+import { LIVE_LIMITS } from '../live/limits.js';
+import { liveSocket } from '../live/socket.js';
+import { tokenVerifier } from '../live/token.js';
+import type { Metrics } from '../metrics.js';
+import type { Inbox } from '../paths/inbox.js';
+import type { EventIngestor } from '../paths/ingest-events.js';
+import { liveChannels } from '../paths/live-channels.js';
+import type { RecommendationService } from '../paths/recommendation-service.js';
+import { ChannelLog } from '../redis/channel-log.js';
+import type { RedisClient } from '../redis/client.js';
+import type { Keys } from '../redis/keys.js';
+import type { Clock } from '../util/clock.js';
+import type { WiredRooms } from './rooms.js';
+
+export interface LiveParts {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly redis: RedisClient;
+  readonly keys: Keys;
+  readonly metrics: Metrics;
+  readonly ingestor: EventIngestor;
+  readonly service: RecommendationService;
+  readonly inbox: Inbox;
+  readonly rooms: WiredRooms;
+  readonly clock: Clock;
+}
+
+/** The socket, over the same paths as HTTP. */
+export async function wireLive(app: FastifyInstance, { config, log, redis, keys, metrics, ingestor, service, inbox, rooms, clock }: LiveParts): Promise<void> {
+  const isOpen = config.apiKeys.size === 0 && config.jwt === undefined;
+  const scopesOf = keyBook(config.apiKeys);
+  const everything = new Set(SCOPES);
+  const onFault = (error: unknown): void => { log.error({ err: error }, 'socket'); };
+  const hub = new LiveHub({ redis, logs: new ChannelLog(redis, clock), limits: LIVE_LIMITS, onFault });
+  const { channels, reader } = liveChannels({ keys, ...rooms, inbox, clock });
+  let sockets = 0;
+  await app.register(liveSocket, {
+    hub, clock, random: Math.random,
+    limits: { ...LIVE_LIMITS, socketsPerIpMax: config.socketsPerIpMax, leaveMs: Math.min(LIVE_LIMITS.leaveMs, config.drainMs / 2) },
+    origins: { allowed: config.corsOrigins, isOpen },
+    services: {
+      ingest: (events) => ingestor.ingest(events),
+      recommend: (input) => service.recommend(input),
+      acknowledge: (shopper, messageIds) => inbox.acknowledge(shopper, messageIds),
+      authenticate: authentication({
+        scopesOf: (token) => (isOpen ? everything : scopesOf(token)),
+        verify: config.jwt === undefined ? undefined : tokenVerifier(config.jwt, clock),
+      }),
+      channels, states: new ChannelStates(reader, clock), onFault,
+    },
+    onCount: (change) => { sockets += change; },
+  });
+  metrics.gauge('rivulet_sockets', 'Sockets open in this process', () => sockets);
+  metrics.gauge('rivulet_socket_shoppers', 'Shoppers with a socket in this process', () => hub.shoppers);
+  metrics.gauge('rivulet_socket_channels', 'Channels that sockets of this process listen to', () => hub.channels);
+}
