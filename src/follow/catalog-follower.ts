@@ -3,7 +3,7 @@ import type { Catalog } from '../catalog/catalog.js';
 import type { Item } from '../domain/item.js';
 import type { Scene } from '../domain/scene.js';
 import { parseChange, type CatalogChange, type CatalogStore } from '../redis/catalog-store.js';
-import { connectRedis, type RedisClient } from '../redis/client.js';
+import { connectRedis, onLost, type RedisClient } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
 import { LATE, within } from '../util/deadline.js';
 import { backoffMs, breathe, pause } from '../util/pause.js';
@@ -54,7 +54,7 @@ export class CatalogFollower {
   constructor(options: CatalogFollowerOptions) {
     this.#options = options;
     this.#listening = connectRedis(options.url, 'listening', { timeoutMs: 0, name: 'rivulet-catalog' });
-    this.#listening.on('close', () => { this.#mustCheck = true; });
+    onLost(this.#listening, () => { this.#mustCheck = true; });
     this.ready = new Promise((resolve) => { this.#markReady = resolve; });
     this.#running = this.#run();
   }

@@ -3,13 +3,14 @@ import { StatisticsBuilder } from '../candidates/build-statistics.js';
 import type { StreamRecord } from '../domain/record.js';
 import { encodeIncrement } from '../candidates/statistics-increment.js';
 import type { StatisticsSettings } from '../candidates/statistics-settings.js';
-import type { RedisClient } from '../redis/client.js';
+import { isCluster, type RedisClient } from '../redis/client.js';
 import { partitionOf } from '../redis/keys.js';
 import type { StatisticsStore } from '../redis/statistics-store.js';
 import type { Clock } from '../util/clock.js';
 import { compareEntries } from '../util/entry-id.js';
+import { pause } from '../util/pause.js';
 import { loadCheckpoint, saveCheckpoint, type Publication } from './statistics-state.js';
-import { ensureGroups, isShopperRecord, parseEvent, streamPlaces } from './streams.js';
+import { ensureGroups, isShopperRecord, parseEvent, streamPlaces, type Fields } from './streams.js';
 
 /**
  * Group that holds a place in the event streams and reads nothing: streams are not trimmed beyond the entries that the
@@ -149,11 +150,9 @@ export class LiveStatistics {
 
   /** Counts the next entries. @returns whether more wait */
   async #read(): Promise<boolean> {
-    const { listening, streams } = this.#options;
-    const { perStream, blockMs } = LIVE_STATISTICS_LIMITS;
-    const read = await listening.xreadBuffer('COUNT', perStream, 'BLOCK', blockMs, 'STREAMS', ...streams, ...this.#positions);
+    const { streams } = this.#options;
     let isBehind = false;
-    for (const [stream, entries] of read ?? []) {
+    for (const [stream, entries] of await this.#next()) {
       const partition = streams.indexOf(stream.toString());
       for (const [id, fields] of entries) {
         const entry = parseEvent(partition, id.toString(), fields);
@@ -161,9 +160,20 @@ export class LiveStatistics {
         this.#positions[partition] = id.toString();
       }
       this.#hasNews = true;
-      isBehind ||= entries.length === perStream;
+      isBehind ||= entries.length === LIVE_STATISTICS_LIMITS.perStream;
     }
     return isBehind;
+  }
+
+  /** On a Redis Cluster no command reads two slots: each stream is asked, and again a little later when none has anything. */
+  async #next(): Promise<readonly (readonly [stream: Buffer, entries: readonly (readonly [id: Buffer, fields: Fields])[]])[]> {
+    const { redis, listening, streams } = this.#options;
+    const { perStream, blockMs } = LIVE_STATISTICS_LIMITS;
+    if (!isCluster(redis)) return await listening.xreadBuffer('COUNT', perStream, 'BLOCK', blockMs, 'STREAMS', ...streams, ...this.#positions) ?? [];
+    const replies = await Promise.all(streams.map((stream, i) => redis.xreadBuffer('COUNT', perStream, 'STREAMS', stream, this.#positions[i]!)));
+    const read = replies.flatMap((reply) => reply ?? []);
+    if (read.length === 0) await pause(blockMs);
+    return read;
   }
 
   #take(record: StreamRecord): void {

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import type { RedisClient } from '../redis/client.js';
+import { isCluster, type RedisClient } from '../redis/client.js';
+import { isAway } from '../redis/errors.js';
 import { LATE, within } from '../util/deadline.js';
 import { backoffMs, pause } from '../util/pause.js';
 import { ensureGroups, type Fields, type StreamHandler } from './streams.js';
@@ -9,6 +10,9 @@ export const CONSUMER_LIMITS = {
   perStream: 50,
   /** A read waits this long for entries, ms. */
   blockMs: 5000,
+  /** On a Redis Cluster the streams are asked again after a pause, which doubles from … to … while none has anything, ms. */
+  pollFromMs: 10,
+  pollToMs: 250,
   /** A read that has not answered this long after its time is given up with its connection, ms. */
   blockGraceMs: 10_000,
   /** Entries somebody took and did not acknowledge for this long are taken over, ms. */
@@ -30,7 +34,7 @@ export interface ConsumerOptions<E> {
   readonly parse: (partition: number, id: string, fields: Fields) => E | undefined;
   /** Short commands. */
   readonly redis: RedisClient;
-  /** Makes the connection that the reads block; the consumer ends it. */
+  /** Makes the connection that the reads block, which the consumer ends; not called on a Redis Cluster. */
   readonly connect: () => RedisClient;
   /** Name within the group: unique among the processes that run. */
   readonly consumer: string;
@@ -61,7 +65,8 @@ type RawEntries = readonly (readonly [id: Buffer, fields: Fields | null] | null)
  */
 export class StreamConsumer<E> {
   readonly #options: ConsumerOptions<E>;
-  readonly #listening: RedisClient;
+  /** Undefined on a Redis Cluster. */
+  readonly #listening: RedisClient | undefined;
   readonly #partitionOf: ReadonlyMap<string, number>;
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
@@ -79,9 +84,9 @@ export class StreamConsumer<E> {
   constructor(options: ConsumerOptions<E>) {
     this.#options = options;
     this.#partitionOf = new Map(options.streams.map((stream, partition) => [stream, partition]));
-    this.#listening = options.connect();
+    this.#listening = isCluster(options.redis) ? undefined : options.connect();
     // A reply that was under way when the connection broke is lost, its entries are ours all the same.
-    this.#listening.on('close', () => { this.#mustRecover = true; });
+    this.#listening?.on('close', () => { this.#mustRecover = true; });
   }
 
   start(): void {
@@ -96,10 +101,10 @@ export class StreamConsumer<E> {
         this.#options.redis.client('UNBLOCK', this.#clientId).catch(() => { /* Redis is away; the next step ends the read. */ });
         await within(this.#running, CONSUMER_LIMITS.unblockMs);
       }
-      this.#listening.disconnect();
+      this.#listening?.disconnect();
       await this.#running;
     }
-    this.#listening.disconnect();
+    this.#listening?.disconnect();
   }
 
   async #run(): Promise<void> {
@@ -129,7 +134,7 @@ export class StreamConsumer<E> {
     const { redis, streams, handler } = this.#options;
     this.#mustRecover = false;
     await ensureGroups(redis, streams, handler.name);
-    this.#clientId = await this.#answered(this.#listening.client('ID'), 0);
+    if (this.#listening !== undefined) this.#clientId = await this.#answered(this.#listening, this.#listening.client('ID'), 0);
     await this.#handlePending();
   }
 
@@ -143,24 +148,41 @@ export class StreamConsumer<E> {
   }
 
   /**
-   * Reads all streams in one call. On a Redis Cluster this becomes one call per stream, or per node's streams, each
-   * with a connection to block; nothing else of this class changes.
+   * Reads all streams in one call.
    * @param from `>` for new entries, `0` for our pending ones
    */
   async #read(from: '>' | '0', blockMs: number): Promise<Read> {
+    const listening = this.#listening;
+    if (listening === undefined) return this.#poll(from, blockMs);
     const { handler, consumer, streams, perStream = CONSUMER_LIMITS.perStream } = this.#options;
     const all = [...streams, ...streams.map(() => from)];
-    return (await this.#answered(blockMs > 0
-      ? this.#listening.xreadgroupBuffer('GROUP', handler.name, consumer, 'COUNT', perStream, 'BLOCK', blockMs, 'STREAMS', ...all)
-      : this.#listening.xreadgroupBuffer('GROUP', handler.name, consumer, 'COUNT', perStream, 'STREAMS', ...all), blockMs)) ?? [];
+    return (await this.#answered(listening, blockMs > 0
+      ? listening.xreadgroupBuffer('GROUP', handler.name, consumer, 'COUNT', perStream, 'BLOCK', blockMs, 'STREAMS', ...all)
+      : listening.xreadgroupBuffer('GROUP', handler.name, consumer, 'COUNT', perStream, 'STREAMS', ...all), blockMs)) ?? [];
+  }
+
+  /**
+   * The same on a Redis Cluster, where no command reads two slots, and one that waits holds up its node's connection: each stream is
+   * asked without waiting.
+   */
+  async #poll(from: '>' | '0', blockMs: number): Promise<Read> {
+    const { redis, handler, consumer, streams, perStream = CONSUMER_LIMITS.perStream } = this.#options;
+    const { signal } = this.#stopping;
+    const until = performance.now() + blockMs;
+    for (let pauseMs: number = CONSUMER_LIMITS.pollFromMs; ; pauseMs = Math.min(CONSUMER_LIMITS.pollToMs, pauseMs * 2)) {
+      const replies = await Promise.all(streams.map((stream) => redis.xreadgroupBuffer('GROUP', handler.name, consumer, 'COUNT', perStream, 'STREAMS', stream, from)));
+      const read = (replies as (Read | null)[]).flatMap((reply) => reply ?? []);
+      if (read.length > 0 || signal.aborted || performance.now() + pauseMs > until) return read;
+      await pause(pauseMs, signal);
+    }
   }
 
   /** A connection that is dead without knowing it would wait for ever. */
-  async #answered<T>(reply: Promise<T>, blockMs: number): Promise<T> {
+  async #answered<T>(listening: RedisClient, reply: Promise<T>, blockMs: number): Promise<T> {
     const value = await within(reply, blockMs + CONSUMER_LIMITS.blockGraceMs);
     if (value !== LATE) return value;
     reply.catch(() => { /* Given up. */ });
-    this.#listening.disconnect(true);
+    listening.disconnect(true);
     throw new Error('Redis did not answer a read; connecting anew.');
   }
 
@@ -206,7 +228,7 @@ export class StreamConsumer<E> {
     } catch (error) {
       this.counts.failures += 1;
       // While Redis is away everything fails, and nothing is the entries' fault.
-      if (redis.status === 'ready') this.#failures += 1;
+      if (redis.status === 'ready' && !isAway(error)) this.#failures += 1;
       if (handler.attemptsMax === undefined || this.#failures < handler.attemptsMax) throw error;
       await this.#handleEach(entries);
       this.#failures = 0;

@@ -5,6 +5,7 @@ import { claimIdOf, claimNumberOf, codeOf, partsOfClaimId } from '../domain/clai
 import { AppError } from '../errors.js';
 import { hash48 } from '../util/hash.js';
 import type { RedisClient } from './client.js';
+import { DurableCalls, type WaitPolicy } from './durable-calls.js';
 import type { Keys } from './keys.js';
 import { readScript } from './profile-store.js';
 
@@ -46,14 +47,6 @@ export type ClaimOutcome<Refusal> =
   | { readonly claim: Claim; readonly isNew: boolean }
   | { readonly refusal: Refusal };
 
-/** How many replicas must have a write before it counts as done. */
-export interface WaitPolicy {
-  /** A connection for nothing else: WAIT counts the writes of its own, and holds up what comes after it. */
-  readonly redis: RedisClient;
-  readonly replicas: number;
-  readonly timeoutMs: number;
-}
-
 /** A claim that waits for the end of the turn, when all of one offer go to Redis together. */
 interface WaitingClaim {
   readonly lines: string;
@@ -84,6 +77,16 @@ const ENTRY_LINES = 14;
 const STATUSES: Readonly<Record<string, ClaimStatus>> = { h: 'held', c: 'claimed', r: 'redeemed', l: 'released', e: 'expired', f: 'refunded' };
 const script = (name: string): string => readScript('claim-record') + readScript(name);
 
+function defineScripts(redis: RedisClient): void {
+  const lua = readScript('claim-offer').replace('$LEDGER_MAX, entries', 'Entries').replace('$LEDGER_MAX', String(CLAIM_STORE_LIMITS.ledgerMax));
+  redis.defineCommand('claimOffer', { numberOfKeys: 3, lua });
+  redis.defineCommand('claimTogether', { numberOfKeys: 3, lua: readScript('claim-record') + lua.replace('-- $TOGETHER\n', () => readScript('claim-together')) });
+  redis.defineCommand('settleClaim', { numberOfKeys: 3, lua: script('settle-claim') });
+  redis.defineCommand('buyByShare', { numberOfKeys: 3, lua: script('buy-by-share') });
+  redis.defineCommand('relinkClaim', { numberOfKeys: 3, lua: script('relink-claim') });
+  redis.defineCommand('sweepClaims', { numberOfKeys: 3, lua: script('sweep-claims') });
+}
+
 /** Claims in Redis: everything of an offer in its own slot, every change one script. */
 export class ClaimStore {
   readonly #redis: RedisClient;
@@ -93,28 +96,19 @@ export class ClaimStore {
   /** By offer; not empty until the end of the turn. */
   readonly #waiting = new Map<string, WaitingClaim[]>();
 
-  readonly #wait: WaitPolicy | undefined;
+  /** Where replicas are waited for. */
+  readonly #durable: DurableCalls<ClaimScripts> | undefined;
   /** A call of claims is under way whose replicas are waited for: those that come meanwhile travel together after it. */
   #isWaiting = false;
 
   /** @param newCode 25 unguessable letters at each call */
   constructor(redis: RedisClient, keys: Keys, newCode: () => string, wait?: WaitPolicy) {
-    this.#wait = wait;
-    for (const connection of wait === undefined ? [redis] : [redis, wait.redis]) this.#define(connection);
+    this.#durable = wait === undefined ? undefined : new DurableCalls(wait, defineScripts);
+    defineScripts(redis);
     this.#redis = redis;
     this.#scripts = redis as unknown as ClaimScripts;
     this.#keys = keys;
     this.#newCode = newCode;
-  }
-
-  #define(redis: RedisClient): void {
-    const lua = readScript('claim-offer').replace('$LEDGER_MAX, entries', 'Entries').replace('$LEDGER_MAX', String(CLAIM_STORE_LIMITS.ledgerMax));
-    redis.defineCommand('claimOffer', { numberOfKeys: 3, lua });
-    redis.defineCommand('claimTogether', { numberOfKeys: 3, lua: readScript('claim-record') + lua.replace('-- $TOGETHER\n', () => readScript('claim-together')) });
-    redis.defineCommand('settleClaim', { numberOfKeys: 3, lua: script('settle-claim') });
-    redis.defineCommand('buyByShare', { numberOfKeys: 3, lua: script('buy-by-share') });
-    redis.defineCommand('relinkClaim', { numberOfKeys: 3, lua: script('relink-claim') });
-    redis.defineCommand('sweepClaims', { numberOfKeys: 3, lua: script('sweep-claims') });
   }
 
   /**
@@ -134,13 +128,13 @@ export class ClaimStore {
   #linesOf({ key, shopper, at, deviceId, named = '', isEligible = true }: Omit<ClaimRequest, 'offerId' | 'kind' | 'isEligible'> & { isEligible?: boolean }): string {
     const code = this.#newCode();
     const device = deviceId === undefined ? '' : hash48(deviceId);
-    return `${at}\n${claimNumberOf(code)}\n${code}\n${this.#wait === undefined ? '' : 'w'}${isEligible ? '' : 'x'}\n${key}\n${device}\n${named}\n${shopper}\n`;
+    return `${at}\n${claimNumberOf(code)}\n${code}\n${this.#durable === undefined ? '' : 'w'}${isEligible ? '' : 'x'}\n${key}\n${device}\n${named}\n${shopper}\n`;
   }
 
   /** Of offers whose claims change other claims: one a call. */
   #together(offerId: string, lines: string): Promise<string> {
     const { state, ledger, due } = this.#keys.offer(offerId);
-    return this.#durably((scripts) => scripts.claimTogether(state, ledger, due, lines));
+    return this.#durably(state, (scripts) => scripts.claimTogether(state, ledger, due, lines));
   }
 
   #inTurn(offerId: string, lines: string): Promise<string> {
@@ -162,35 +156,25 @@ export class ClaimStore {
   }
 
   /**
-   * Makes a call, and where replicas are to have it, waits for them right behind it on the same connection.
+   * Makes a call, and where replicas are to have it, waits for them.
    * @throws AppError `write_unknown` when too few have it in time
    */
-  async #durably(call: (scripts: ClaimScripts) => unknown): Promise<string> {
-    if (this.#wait === undefined) return await call(this.#scripts) as string;
-    const { redis, replicas, timeoutMs } = this.#wait;
-    const pipeline = redis.pipeline();
-    call(pipeline as unknown as ClaimScripts);
-    const [made, waited] = await pipeline.wait(replicas, timeoutMs).exec() ?? [];
-    const fault = made?.[0] ?? waited?.[0];
-    if (fault !== undefined && fault !== null) throw fault;
-    if (Number(waited?.[1]) < replicas) {
-      throw new AppError('write_unknown', `Fewer than ${replicas} replicas had this within ${timeoutMs} ms; send the same again, it is done at most once.`);
-    }
-    return String(made?.[1]);
+  async #durably(key: string, call: (scripts: ClaimScripts) => Promise<string>): Promise<string> {
+    return this.#durable === undefined ? call(this.#scripts) : this.#durable.call(key, call);
   }
 
   async #call(offerId: string, claims: readonly WaitingClaim[]): Promise<void> {
     const { state, ledger, due } = this.#keys.offer(offerId);
     const lines = claims.map((claim) => claim.lines).join('');
-    this.#isWaiting = this.#wait !== undefined;
+    this.#isWaiting = this.#durable !== undefined;
     try {
-      const replies = (await this.#durably((scripts) => scripts.claimOffer(state, ledger, due, lines))).split('\0');
+      const replies = (await this.#durably(state, (scripts) => scripts.claimOffer(state, ledger, due, lines))).split('\0');
       claims.forEach(({ resolve }, i) => { resolve(replies[i]!); });
     } catch (error) {
       for (const { reject } of claims) reject(error);
     }
     this.#isWaiting = false;
-    if (this.#wait !== undefined && this.#waiting.size > 0) this.#flush();
+    if (this.#durable !== undefined && this.#waiting.size > 0) this.#flush();
   }
 
   /**
@@ -206,7 +190,7 @@ export class ClaimStore {
       let lines = '';
       for (const i of indexes) lines += this.#linesOf({ ...requests[i]!, at });
       try {
-        const replies = (await this.#durably((scripts) => scripts.claimOffer(state, ledger, due, lines))).split('\0');
+        const replies = (await this.#durably(state, (scripts) => scripts.claimOffer(state, ledger, due, lines))).split('\0');
         indexes.forEach((i, n) => { outcomes[i] = outcomeOf(offerId, replies[n]!); });
       } catch {
         // Whether it was refused or is unknown, the same can be done about it.
@@ -226,7 +210,7 @@ export class ClaimStore {
   /** @param spentMinor what a redeemed claim came to */
   async settle(what: 'redeem' | 'release' | 'refund', offerId: string, number: string, at: number, spentMinor = 0): Promise<ClaimOutcome<SettleRefusal>> {
     const { state, ledger, due } = this.#keys.offer(offerId);
-    return outcomeOf(offerId, await this.#durably((scripts) => scripts.settleClaim(state, ledger, due, what, number, at, spentMinor)));
+    return outcomeOf(offerId, await this.#durably(state, (scripts) => scripts.settleClaim(state, ledger, due, what, number, at, spentMinor)));
   }
 
   async get(offerId: string, number: string): Promise<Claim | undefined> {

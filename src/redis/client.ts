@@ -18,7 +18,7 @@ const CLUSTER_LIMITS = {
   refreshMs: 500,
   /** Nodes a command is sent on to. */
   redirections: 16,
-  /** What waits for Redis to come back is tried again after this, ms, however often. */
+  /** After a connection is lost the map is asked for, and what waits for Redis to come back tried again, this often, ms. */
   againMs: 100,
 } as const;
 
@@ -65,11 +65,11 @@ function connectOne(url: string, purpose: Purpose, { name, timeoutMs }: ConnectO
 function connectCluster(url: string, purpose: Purpose, { name, timeoutMs }: ConnectOptions): Cluster {
   const address = parseClusterUrl(url);
   if (address === undefined) throw new Error('This is no address of a Redis Cluster.');
-  const { refreshEveryMs, refreshMs, redirections, againMs } = CLUSTER_LIMITS;
-  const shared = { clusterRetryStrategy: retryStrategy, slotsRefreshInterval: refreshEveryMs, slotsRefreshTimeout: refreshMs };
+  const { refreshMs, redirections, againMs } = CLUSTER_LIMITS;
+  const shared = { clusterRetryStrategy: retryStrategy, slotsRefreshTimeout: refreshMs };
   const redisOptions = { ...accessOf(address), connectionName: name, connectTimeout: CONNECTION_LIMITS.connectMs };
   const nodes = [...address.nodes];
-  return purpose === 'commands'
+  const cluster = purpose === 'commands'
     ? new ClusterClient(nodes, {
       ...shared, maxRedirections: redirections, retryDelayOnFailover: 0, retryDelayOnClusterDown: 0,
       redisOptions: { ...redisOptions, maxRetriesPerRequest: 0, commandTimeout: timeoutMs },
@@ -78,10 +78,43 @@ function connectCluster(url: string, purpose: Purpose, { name, timeoutMs }: Conn
       ...shared, maxRedirections: Number.MAX_SAFE_INTEGER, retryDelayOnFailover: againMs, retryDelayOnClusterDown: againMs,
       redisOptions: { ...redisOptions, maxRetriesPerRequest: null },
     });
+  keepSlotsFresh(cluster);
+  return cluster;
+}
+
+/** Not by `slotsRefreshInterval`: its timer goes on for ever where a refresh is under way at the end. */
+function keepSlotsFresh(cluster: Cluster): void {
+  const refresh = (): void => { if (cluster.status === 'ready') cluster.refreshSlotsCache(); };
+  const timer = setInterval(refresh, CLUSTER_LIMITS.refreshEveryMs);
+  let soon: NodeJS.Timeout | undefined;
+  cluster.on('-node', () => {
+    soon ??= setTimeout(() => {
+      soon = undefined;
+      refresh();
+    }, CLUSTER_LIMITS.againMs);
+  });
+  cluster.once('end', () => {
+    clearInterval(timer);
+    clearTimeout(soon);
+  });
 }
 
 function accessOf({ username, password, tls }: ClusterAddress) {
   return { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }), ...(tls ? { tls: {} } : {}) };
+}
+
+/** Whether keys lie on several nodes: no command, and no read that blocks, reaches over more than one slot. */
+export const isCluster = (redis: RedisClient): redis is Cluster => redis.isCluster;
+
+/** Connections to all that hold keys. */
+export const mastersOf = (redis: RedisClient): Redis[] => (isCluster(redis) ? redis.nodes('master') : [redis]);
+
+/** Resolves when the map of slots is as some node tells it now, or none does. */
+export const slotsRefreshed = (cluster: Cluster): Promise<void> => new Promise((resolve) => { cluster.refreshSlotsCache(() => { resolve(); }); });
+
+/** Calls back whenever a connection is lost: what was under way on it may be lost with it. */
+export function onLost(redis: RedisClient, listener: () => void): void {
+  redis.on(isCluster(redis) ? '-node' : 'close', listener);
 }
 
 /** Resolves when the connection is usable. */

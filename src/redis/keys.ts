@@ -15,6 +15,12 @@ export function slotOf(tag: string): number {
   return crc % SLOTS;
 }
 
+/** The slot of a key: of its first `{…}` where that is not empty, else of all of it. */
+export function slotOfKey(key: string): number {
+  const [, tag = key] = /^[^{]*\{([^}]+)\}/u.exec(key) ?? [];
+  return slotOf(tag);
+}
+
 /** Tags `pN.K`, K chosen so that partition N lies in the N-th of 64 equal slot ranges: any Cluster is loaded evenly. */
 const TAGS: readonly string[] = Array.from({ length: PARTITIONS }, (_, partition) => {
   const width = SLOTS / PARTITIONS;

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { AppError } from '../errors.js';
 import { HEAD_BYTES, TOKEN_BYTES } from '../profile/codec.js';
 import { ByteWriter } from '../util/byte-writer.js';
-import type { RedisClient } from './client.js';
+import { isCluster, type RedisClient } from './client.js';
 import { partitionOf, type Keys } from './keys.js';
 
 export type WriteResult =
@@ -61,9 +61,25 @@ export class ProfileStore {
     return this.#redis.getBuffer(this.#keys.profile(shopper));
   }
 
-  /** The whole values of many shoppers, in one command: each command of its own would cost 6 µs of CPU. */
-  readMany(shoppers: readonly string[]): Promise<(Buffer | null)[]> {
-    return this.#redis.mgetBuffer(shoppers.map(this.#keys.profile));
+  /**
+   * The whole values of many shoppers, in one command: each command of its own would cost 6 µs of CPU. On a Redis Cluster one for
+   * each partition.
+   */
+  async readMany(shoppers: readonly string[]): Promise<(Buffer | null)[]> {
+    if (!isCluster(this.#redis)) return this.#redis.mgetBuffer(shoppers.map(this.#keys.profile));
+    const places = new Map<number, number[]>();
+    shoppers.forEach((shopper, place) => {
+      const partition = partitionOf(shopper);
+      const there = places.get(partition);
+      if (there === undefined) places.set(partition, [place]);
+      else there.push(place);
+    });
+    const values: (Buffer | null)[] = shoppers.map(() => null);
+    await Promise.all([...places.values()].map(async (own) => {
+      const found = await this.#redis.mgetBuffer(own.map((place) => this.#keys.profile(shoppers[place]!)));
+      own.forEach((place, i) => { values[place] = found[i]!; });
+    }));
+    return values;
   }
 
   /** All but the recent event ids, for a reader: at most `HEAD_BYTES`. */

@@ -1,7 +1,8 @@
+import type { Redis } from 'ioredis';
 import type { Segment } from '../domain/segment.js';
 import { AppError } from '../errors.js';
 import type { Random } from '../util/random.js';
-import type { RedisClient } from './client.js';
+import { mastersOf, type RedisClient } from './client.js';
 import { PARTITIONS, type Keys } from './keys.js';
 
 const SEGMENT_STORE_LIMITS = {
@@ -125,12 +126,15 @@ export class SegmentStore {
     await this.#redis.multi().set(this.#keys.buyersPublished, json).incr(this.#keys.buyersVersion).exec();
   }
 
-  /** On a Redis Cluster this becomes one scan per node. */
   async *#scan(what: 'profile' | 'segments'): AsyncGenerator<string[]> {
+    for (const master of mastersOf(this.#redis)) yield* this.#scanOne(master, what);
+  }
+
+  async *#scanOne(redis: Redis, what: 'profile' | 'segments'): AsyncGenerator<string[]> {
     const pattern = `${this.#keys.prefix.replaceAll(/[*?[\]\\]/gu, '\\$&')}{p*}:${what}:*`;
     let cursor = '0';
     do {
-      const [next, keys] = await this.#redis.scan(cursor, 'MATCH', pattern, 'COUNT', SEGMENT_STORE_LIMITS.scanCount);
+      const [next, keys] = await redis.scan(cursor, 'MATCH', pattern, 'COUNT', SEGMENT_STORE_LIMITS.scanCount);
       yield keys.map((key) => key.slice(key.indexOf(`}:${what}:`) + what.length + '}::'.length));
       cursor = next;
     } while (cursor !== '0');
