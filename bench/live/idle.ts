@@ -2,7 +2,7 @@ import { pause } from '../../src/util/pause.js';
 import { seededRandom } from '../../src/util/random.js';
 import { shopperId } from '../workloads.js';
 import { LiveFleet } from './fleet.js';
-import { rssBytes } from './processes.js';
+import { handles, rssBytes } from './processes.js';
 import { scenario, type Outcome, type Tools } from './scenario.js';
 import { openRoom } from './store.js';
 import { Swarm } from './swarm.js';
@@ -36,19 +36,22 @@ export const idle = scenario('memory of sockets that only listen', SIZE, async (
   try {
     await openRoom(fleet, RUN.room);
     for (let warmup = 0; warmup < size.warmups; warmup++) (await open(Math.ceil(size.sockets * RUN.warmupShare))).end();
-    const before = await settled(fleet.apiPids, size.settleS);
+    const pids = fleet.apiPids;
+    const before = await settled(pids, size.settleS);
+    const handlesBefore = pids.map(handles);
     tools.say(`${size.sockets} sockets …`);
     const { breaches } = await open(size.sockets);
-    const after = await settled(fleet.apiPids, size.settleS);
-    const each = after.map((bytes, index) => (bytes - before[index]!) / (size.sockets / size.apis));
-    const mean = each.reduce((sum, bytes) => sum + bytes, 0) / each.length;
+    const after = await settled(pids, size.settleS);
+    const sockets = pids.map((pid, index) => handles(pid) - handlesBefore[index]!);
+    const mean = (sumOf(after) - sumOf(before)) / size.sockets;
     const broken = breaches.map(({ viewer, channel, rule, what }) => `${viewer} on ${channel}: ${rule}, ${what}`);
     const missed = mean > RUN.bytesMax ? [`an idle socket takes ${kib(mean)} KiB of ${kib(RUN.bytesMax)}`] : [];
     return {
-      measured: { rssBefore: before, rssAfter: after, bytesPerSocket: each }, broken, missed,
+      measured: { rssBefore: before, rssAfter: after, sockets, bytesPerSocket: mean }, broken, missed,
       rows: [
-        ['api process', 'RSS before, MiB', 'RSS with sockets', 'KiB a socket'],
-        ...each.map((bytes, index) => [String(index + 1), mib(before[index]!), mib(after[index]!), kib(bytes)]),
+        ['api process', 'sockets', 'RSS before, MiB', 'with sockets', 'KiB a socket'],
+        ...pids.map((_pid, index) => [String(index + 1), String(sockets[index]), mib(before[index]!), mib(after[index]!), kib((after[index]! - before[index]!) / sockets[index]!)]),
+        ['all', String(sumOf(sockets)), mib(sumOf(before)), mib(sumOf(after)), kib(mean)],
       ],
     };
   } finally {
@@ -69,5 +72,6 @@ async function settled(pids: readonly number[], withinS: number): Promise<number
   }
 }
 
+const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
 const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
 const kib = (bytes: number): string => (bytes / 2 ** 10).toFixed(1);

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /**
  * What the system says of a process (Linux, `/proc`): outside of it, so that asking costs it nothing and a process of any
@@ -21,10 +21,11 @@ export function rssBytes(pid: number): number {
 /** Open files and sockets. */
 export const handles = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
 
-/** Processes it started and that still run. */
-export const childrenOf = (pid: number): number[] => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter((text) => text !== '').map(Number);
+/** Processes of Node that it started and that still run. */
+export const childrenOf = (pid: number): number[] => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ')
+  .filter((text) => text !== '').map(Number).filter((child) => readlinkSync(`/proc/${child}/exe`) === process.execPath);
 
-/** A setting it was started with; undefined also of a process that is no program of ours. */
+/** A setting it was started with. */
 export const settingOf = (pid: number, name: string): string | undefined =>
   readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1);
 
