@@ -47,6 +47,7 @@ import { wireRiskWork } from './wire/risk.js';
 import { wireSegments } from './wire/segments.js';
 import { backoffMs, pause } from './util/pause.js';
 import { claimJobs } from './wire/claim-jobs.js';
+import { roomRounds } from './wire/room-work.js';
 
 export const WORKER_LIMITS = {
   redisMs: 30_000,
@@ -99,6 +100,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   const risk = wireRiskWork({ config, log, redis, keys, profiles: new ProfileStore(redis, keys, config), clock });
   const campaigns = await wireCampaignWork({ flagged: risk.flagged, config, log, redis, keys, connect, registry, name, metrics, segments, clock });
 
+  const rooms = roomRounds({ log, redis, keys, catalog: segments.catalog, name, clock });
   const claims = claimJobs({ redis, keys, name, clock, log });
   const behindEvents = (handler: StreamHandler, gatherMs: number) =>
     new StreamConsumer({ streams: events, handler, parse: parseEvent, redis, connect, consumer: name, log, gatherMs });
@@ -182,6 +184,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   trimming.start();
   counting.start();
   claims.keeper.start();
+  rooms.start();
   registry.start(processors);
   registry.lead([
     { name: RECOUNT_STATISTICS, everyMs: config.statisticsEveryMs, startsLater: true }, { name: EXPIRE, everyMs: WORKER_LIMITS.expireEveryMs },
@@ -200,7 +203,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
     async close() {
       stopping.abort();
       await filling;
-      await Promise.all([...Object.values(consumers).map((consumer) => consumer.stop()), campaigns.stop(), claims.keeper.stop(), dealing.stop(), segments.stop(), growth.stop(), risk.stop(), publisher.stop(), counting.stop(), catalogArchiver.stop(), drift.stop(), trimming.stop(), registry.stop()]);
+      await Promise.all([...Object.values(consumers).map((consumer) => consumer.stop()), campaigns.stop(), claims.keeper.stop(), rooms.stop(), dealing.stop(), segments.stop(), growth.stop(), risk.stop(), publisher.stop(), counting.stop(), catalogArchiver.stop(), drift.stop(), trimming.stop(), registry.stop()]);
       await writer.close();
       redis.disconnect();
     },

@@ -2,20 +2,13 @@ import type { Logger } from 'pino';
 import type { Room } from '../domain/room.js';
 import type { Keys } from '../redis/keys.js';
 import type { RoomStore } from '../redis/room-store.js';
-import type { Clock } from '../util/clock.js';
 import { Looker } from './looker.js';
-
-const ROOM_BOOK_LIMITS = {
-  /** A room may be in the index this long before it is there itself, ms. */
-  beginMs: 60_000,
-} as const;
 
 export interface RoomBookOptions {
   readonly url: string;
   readonly keys: Keys;
   readonly store: RoomStore;
   readonly log: Logger;
-  readonly clock: Clock;
   readonly everyMs?: number;
 }
 
@@ -25,14 +18,12 @@ export interface RoomBookOptions {
  */
 export class RoomBook {
   readonly #store: RoomStore;
-  readonly #clock: Clock;
   readonly #looker: Looker;
   #rooms: ReadonlyMap<string, Room> = new Map();
   #live: readonly Room[] = [];
 
-  constructor({ url, keys, store, log, clock, everyMs }: RoomBookOptions) {
+  constructor({ url, keys, store, log, everyMs }: RoomBookOptions) {
     this.#store = store;
-    this.#clock = clock;
     this.#looker = new Looker({ url, notices: keys.roomNotices, what: 'rooms', look: () => this.#look(), log, everyMs });
   }
 
@@ -57,9 +48,9 @@ export class RoomBook {
 
   async #look(): Promise<void> {
     const store = this.#store;
-    const index = await store.openIds();
-    const versions = await store.versions(index.map(({ id }) => id));
-    const read = await Promise.all(index.map(async ({ id }, i) => {
+    const ids = (await store.openIds()).map(({ id }) => id);
+    const versions = await store.versions(ids);
+    const read = await Promise.all(ids.map(async (id, i) => {
       const known = this.#rooms.get(id);
       if (versions[i] === undefined) return undefined;
       return known?.version === versions[i] ? known : store.read(id);
@@ -67,8 +58,5 @@ export class RoomBook {
     const open = read.filter((room): room is Room => room !== undefined && room.status !== 'closed');
     this.#rooms = new Map(open.map((room) => [room.id, room]));
     this.#live = open.filter(({ status }) => status === 'live');
-    // What a writer was cut short of.
-    const gone = index.filter(({ at }, i) => (read[i] === undefined ? at < this.#clock() - ROOM_BOOK_LIMITS.beginMs : read[i].status === 'closed'));
-    await store.noteClosed(gone.map(({ id }) => id));
   }
 }

@@ -7,7 +7,11 @@ export class RoomItems {
 
   /** Brings a room's item up to date; safe to repeat. */
   async put(room: Room): Promise<void> {
-    if (room.status === 'closed') await this.catalog.deleteItem(roomItemId(room.id));
+    if (room.status === 'closed') await this.remove(room.id);
     else await this.catalog.putItems([roomItem(room)]);
+  }
+
+  async remove(roomId: string): Promise<void> {
+    await this.catalog.deleteItem(roomItemId(roomId));
   }
 }

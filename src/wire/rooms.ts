@@ -34,7 +34,7 @@ export interface WiredRooms {
 /** Live rooms of an api process, with their routes. */
 export async function wireRooms(app: FastifyInstance, { config, log, redis, keys, catalog, offers, clock }: RoomParts): Promise<WiredRooms> {
   const store = new RoomStore(redis, keys);
-  const book = new RoomBook({ url: config.redisUrl, keys, store, log, clock });
+  const book = new RoomBook({ url: config.redisUrl, keys, store, log });
   await book.ready;
   const items = new RoomItems(catalog);
   const cues = new RoomCues({ store, items, catalog, offers, clock });
