@@ -38,3 +38,20 @@ export function frameParts(channel: ChannelAddress, type: string, fields: Readon
   const rest = JSON.stringify(fields);
   return [`{"type":"${type}","channel":${JSON.stringify(channel.name)}`, rest === '{}' ? '}' : `,${rest.slice(1)}`];
 }
+
+/** What is told of the push channels that this process listens to. */
+export interface PushListener {
+  onMessage(push: string, message: Buffer): void;
+  /** Messages arrive from now on; what came before, since it was lost or ever, may be missing. */
+  onLive(push: string): void;
+  /** Messages may be missing from now on, until it is live again. */
+  onLost(push: string): void;
+  onFault(error: unknown): void;
+}
+
+/** Subscriptions to push channels, which are kept through whatever happens to Redis. */
+export interface PushSubscriber {
+  subscribe(push: string): void;
+  unsubscribe(push: string): void;
+  close(): void;
+}

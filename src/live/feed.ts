@@ -20,9 +20,7 @@ export class Feed {
   readonly members = new Set<Member>();
   /** Who will be a member when the feed is current. */
   readonly joining = new Set<Member>();
-  /** Redis was asked for the subscription. */
-  isWanted = false;
-  /** Redis has confirmed it on the connection that is there now. */
+  /** Redis has confirmed the subscription where the channel is now. */
   isLive = false;
   /** No frame up to the head is missing, and the next one will come. */
   isCurrent = false;

@@ -1,5 +1,4 @@
-import type { Cluster, Redis } from 'ioredis';
-import type { ChannelAddress, LoggedFrame, LogPart, Position } from '../domain/channel.js';
+import type { ChannelAddress, LoggedFrame, LogPart, Position, PushListener, PushSubscriber } from '../domain/channel.js';
 import type { ShopperKey } from '../domain/shopper.js';
 import { AppError } from '../errors.js';
 import { LATE, within } from '../util/deadline.js';
@@ -25,8 +24,8 @@ export interface Logs {
 }
 
 export interface LiveHubOptions {
-  /** Its address and options are taken over by the hub's own connection. */
-  readonly redis: Redis | Cluster;
+  /** Makes the subscriptions; the hub ends them. */
+  readonly subscriber: (listener: PushListener) => PushSubscriber;
   readonly logs: Logs;
   readonly limits: Pick<LiveLimits, 'socketsPerShopperMax' | 'subscribeMs'>;
   readonly onFault: (error: unknown) => void;
@@ -41,12 +40,10 @@ export interface Joined {
 
 /**
  * Who is here: the members of each channel in this process, and one sharded subscription per channel, on which any process pushes frames.
- * Offsets show what is missing, after a lost connection, too; it is read from the log then, once for all members. The wanted subscriptions
- * are kept here and made anew on each connection: ioredis would restore them, too, but not say when, and would queue without bound what
- * comes and goes while Redis is away.
+ * Offsets show what is missing, after a lost connection, too; it is read from the log then, once for all members.
  */
 export class LiveHub implements Audience {
-  readonly #redis: Redis;
+  readonly #subscriber: PushSubscriber;
   readonly #logs: Logs;
   readonly #limits: LiveHubOptions['limits'];
   readonly #onFault: (error: unknown) => void;
@@ -61,15 +58,16 @@ export class LiveHub implements Audience {
   readonly #keeper: NodeJS.Timeout;
   #toKeep = this.#feeds.values();
 
-  constructor({ redis, logs, limits, onFault }: LiveHubOptions) {
+  constructor({ subscriber, logs, limits, onFault }: LiveHubOptions) {
     this.#logs = logs;
     this.#limits = limits;
     this.#onFault = onFault;
-    this.#redis = subscriberOf(redis);
-    this.#redis.on('error', () => { /* reconnecting is under way */ });
-    this.#redis.on('ready', () => { for (const feed of this.#feeds.values()) if (feed.isWanted) void this.#subscribe(feed); });
-    this.#redis.on('close', () => this.#lose());
-    this.#redis.on('smessageBuffer', (channel: Buffer, message: Buffer) => this.#receive(channel.toString(), message));
+    this.#subscriber = subscriber({
+      onMessage: (push, message) => { this.#receive(push, message); },
+      onLive: (push) => { this.#begin(push); },
+      onLost: (push) => { this.#lose(push); },
+      onFault,
+    });
     this.#keeper = setInterval(() => void this.#keep(), HUB_LIMITS.keepEveryMs / HUB_LIMITS.keepSteps);
     this.#keeper.unref();
   }
@@ -141,7 +139,7 @@ export class LiveHub implements Audience {
 
   close(): void {
     clearInterval(this.#keeper);
-    this.#redis.disconnect();
+    this.#subscriber.close();
   }
 
   #receive(channel: string, bytes: Buffer): void {
@@ -175,10 +173,7 @@ export class LiveHub implements Audience {
   async #untilCurrent(feed: Feed, after: Position | undefined): Promise<boolean> {
     feed.wanted ??= after;
     const current = new Promise<void>((resolve) => feed.waiting.push(resolve));
-    if (!feed.isWanted) {
-      feed.isWanted = true;
-      if (this.#redis.status === 'ready') void this.#subscribe(feed);
-    }
+    this.#subscriber.subscribe(feed.address.push);
     return await within(current, this.#limits.subscribeMs) !== LATE;
   }
 
@@ -194,17 +189,9 @@ export class LiveHub implements Audience {
     return until.length === head.offset - after.offset ? until : undefined;
   }
 
-  async #subscribe(feed: Feed): Promise<void> {
-    try {
-      await this.#redis.ssubscribe(feed.address.push);
-    } catch (error) {
-      // A lost connection brings the next try; after anything else the next to join tries.
-      if (this.#redis.status !== 'ready') return;
-      feed.isWanted = false;
-      this.#onFault(error);
-      return;
-    }
-    if (this.#redis.status !== 'ready' || !feed.isWanted) return;
+  #begin(push: string): void {
+    const feed = this.#feeds.get(push);
+    if (feed === undefined) return;
     feed.isLive = true;
     for (const member of feed.members) member.touched();
     this.#catchUp(feed);
@@ -261,20 +248,17 @@ export class LiveHub implements Audience {
     }
   }
 
-  #lose(): void {
-    for (const feed of this.#feeds.values()) {
-      feed.isLive = false;
-      feed.isCurrent = false;
-    }
+  #lose(push: string): void {
+    const feed = this.#feeds.get(push);
+    if (feed !== undefined) feed.isLive = feed.isCurrent = false;
   }
 
   #dropUnused(feed: Feed): void {
     if (feed.isUsed || this.#feeds.get(feed.address.push) !== feed) return;
     this.#feeds.delete(feed.address.push);
     this.#unread.delete(feed);
-    const wasWanted = feed.isWanted;
-    feed.isWanted = feed.isLive = feed.isCurrent = false;
-    if (wasWanted && this.#redis.status === 'ready') this.#redis.sunsubscribe(feed.address.push).catch(() => { /* gone with the connection */ });
+    feed.isLive = feed.isCurrent = false;
+    this.#subscriber.unsubscribe(feed.address.push);
   }
 
   /** A log that nobody writes to must outlive its listeners, whose places are in it: a few at each step. */
@@ -290,11 +274,4 @@ export class LiveHub implements Audience {
     }
     await this.#logs.keep(channels).catch(() => { /* The next round comes in time. */ });
   }
-}
-
-/** The connection of subscriptions. */
-function subscriberOf(redis: Redis | Cluster): Redis {
-  return (redis as Redis).duplicate({
-    connectionName: 'live', autoResubscribe: false, autoResendUnfulfilledCommands: false, enableOfflineQueue: false, maxRetriesPerRequest: null,
-  });
 }

@@ -37,7 +37,8 @@ interface ConnectOptions {
   readonly name: string;
 }
 
-const retryStrategy = (attempt: number): number => Math.min(CONNECTION_LIMITS.retryToMs, CONNECTION_LIMITS.retryFromMs * 2 ** attempt);
+/** Pause before the n-th try to connect anew, ms. */
+export const retryStrategy = (attempt: number): number => Math.min(CONNECTION_LIMITS.retryToMs, CONNECTION_LIMITS.retryFromMs * 2 ** attempt);
 
 /**
  * With `maxRetriesPerRequest: 0` a command whose reply was lost is rejected and not sent again: the default would

@@ -16,6 +16,7 @@ import type { RecommendationService } from '../paths/recommendation-service.js';
 import { ChannelLog } from '../redis/channel-log.js';
 import type { RedisClient } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
+import { ShardSubscriber } from '../redis/shard-subscriber.js';
 import type { Clock } from '../util/clock.js';
 import type { WiredRooms } from './rooms.js';
 
@@ -38,7 +39,7 @@ export async function wireLive(app: FastifyInstance, { config, log, redis, keys,
   const scopesOf = keyBook(config.apiKeys);
   const everything = new Set(SCOPES);
   const onFault = (error: unknown): void => { log.error({ err: error }, 'socket'); };
-  const hub = new LiveHub({ redis, logs: new ChannelLog(redis, clock), limits: LIVE_LIMITS, onFault });
+  const hub = new LiveHub({ subscriber: (listener) => new ShardSubscriber(redis, listener), logs: new ChannelLog(redis, clock), limits: LIVE_LIMITS, onFault });
   const { channels, reader } = liveChannels({ keys, ...rooms, inbox, clock });
   let sockets = 0;
   await app.register(liveSocket, {

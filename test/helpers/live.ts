@@ -28,6 +28,7 @@ import { makeKeys, type Keys } from '../../src/redis/keys.js';
 import { OfferStore } from '../../src/redis/offer-store.js';
 import { NO_CAPS } from '../../src/offers/contact-policy.js';
 import { ProfileStore } from '../../src/redis/profile-store.js';
+import { ShardSubscriber } from '../../src/redis/shard-subscriber.js';
 import { RoomStore } from '../../src/redis/room-store.js';
 
 export const KEYS = makeKeys('test:');
@@ -81,7 +82,7 @@ export async function startLive(redisUrl: string, options: LiveServerOptions = {
   const service = serviceOf({ redis, catalog, store, ingestor });
   const faults: unknown[] = [];
   const log = new ChannelLog(redis, Date.now);
-  const hub = new LiveHub({ redis, logs: log, limits, onFault: (error) => faults.push(error) });
+  const hub = new LiveHub({ subscriber: (listener) => new ShardSubscriber(redis, listener), logs: log, limits, onFault: (error) => faults.push(error) });
   const rooms = new RoomStore(redis, KEYS);
   const { channels, reader } = liveChannels({ keys: KEYS, book: { get: () => undefined }, store: rooms, inbox, clock: Date.now });
   const apiKeys = new Map(Object.entries(options.apiKeys ?? {}).map(([key, scopes]) => [key, new Set(scopes)]));
