@@ -40,7 +40,7 @@ import { StatisticsStore } from './redis/statistics-store.js';
 import { StreamKeeper } from './redis/stream-keeper.js';
 import { TrendingStore } from './redis/trending-store.js';
 import type { Clock } from './util/clock.js';
-import { demoOffers } from './wire/demo.js';
+import { demoRounds } from './wire/demo.js';
 import { wireCampaignWork } from './wire/campaign-work.js';
 import { wireGrowthWork } from './wire/growth.js';
 import { wireRiskWork } from './wire/risk.js';
@@ -192,7 +192,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
     ...campaigns.schedules,
   ], name, redis);
   const stopping = new AbortController();
-  const dealing = demoOffers({ config, log, redis, keys, name, clock });
+  const dealing = demoRounds({ config, log, redis, keys, name, clock });
   const filling = config.demo
     ? fillDemo({ redis, keys, config, clock, log, lease: new Lease(redis, keys.lock('demo'), name), signal: stopping.signal, onDone: () => statistics.askRecount('the demo store was filled'), onItems: () => { dealing.start(); } })
     : undefined;

@@ -27,6 +27,21 @@ interface Round {
   readonly offer: (items: readonly Item[], round: number) => Omit<OfferInput, 'id' | 'window'>;
 }
 
+/** The steps of a coupon ladder, for the host of the live room alone; the last is what anybody can be given. */
+const LADDER = ([
+  ['steps', 'Live: 20 % off shoes', { kind: 'percentage', basisPoints: 2000, capMinor: 2500 }, ['shoes']],
+  ['table', 'Live: 20 % off your kitchen', { kind: 'percentage', basisPoints: 2000, capMinor: 2500 }, ['kitchen']],
+  ['more', 'Live: spend 60, save 9', { kind: 'threshold', spendMinor: 6000, saveMinor: 900 }, undefined],
+  ['hello', 'Live: 3 off anything', { kind: 'fixed', saveMinor: 300 }, undefined],
+] as const).map(([step, title, terms, categories]): Round => ({
+  name: `live${step}`, lastsMs: 7 * DAY_MS,
+  offer: () => ({
+    title, terms, ...(categories === undefined ? {} : { appliesTo: { categories: [...categories] } }),
+    scenes: ['live'], channels: ['socket', 'inbox'], stacking: { group: 'live' }, caps: { perUser: 50 },
+    budget: { moneyMinor: 12_500_000, count: 5000 }, marginMinor: 6000, claimTtlS: 3600,
+  }),
+}));
+
 const ROUNDS: readonly Round[] = [
   {
     name: 'welcome', lastsMs: 30 * DAY_MS, taken: 12,
@@ -91,6 +106,7 @@ const ROUNDS: readonly Round[] = [
       budget: { moneyMinor: 2_000_000, count: 5000 }, caps: { perUser: 3 }, marginMinor: 4000,
     }),
   },
+  ...LADDER,
 ];
 
 /** What the rounds are kept with: the engine's own desks and claims. */

@@ -1,13 +1,16 @@
 import type { Logger } from 'pino';
 import { builtInCampaigns, type BuiltInSettings } from '../campaigns/built-in.js';
 import { keepOffers } from '../demo/offers.js';
+import { keepRoom } from '../demo/rooms.js';
 import { DEMO, type DemoState } from '../demo/seed.js';
 import { makeStore } from '../demo/store.js';
 import { codeSource } from '../domain/claim-code.js';
+import type { Item } from '../domain/item.js';
 import { CampaignDesk } from '../paths/campaign-desk.js';
 import { Claims } from '../paths/claims.js';
 import { OfferDesk } from '../paths/offer-desk.js';
 import { CampaignStore } from '../redis/campaign-store.js';
+import { CatalogStore } from '../redis/catalog-store.js';
 import { ClaimStore } from '../redis/claim-store.js';
 import type { RedisClient } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
@@ -17,10 +20,11 @@ import { WalletStore } from '../redis/wallet-store.js';
 import { compileExpression } from '../segments/expression.js';
 import type { Clock } from '../util/clock.js';
 import { Rounds } from '../util/rounds.js';
+import { roomDesks } from './rooms.js';
 
-const DEMO_OFFER_LIMITS = {
-  /** Between two looks whether a round has ended, ms. */
-  everyMs: 60_000,
+const DEMO_LIMITS = {
+  /** Between two looks whether a round has ended, or the room was closed, ms. */
+  everyMs: 10_000,
   leaseMs: 30_000,
 } as const;
 
@@ -32,19 +36,19 @@ export interface DemoParts {
   readonly clock: Clock;
 }
 
-/** Keeps the demo store's offers open, in one worker at a time. */
-export function demoOffers(parts: DemoParts & { /** Of this worker, unique. */ readonly name: string }): Rounds {
+/** Keeps the demo store's offers and its live room open, in one worker at a time. */
+export function demoRounds(parts: DemoParts & { /** Of this worker, unique. */ readonly name: string }): Rounds {
   const { log, redis, keys, name } = parts;
-  const lease = new Lease(redis, keys.lock('demo-offers'), name);
-  const keep = demoOfferKeeper(parts);
+  const lease = new Lease(redis, keys.lock('demo-rounds'), name);
+  const keep = demoKeeper(parts);
   return new Rounds({
-    everyMs: DEMO_OFFER_LIMITS.everyMs, round: () => lease.whileHeld(DEMO_OFFER_LIMITS.leaseMs, keep),
-    onError: (error) => { log.warn({ err: error }, 'offers of the demo store could not be opened yet'); },
+    everyMs: DEMO_LIMITS.everyMs, round: () => lease.whileHeld(DEMO_LIMITS.leaseMs, keep),
+    onError: (error) => { log.warn({ err: error }, 'offers and room of the demo store could not be opened yet'); },
   });
 }
 
-/** @returns what opens the offers that are due, by the engine's own desks; a store with items of its own gets none */
-export function demoOfferKeeper({ config, log, redis, keys, clock }: DemoParts): () => Promise<void> {
+/** @returns what opens the offers that are due, and a room, by the engine's own desks; a store with items of its own gets none */
+export function demoKeeper({ config, log, redis, keys, clock }: DemoParts): () => Promise<void> {
   const store = new OfferBookStore(redis, keys);
   const offers = new OfferDesk({ store, clock, checkEligibility: ({ eligibility }) => { if (eligibility?.expression !== undefined) compileExpression(eligibility.expression); } });
   const campaigns = new CampaignDesk(new CampaignStore(redis, keys), builtInCampaigns(config));
@@ -55,11 +59,15 @@ export function demoOfferKeeper({ config, log, redis, keys, clock }: DemoParts):
     isEligible: () => true,
     onWalletFault: (error) => { log.debug({ err: error }, 'wallet not written yet'); },
   });
+  const { desk: rooms } = roomDesks({ redis, keys, catalog: new CatalogStore(redis, keys), offers, clock });
   return async () => {
     const text = await redis.hget(keys.meta, 'demo');
     if (text === null) return;
     const state = JSON.parse(text) as DemoState;
-    const opened = await keepOffers({ items: () => makeStore({ seed: state.seed, items: DEMO.items, now: state.until }), offers, campaigns, claims, clock });
+    const items = (): Item[] => makeStore({ seed: state.seed, items: DEMO.items, now: state.until });
+    const opened = await keepOffers({ items, offers, campaigns, claims, clock });
     if (opened.length > 0) log.info({ opened }, 'offers of the demo store are open');
+    const room = await keepRoom({ items, rooms });
+    if (room !== undefined) log.info({ room }, 'the host of the demo store is live');
   };
 }

@@ -2,16 +2,14 @@ import type { Logger } from 'pino';
 import type { Catalog } from '../catalog/catalog.js';
 import { RoomKeeper } from '../jobs/room-keeper.js';
 import { OfferDesk } from '../paths/offer-desk.js';
-import { RoomCues } from '../paths/room-cues.js';
-import { RoomItems } from '../paths/room-items.js';
 import { CatalogStore } from '../redis/catalog-store.js';
 import type { RedisClient } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
 import { Lease } from '../redis/lease.js';
 import { OfferBookStore } from '../redis/offer-book-store.js';
-import { RoomStore } from '../redis/room-store.js';
 import type { Clock } from '../util/clock.js';
 import { Rounds } from '../util/rounds.js';
+import { roomDesks } from './rooms.js';
 
 const ROOM_WORK_LIMITS = {
   /** Between rounds, ms, and lease of who makes them. */
@@ -39,11 +37,9 @@ export function roomRounds({ log, redis, keys, catalog, name, clock }: RoomWorkP
 }
 
 export function roomKeeper({ redis, keys, catalog, clock }: Pick<RoomWorkParts, 'redis' | 'keys' | 'catalog' | 'clock'>): RoomKeeper {
-  const rooms = new RoomStore(redis, keys);
-  const store = new CatalogStore(redis, keys);
-  const items = new RoomItems(store);
   const book = new OfferBookStore(redis, keys);
   // What an offer is checked for when it is made does not matter to its end.
-  const desk = new OfferDesk({ store: book, clock, checkEligibility: () => { /* Has been. */ } });
-  return new RoomKeeper({ rooms, items, catalog, cues: new RoomCues({ store: rooms, items, catalog: store, offers: desk, clock }), offers: { book, desk }, clock });
+  const offers = new OfferDesk({ store: book, clock, checkEligibility: () => { /* Has been. */ } });
+  const { store: rooms, items, cues } = roomDesks({ redis, keys, catalog: new CatalogStore(redis, keys), offers, clock });
+  return new RoomKeeper({ rooms, items, catalog, cues, offers: { book, desk: offers }, clock });
 }

@@ -14,14 +14,32 @@ import type { Keys } from '../redis/keys.js';
 import { RoomStore } from '../redis/room-store.js';
 import type { Clock } from '../util/clock.js';
 
-export interface RoomParts {
-  readonly config: Config;
-  readonly log: Logger;
+export interface RoomDeskParts {
   readonly redis: RedisClient;
   readonly keys: Keys;
   readonly catalog: CatalogStore;
   readonly offers: OfferDesk;
   readonly clock: Clock;
+}
+
+/** What is done to rooms, in any process. */
+export interface RoomDesks {
+  readonly store: RoomStore;
+  readonly items: RoomItems;
+  readonly cues: RoomCues;
+  readonly desk: RoomDesk;
+}
+
+export function roomDesks({ redis, keys, catalog, offers, clock }: RoomDeskParts): RoomDesks {
+  const store = new RoomStore(redis, keys);
+  const items = new RoomItems(catalog);
+  const cues = new RoomCues({ store, items, catalog, offers, clock });
+  return { store, items, cues, desk: new RoomDesk({ store, items, cues, clock }) };
+}
+
+export interface RoomParts extends RoomDeskParts {
+  readonly config: Config;
+  readonly log: Logger;
 }
 
 export interface WiredRooms {
@@ -32,13 +50,12 @@ export interface WiredRooms {
 }
 
 /** Live rooms of an api process, with their routes. */
-export async function wireRooms(app: FastifyInstance, { config, log, redis, keys, catalog, offers, clock }: RoomParts): Promise<WiredRooms> {
-  const store = new RoomStore(redis, keys);
+export async function wireRooms(app: FastifyInstance, parts: RoomParts): Promise<WiredRooms> {
+  const { config, log, keys } = parts;
+  const { store, desk, cues } = roomDesks(parts);
   const book = new RoomBook({ url: config.redisUrl, keys, store, log });
   await book.ready;
-  const items = new RoomItems(catalog);
-  const cues = new RoomCues({ store, items, catalog, offers, clock });
-  roomRoutes(app, new RoomDesk({ store, items, cues, clock }), cues);
+  roomRoutes(app, desk, cues);
   const finder: RoomFinder = { get: (id) => book.get(id), read: (id) => store.read(id) };
   return { store, book, finder, stop: () => book.stop() };
 }
