@@ -4,7 +4,8 @@ const COME_BACK = new Set([4408, 4429]);
 
 /**
  * Keeps a socket open to `/v1/live` and hands on offers. The close code decides: stay away, or come back after a pause
- * that doubles each time, with jitter so that a restarted engine is not met by all pages at once; then it goes on where it stood.
+ * that doubles each time, with jitter so that a restarted engine is not met by all pages at once, or that the engine asked for; then it goes
+ * on where it stood.
  * @param onOffer called with each offer
  * @param onState called with 'connecting', 'live', 'waiting' or 'closed'
  * @returns a function that closes it for good
@@ -44,13 +45,13 @@ export function connectLive({ anonymousId, onOffer, onState }) {
       const frame = JSON.parse(data);
       handlers[frame.type]?.(frame);
     });
-    socket.addEventListener('close', ({ code }) => {
+    socket.addEventListener('close', ({ code, reason }) => {
       if (isOver) return;
       if (code >= 4400 && code < 4500 && !COME_BACK.has(code)) {
         onState('closed');
         return;
       }
-      const pause = Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** attempts++) * (0.5 + Math.random());
+      const pause = askedFor(reason) ?? Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** attempts++) * (0.5 + Math.random());
       onState('waiting');
       timer = setTimeout(open, pause);
     });
@@ -62,4 +63,9 @@ export function connectLive({ anonymousId, onOffer, onState }) {
     clearTimeout(timer);
     socket.close(1000);
   };
+}
+
+/** The pause in the reason of a close frame, `{"code", "resume"?, "retryAfterMs"?}`; a lost connection has none. */
+function askedFor(reason) {
+  return reason.startsWith('{') ? JSON.parse(reason).retryAfterMs : undefined;
 }
