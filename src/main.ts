@@ -65,7 +65,7 @@ async function main(): Promise<void> {
 function announce(url: string, config: Config): void {
   const lines = [
     '', `  Rivulet is running.`, '',
-    ...(config.demo ? [`  Demo store   ${url}/`] : []),
+    ...(config.demo ? [`  Demo store   ${url}/`, `  Live room    ${url}/live`] : []),
     `  API          ${url}/v1`, `  API docs     ${url}/docs`, `  Socket       ${url.replace(/^http/u, 'ws')}/v1/live`,
     `  Health       ${url}/health/ready`, `  Metrics      ${url}/metrics`,
     ...(config.apiProcesses > 1 ? [`  Processes    ${config.apiProcesses}; kill -USR2 ${process.pid} replaces them one by one`] : []), '',

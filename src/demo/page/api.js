@@ -49,6 +49,10 @@ export function createApi(onCall) {
     offer: async (id) => (await call('offer', `/v1/offers/${encodeURIComponent(id)}`)).offer,
     wallet: async (id) => (await call('wallet', user(id, 'wallet'))).claims,
     validate: (request) => call('validate', '/v1/offers/validate', request),
+    rooms: async () => (await call('rooms', '/v1/rooms?status=live')).rooms,
+    cue: (roomId, key, cue) => call('cue', `/v1/rooms/${encodeURIComponent(roomId)}/cues`, cue, { 'idempotency-key': key }),
+    cueOf: (roomId, number) => call('cue of', `/v1/rooms/${encodeURIComponent(roomId)}/cues/${number}`),
+    insights: (roomId) => call('insights', `/v1/rooms/${encodeURIComponent(roomId)}/insights`),
     redeem: (claimId, spentMinor) => call('redeem', `/v1/claims/${encodeURIComponent(claimId)}/redeem`, { spentMinor }),
     /** Claims once, however often it has to ask: an answer that got lost is asked for by the same key. */
     async claim(offerId, key, who) {

@@ -62,7 +62,8 @@ const checkout = new Checkout({ api, session, wallet, lines: cartLines, attempt 
 
 let scene = 'home';
 let turn = 0;
-let hangUp = () => {};
+/** The socket, once it is there. */
+let live;
 /** Source of each item shown, for the dialog's "why". */
 const sources = new Map();
 
@@ -244,9 +245,17 @@ function toast(words) {
   setTimeout(() => element.remove(), TOAST_MS);
 }
 
+/** Offers, as they come and as they stand when the channel is opened. */
+function received({ type, state, offer }) {
+  for (const pending of type === 'subscribed' ? state?.offers ?? [] : []) offers.add(pending);
+  if (type !== 'offer') return;
+  offers.add(offer);
+  live.send({ type: 'ack', messageIds: [offer.id] });
+}
+
 /** Begins with whoever the session says is here. */
 function arrive() {
-  hangUp();
+  live?.close();
   scene = 'home';
   $('#visitor').textContent = session.anonymousId.slice(-6);
   showCartCount();
@@ -255,7 +264,7 @@ function arrive() {
   deals.begin(session.anonymousId);
   renderNobody();
   features.render({});
-  hangUp = connectLive({ anonymousId: session.anonymousId, onOffer: (offer) => offers.add(offer), onState: showLiveState });
+  live = connectLive({ anonymousId: session.anonymousId, channels: [`user:${session.anonymousId}`], onFrame: received, onState: showLiveState });
   return refreshStrip();
 }
 
