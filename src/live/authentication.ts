@@ -1,5 +1,6 @@
 import type { Scope } from '../config.js';
 import { EVENT_LIMITS } from '../domain/event.js';
+import type { Room } from '../domain/room.js';
 import { shopperIds, shopperKey, type ShopperKey } from '../domain/shopper.js';
 import { AppError } from '../errors.js';
 import type { TokenVerifier } from './token.js';
@@ -23,6 +24,14 @@ export interface Identity {
   readonly expiresAt: number;
 }
 
+/** @throws AppError `forbidden` */
+export function requireScope({ scopes }: Identity, scope: Scope): void {
+  if (!scopes.has(scope) && !scopes.has('admin')) throw new AppError('forbidden', `The key or token lacks the scope "${scope}".`);
+}
+
+/** Into a public room everybody may go, into another one who is invited. */
+export const mayEnter = ({ rooms }: Identity, { id, access }: Pick<Room, 'id' | 'access'>): boolean => access === 'public' || rooms === '*' || rooms.has(id);
+
 /** @throws AppError `unauthorized`, `token_expired`, `forbidden` or `invalid_request`; each of them ends the socket */
 export type Authenticate = (credentials: Credentials) => Promise<Identity>;
 
@@ -38,7 +47,7 @@ export function authentication({ scopesOf, verify }: AuthenticationOptions): Aut
   return async ({ token, ...ids }) => {
     const scopes = scopesOf(token);
     if (scopes !== undefined) {
-      return { ...named(ids), scopes, rooms: scopes.has('admin') ? '*' : new Set(), expiresAt: Infinity };
+      return { ...named(ids), scopes, rooms: scopes.has('host') || scopes.has('admin') ? '*' : new Set(), expiresAt: Infinity };
     }
     if (token === undefined) throw new AppError('unauthorized', `token is missing: send an API key${verify === undefined ? '' : ' or a JWT'}.`);
     if (verify === undefined || !isTokenLike(token)) throw new AppError('unauthorized', 'token is not a valid API key.');

@@ -4,6 +4,7 @@ import { AppError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import { loopShare } from '../util/loop-share.js';
 import type { LiveLimits } from './limits.js';
+import { Outbox } from './outbox.js';
 import { encodeFrame, errorFrame } from './protocol.js';
 import { wireFrame } from './wire-frame.js';
 
@@ -21,11 +22,6 @@ export interface ConnectionOptions {
   readonly onClosed: (code: number) => void;
 }
 
-interface WaitingFrame {
-  readonly frame: Buffer;
-  readonly stateKey: string | undefined;
-}
-
 /**
  * One socket with a bounded outbox, a limit on frames, a heartbeat and an orderly close.
  *
@@ -37,8 +33,7 @@ interface WaitingFrame {
 export class LiveConnection {
   readonly #socket: WebSocket;
   readonly #options: ConnectionOptions;
-  #outbox: WaitingFrame[] = [];
-  #outboxBytes = 0;
+  readonly #outbox: Outbox;
   #work = Promise.resolve();
   #pending = 0;
   #allowance: number;
@@ -50,13 +45,12 @@ export class LiveConnection {
   #unansweredAt = 0;
   /** Frames went out since then. */
   #hasSent = false;
-  /** When a waiting outbox last moved. */
-  #movedAt = 0;
   #isClosing = false;
 
   constructor(socket: WebSocket, options: ConnectionOptions) {
     this.#socket = socket;
     this.#options = options;
+    this.#outbox = new Outbox({ ...options, encode: wireFrame });
     const now = options.clock();
     this.#allowance = options.limits.framesPerMinuteMax;
     this.#allowanceAt = now;
@@ -71,10 +65,9 @@ export class LiveConnection {
     socket.on('error', () => this.#endWithin(options.limits.closeGraceMs));
     socket.once('close', (code) => {
       this.#isClosing = true;
-      this.#outbox = [];
+      this.#outbox.clear();
       options.onClosed(code);
     });
-    options.stream.on('drain', () => this.#flush());
   }
 
   get isOpen(): boolean {
@@ -88,19 +81,7 @@ export class LiveConnection {
   send(frame: Buffer, stateKey?: string): void {
     if (this.#isClosing || this.#socket.readyState !== this.#socket.OPEN) return;
     this.#hasSent = true;
-    if (this.#outbox.length === 0 && !this.#options.stream.writableNeedDrain) {
-      this.#options.stream.write(wireFrame(frame));
-      return;
-    }
-    if (stateKey !== undefined) this.#dropWaiting(stateKey);
-    const { outboxFramesMax, outboxBytesMax } = this.#options.limits;
-    if (this.#outbox.length >= outboxFramesMax || this.#outboxBytes + frame.length > outboxBytesMax) {
-      this.close(new AppError('slow_consumer', 'Frames were not read fast enough; connect again and resume.'));
-      return;
-    }
-    if (this.#outbox.length === 0) this.#movedAt = this.#options.clock();
-    this.#outbox.push({ frame, stateKey });
-    this.#outboxBytes += frame.length;
+    if (!this.#outbox.send(frame, stateKey)) this.close(new AppError('slow_consumer', 'Frames were not read fast enough; connect again and resume.'));
   }
 
   /** Looks after the socket; called twice a second or so. */
@@ -109,7 +90,7 @@ export class LiveConnection {
     const { pingEveryMs, pongWithinMs, probeEveryMs, stalledMs } = this.#options.limits;
     if (now - this.#heardAt > pingEveryMs + pongWithinMs) {
       this.#socket.terminate();
-    } else if (this.#outbox.length > 0 && now - this.#movedAt > stalledMs || this.#unansweredAt > 0 && now - this.#unansweredAt > stalledMs) {
+    } else if (now - this.#outbox.waitingSince > stalledMs || this.#unansweredAt > 0 && now - this.#unansweredAt > stalledMs) {
       this.close(new AppError('slow_consumer', 'Nothing was read for too long; connect again and resume.'));
     } else if (now - this.#pingedAt >= pingEveryMs) {
       this.#pingedAt = now;
@@ -134,7 +115,7 @@ export class LiveConnection {
     if (this.#isClosing) return;
     const { closeGraceMs, slowGraceMs } = this.#options.limits;
     const isSlow = error.code === 'slow_consumer';
-    this.#outbox = [];
+    this.#outbox.clear();
     if (!isSlow) this.#options.stream.write(wireFrame(errorFrame(error, undefined, retryAfterMs)));
     this.#isClosing = true;
     this.#socket.close(error.closeCode, JSON.stringify({ code: error.code, resume: error.retryable || undefined, retryAfterMs }));
@@ -155,25 +136,6 @@ export class LiveConnection {
 
   get #isPaused(): boolean {
     return this.#pending >= this.#options.limits.framesPendingMax;
-  }
-
-  #flush(): void {
-    const { stream, clock } = this.#options;
-    if (this.#isClosing || this.#outbox.length === 0) return;
-    this.#movedAt = clock();
-    stream.cork();
-    while (this.#outbox.length > 0 && !stream.writableNeedDrain) {
-      const { frame } = this.#outbox.shift()!;
-      this.#outboxBytes -= frame.length;
-      stream.write(wireFrame(frame));
-    }
-    stream.uncork();
-  }
-
-  /** The frame that replaces it goes to the end, so that no frame is overtaken by one that knows of it. */
-  #dropWaiting(stateKey: string): void {
-    const index = this.#outbox.findIndex((waiting) => waiting.stateKey === stateKey);
-    if (index >= 0) this.#outboxBytes -= this.#outbox.splice(index, 1)[0]!.frame.length;
   }
 
   #receive(data: RawData, isBinary: boolean): void {

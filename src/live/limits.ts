@@ -47,6 +47,8 @@ export const LIVE_LIMITS = {
   leaveMs: 8000,
   /** Each is asked to come back within this, ms. */
   comeBackMs: 1000,
+  /** A browser whose stream was ended for good would come back at once; it is asked to wait so long, ms. */
+  stayAwayMs: 300_000,
 } as const;
 
 export type LiveLimits = { readonly [Name in keyof typeof LIVE_LIMITS]: number };

@@ -9,12 +9,13 @@ export interface OriginRule {
 
 /**
  * Keeps other sites' pages from opening sockets here (cross-site WebSocket hijacking): browsers do not hold them back,
- * but always send an Origin. A client without one is no browser page and is told apart by its key. The page's own
- * origin is allowed; on an open engine only by a loopback name, because a foreign name that was rebound to this
- * machine (DNS rebinding) has matching Origin and Host, too.
+ * but always send an Origin; of a stream they leave it out where a page asks its own host. A client without one is
+ * else no browser page and is told apart by its key. The page's own origin is allowed; on an open engine only by a
+ * loopback name, because a foreign name that was rebound to this machine (DNS rebinding) is the page's own, too.
  */
 export function isOriginAllowed(rule: OriginRule, origin: string | undefined, host: string | undefined): boolean {
-  if (origin === undefined || rule.allowed.includes(origin)) return true;
+  if (origin === undefined) return !rule.isOpen || (host !== undefined && isLoopbackName(host.toLowerCase().replace(/:\d+$/u, '')));
+  if (rule.allowed.includes(origin)) return true;
   if (host === undefined || !URL.canParse(origin)) return false;
   const { protocol, host: originHost, hostname } = new URL(origin);
   if (protocol !== 'http:' && protocol !== 'https:') return false;

@@ -1,13 +1,14 @@
-import type { Scope } from '../config.js';
 import type { ChannelAddress } from '../domain/channel.js';
 import type { RecommendationInput } from '../domain/recommendation.js';
 import { shopperKey, type ShopperKey } from '../domain/shopper.js';
 import { AppError, asAppError, type ErrorCode } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import type { Member } from './audience.js';
-import type { Authenticate, Identity } from './authentication.js';
+import { requireScope, type Authenticate, type Identity } from './authentication.js';
+import { channelOf, type LiveChannels } from './channels.js';
 import type { ChannelStates } from './channel-states.js';
 import type { LiveConnection } from './connection.js';
+import { Expiry } from './expiry.js';
 import type { LiveHub } from './hub.js';
 import type { LiveLimits } from './limits.js';
 import { encodeFrame, errorFrame, parseFrame, recommendationsFrame, type ClientFrame, type ClientFrameOf } from './protocol.js';
@@ -27,13 +28,6 @@ export interface LiveServices {
   readonly onFault: (error: unknown) => void;
 }
 
-/** Where the channels are that a socket may name. */
-export interface LiveChannels {
-  readonly ofShopper: (shopper: ShopperKey) => ChannelAddress;
-  /** The channel of a room, for somebody who may enter it. @throws AppError `not_found` or `forbidden` */
-  readonly ofRoom: (roomId: string, visitor: Identity) => Promise<ChannelAddress>;
-}
-
 export interface IngestReport {
   readonly accepted: number;
   readonly duplicates: number;
@@ -48,6 +42,9 @@ export interface LiveSessionOptions {
   readonly connection: LiveConnection;
 }
 
+/** The one channel without a log. */
+const LIST = 'recommendations';
+
 /** What one socket says and hears: who it speaks for, what it subscribed to, and the answer to each frame. */
 export class LiveSession implements Member {
   readonly #options: LiveSessionOptions;
@@ -55,8 +52,7 @@ export class LiveSession implements Member {
   readonly #authBy: number;
   /** Whom the socket speaks for, by the token that counts now. */
   #shopper: Identity | undefined;
-  /** When its client is to be told that the token expires, ms. */
-  #warnAt = Infinity;
+  readonly #expiry: Expiry;
   readonly #subscriptions: Subscriptions;
   #list: RecommendationList | undefined;
   #badFrames = 0;
@@ -64,6 +60,7 @@ export class LiveSession implements Member {
   constructor(options: LiveSessionOptions) {
     const { hub, connection, limits } = options;
     this.#options = options;
+    this.#expiry = new Expiry(limits.tokenWarningMs);
     this.#authBy = options.clock() + limits.authMs;
     this.#subscriptions = new Subscriptions({
       hub, member: this, channelsMax: limits.channelsMax,
@@ -89,9 +86,7 @@ export class LiveSession implements Member {
     try {
       await this.#answer(parsed.frame);
     } catch (thrown) {
-      const error = asAppError(thrown);
-      if (error.code === 'internal') this.#options.services.onFault(thrown);
-      this.#options.connection.send(errorFrame(error, parsed.frame.id));
+      this.#options.connection.send(errorFrame(this.#asError(thrown), parsed.frame.id));
     }
   }
 
@@ -100,12 +95,11 @@ export class LiveSession implements Member {
     const { connection, limits } = this.#options;
     if (this.#shopper === undefined) {
       if (now >= this.#authBy) connection.close(new AppError('auth_timeout', `No auth frame within ${limits.authMs} ms.`));
-    } else if (now >= this.#shopper.expiresAt) {
-      connection.close(new AppError('token_expired', 'The token has expired; connect again with a new one.'));
-    } else if (now >= this.#warnAt) {
-      this.#warnAt = Infinity;
-      connection.send(encodeFrame({ type: 'token_expires', expiresInMs: this.#expiresInMs() }));
+      return;
     }
+    const due = this.#expiry.due(now);
+    if (due === 'end') connection.close(new AppError('token_expired', 'The token has expired; connect again with a new one.'));
+    else if (due === 'warning') connection.send(encodeFrame({ type: 'token_expires', expiresInMs: this.#expiry.leftMs(now) }));
   }
 
   /** The socket is gone. */
@@ -141,7 +135,7 @@ export class LiveSession implements Member {
     else if (shopper === undefined) this.#options.connection.close(new AppError('unauthorized', 'The first frame must be auth.'));
     else if (frame.type === 'refresh') await this.#refreshToken(frame, shopper);
     else if (frame.type === 'subscribe') await this.#subscribe(frame, shopper);
-    else if (frame.type === 'unsubscribe') await this.#unsubscribe(frame, shopper);
+    else if (frame.type === 'unsubscribe') this.#unsubscribe(frame, shopper);
     else if (frame.type === 'ack') await this.#acknowledge(frame, shopper);
     else if (frame.type === 'events') await this.#ingest(frame, shopper);
     else if (frame.type === 'recommendations') await this.#recommend(frame, shopper);
@@ -154,56 +148,58 @@ export class LiveSession implements Member {
     try {
       shopper = await this.#options.services.authenticate(credentials);
     } catch (thrown) {
-      const error = asAppError(thrown);
-      if (error.code === 'internal') this.#options.services.onFault(thrown);
-      this.#options.connection.close(error);
+      this.#options.connection.close(this.#asError(thrown));
       return;
     }
     if (!this.#options.connection.isOpen) return;
-    this.#speakFor(shopper);
-    this.#options.hub.enter(this);
-    const { pingEveryMs, frameBytesMax, framesPerMinuteMax } = this.#options.limits;
-    this.#options.connection.send(encodeFrame({ type: 'ready', replyTo: id, expiresInMs: this.#expiresInMs(), pingEveryMs, frameBytesMax, framesPerMinuteMax }));
-  }
-
-  /** Goes on with a newer token of the same shopper; one that does not count leaves the old one as it is. */
-  async #refreshToken({ id, token }: ClientFrameOf<'refresh'>, { ids }: Identity): Promise<void> {
-    try {
-      this.#speakFor(await this.#options.services.authenticate({ token, ...ids }));
-    } catch (error) {
-      if (!(error instanceof AppError && error.code === 'forbidden')) throw error;
-      this.#options.connection.close(error);
-      return;
-    }
-    this.#options.connection.send(encodeFrame({ type: 'refreshed', replyTo: id, expiresInMs: this.#expiresInMs() }));
-  }
-
-  #speakFor(shopper: Identity): void {
     this.#shopper = shopper;
     const now = this.#options.clock();
-    const leftMs = shopper.expiresAt - now;
-    // Of a token that is shorter than the warning time, half is left to get the next.
-    this.#warnAt = now + Math.max(leftMs / 2, leftMs - this.#options.limits.tokenWarningMs);
+    this.#expiry.begin(shopper.expiresAt, now);
+    this.#options.hub.enter(this);
+    const { pingEveryMs, frameBytesMax, framesPerMinuteMax } = this.#options.limits;
+    this.#options.connection.send(encodeFrame({ type: 'ready', replyTo: id, expiresInMs: this.#expiry.leftMs(now), pingEveryMs, frameBytesMax, framesPerMinuteMax }));
   }
 
-  /** Time left to the token, ms; undefined for a key, which has no end. */
-  #expiresInMs(): number | undefined {
-    const { expiresAt = Infinity } = this.#shopper ?? {};
-    return expiresAt === Infinity ? undefined : Math.max(0, Math.round(expiresAt - this.#options.clock()));
+  /** Goes on with a newer token of the same shopper, and with what that one may; one that does not count leaves the old one as it is. */
+  async #refreshToken({ id, token }: ClientFrameOf<'refresh'>, { ids }: Identity): Promise<void> {
+    const { services, connection, clock } = this.#options;
+    let shopper: Identity;
+    try {
+      shopper = await services.authenticate({ token, ...ids });
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === 'forbidden')) throw error;
+      connection.close(error);
+      return;
+    }
+    this.#shopper = shopper;
+    const now = clock();
+    this.#expiry.begin(shopper.expiresAt, now);
+    connection.send(encodeFrame({ type: 'refreshed', replyTo: id, expiresInMs: this.#expiry.leftMs(now) }));
+    const names = [...this.#subscriptions.names, ...this.#list?.wanted === undefined ? [] : [LIST]];
+    for (const name of names) {
+      try {
+        await this.#authorise(name, shopper);
+      } catch (thrown) {
+        const error = this.#asError(thrown);
+        // Whether it may stay cannot be said now: it comes back and is asked again.
+        if (error.retryable) connection.close(error);
+        this.#leave(name, shopper);
+        connection.send(encodeFrame({ type: 'unsubscribed', channel: name, code: error.code }));
+      }
+    }
   }
 
   async #subscribe({ id, channel: name, scene, limit, epoch, offset }: ClientFrameOf<'subscribe'>, shopper: Identity): Promise<void> {
-    requireScope(shopper, 'recommend');
-    const isList = name === 'recommendations';
+    const isList = name === LIST;
     if (!isList && (scene !== undefined || limit !== undefined)) throw new AppError('invalid_request', 'scene and limit belong to the channel recommendations.');
     if (isList && (epoch ?? offset) !== undefined) throw new AppError('invalid_request', 'recommendations has no log: epoch and offset belong to other channels.');
     if ((epoch === undefined) !== (offset === undefined)) throw new AppError('invalid_request', 'epoch and offset go together.');
+    const channel = await this.#authorise(name, shopper);
     if (isList) {
       await this.#subscribeList(id, { scene: scene ?? 'home', ...(limit === undefined ? {} : { limit }) }, shopper);
       return;
     }
     const { states } = this.#options.services;
-    const channel = await this.#channelOf(name, shopper);
     await this.#orComeBack(() => this.#subscriptions.subscribe({
       channel, replyTo: id, after: epoch === undefined || offset === undefined ? undefined : { epoch, offset },
       state: name.startsWith('user:') ? () => states.ofShopper(shopper.key) : (head) => states.ofRoom(name.slice('room:'.length), head),
@@ -222,27 +218,29 @@ export class LiveSession implements Member {
     await this.#orComeBack(async () => {
       if (await hub.join(services.channels.ofShopper(key), list) === undefined) return;
       list.wanted = wanted;
-      connection.send(encodeFrame({ type: 'subscribed', replyTo, channel: 'recommendations' }));
+      connection.send(encodeFrame({ type: 'subscribed', replyTo, channel: LIST }));
     });
   }
 
-  async #unsubscribe({ id, channel: name }: ClientFrameOf<'unsubscribe'>, shopper: Identity): Promise<void> {
-    const { hub, services, connection } = this.#options;
-    if (name !== 'recommendations') this.#subscriptions.unsubscribe(name);
+  #unsubscribe({ id, channel: name }: ClientFrameOf<'unsubscribe'>, shopper: Identity): void {
+    this.#leave(name, shopper);
+    this.#options.connection.send(encodeFrame({ type: 'unsubscribed', replyTo: id, channel: name }));
+  }
+
+  #leave(name: string, shopper: Identity): void {
+    const { hub, services } = this.#options;
+    if (name !== LIST) this.#subscriptions.unsubscribe(name);
     else if (this.#list !== undefined) {
       this.#list.end();
       hub.leave(services.channels.ofShopper(shopper.key), this.#list);
     }
-    connection.send(encodeFrame({ type: 'unsubscribed', replyTo: id, channel: name }));
   }
 
-  /** @throws AppError where the shopper may not listen */
-  async #channelOf(name: string, shopper: Identity): Promise<ChannelAddress> {
+  /** @returns where the channel is. @throws AppError where the shopper may not listen, by the token that counts now */
+  async #authorise(name: string, shopper: Identity): Promise<ChannelAddress> {
+    requireScope(shopper, 'recommend');
     const { channels } = this.#options.services;
-    if (name.startsWith('room:')) return channels.ofRoom(name.slice('room:'.length), shopper);
-    const own = channels.ofShopper(shopper.key);
-    if (name !== own.name) throw new AppError('forbidden', 'The channel belongs to another shopper than the socket.');
-    return own;
+    return name === LIST ? channels.ofShopper(shopper.key) : channelOf(channels, name, shopper);
   }
 
   /** Connecting again is what every client knows how to do; subscribing again is not. */
@@ -250,9 +248,8 @@ export class LiveSession implements Member {
     try {
       await subscribe();
     } catch (thrown) {
-      const error = asAppError(thrown);
-      if (!error.retryable) throw thrown;
-      if (error.code === 'internal') this.#options.services.onFault(thrown);
+      const error = this.#asError(thrown);
+      if (!error.retryable) throw error;
       this.#options.connection.close(error);
     }
   }
@@ -293,15 +290,17 @@ export class LiveSession implements Member {
     this.#options.connection.send(recommendationsFrame(await this.#options.services.recommend({ ...rest, ...shopper.ids }), id));
   }
 
+  #asError(thrown: unknown): AppError {
+    const error = asAppError(thrown);
+    if (error.code === 'internal' && error !== thrown) this.#options.services.onFault(thrown);
+    return error;
+  }
+
   #refuse(fault: AppError, replyTo: string | undefined): void {
     this.#badFrames += 1;
     if (this.#shopper === undefined || this.#badFrames > this.#options.limits.badFramesMax) this.#options.connection.close(fault);
     else this.#options.connection.send(errorFrame(fault, replyTo));
   }
-}
-
-function requireScope({ scopes }: Identity, scope: Scope): void {
-  if (!scopes.has(scope) && !scopes.has('admin')) throw new AppError('forbidden', `The key or token lacks the scope "${scope}".`);
 }
 
 /** @returns the event with its shopper, whatever else may be wrong with it; undefined when it names another one */

@@ -11,7 +11,7 @@ export interface SubscriptionsOptions {
   readonly hub: LiveHub;
   /** Whose they are: hands on to `deliver` and `resync` what the hub tells it. */
   readonly member: Member;
-  readonly send: (frame: Buffer, stateKey?: string) => void;
+  readonly send: (frame: Buffer, stateKey: string | undefined, channel: ChannelAddress) => void;
   /** Ends the member's connection: it then comes back and resumes. */
   readonly fail: (error: AppError) => void;
   readonly channelsMax: number;
@@ -57,8 +57,9 @@ export class Subscriptions {
     this.#options = options;
   }
 
-  get size(): number {
-    return this.#channels.size;
+  /** As clients name the channels. */
+  get names(): string[] {
+    return [...this.#channels.values()].map(({ channel }) => channel.name);
   }
 
   has(channel: ChannelAddress): boolean {
@@ -95,7 +96,7 @@ export class Subscriptions {
   deliver(channel: ChannelAddress, frame: Buffer, stateKey: string | undefined): void {
     const subscription = this.#channels.get(channel.push);
     if (subscription === undefined) return;
-    if (subscription.held === undefined) this.#options.send(frame, stateKey);
+    if (subscription.held === undefined) this.#options.send(frame, stateKey, channel);
     else if (subscription.held.push({ frame, stateKey }) > HELD_FRAMES_MAX) {
       this.#options.fail(new AppError('store_unavailable', 'The state of a channel could not be read in time; connect again in a moment.'));
     }
@@ -124,7 +125,7 @@ export class Subscriptions {
       this.#leave(channel);
       // What there is no more, a room for one, is no reason to leave the other channels.
       if (error.retryable) this.#options.fail(error);
-      else this.#options.send(encodeFrame({ type: 'unsubscribed', channel: channel.name, code: error.code }));
+      else this.#options.send(encodeFrame({ type: 'unsubscribed', channel: channel.name, code: error.code }), undefined, channel);
     }
   }
 
@@ -138,9 +139,9 @@ export class Subscriptions {
     }
     if (this.#channels.get(channel.push) !== subscription) return;
     const { send } = this.#options;
-    send(subscribedFrame({ replyTo, channel: channel.name, ...start.at, recovered: start.recovered, state }));
-    for (const { json } of start.frames) send(json);
-    for (const { frame, stateKey } of subscription.held ?? []) send(frame, stateKey);
+    send(subscribedFrame({ replyTo, channel: channel.name, ...start.at, recovered: start.recovered, state }), undefined, channel);
+    for (const { json } of start.frames) send(json, undefined, channel);
+    for (const { frame, stateKey } of subscription.held ?? []) send(frame, stateKey, channel);
     subscription.held = undefined;
   }
 }

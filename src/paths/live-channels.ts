@@ -1,7 +1,8 @@
 import type { Room } from '../domain/room.js';
 import { AppError } from '../errors.js';
+import { mayEnter } from '../live/authentication.js';
 import type { StateReader } from '../live/channel-states.js';
-import type { LiveChannels } from '../live/session.js';
+import type { LiveChannels } from '../live/channels.js';
 import { roomChannel, shopperChannel } from '../redis/channel-log.js';
 import { storeError } from '../redis/errors.js';
 import type { Keys } from '../redis/keys.js';
@@ -28,9 +29,8 @@ export function liveChannels({ keys, book, store, inbox, clock }: LiveChannelsDe
   return {
     channels: {
       ofShopper: (shopper) => shopperChannel(keys, shopper),
-      async ofRoom(id, { rooms }) {
-        const { access } = book.get(id) ?? await readRoom(id);
-        if (access === 'invited' && rooms !== '*' && !rooms.has(id)) throw new AppError('forbidden', `Room ${id} is for those whose token names it.`);
+      async ofRoom(id, visitor) {
+        if (!mayEnter(visitor, book.get(id) ?? await readRoom(id))) throw new AppError('forbidden', `Room ${id} is for those whose token names it.`);
         return roomChannel(keys, id);
       },
     },

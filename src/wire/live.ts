@@ -4,9 +4,12 @@ import { SCOPES, type Config } from '../config.js';
 import { keyBook } from '../http/auth.js';
 import { authentication } from '../live/authentication.js';
 import { ChannelStates } from '../live/channel-states.js';
+import { Guests } from '../live/guests.js';
 import { LiveHub } from '../live/hub.js';
 import { LIVE_LIMITS } from '../live/limits.js';
+import type { LiveServices } from '../live/session.js';
 import { liveSocket } from '../live/socket.js';
+import { liveStream } from '../live/sse.js';
 import { tokenVerifier } from '../live/token.js';
 import type { Metrics } from '../metrics.js';
 import type { Inbox } from '../paths/inbox.js';
@@ -41,24 +44,22 @@ export async function wireLive(app: FastifyInstance, { config, log, redis, keys,
   const onFault = (error: unknown): void => { log.error({ err: error }, 'socket'); };
   const hub = new LiveHub({ subscriber: (listener) => new ShardSubscriber(redis, listener), logs: new ChannelLog(redis, clock), limits: LIVE_LIMITS, onFault });
   const { channels, reader } = liveChannels({ keys, ...rooms, inbox, clock });
-  let sockets = 0;
-  await app.register(liveSocket, {
-    hub, clock, random: Math.random,
-    limits: { ...LIVE_LIMITS, socketsPerIpMax: config.socketsPerIpMax, leaveMs: Math.min(LIVE_LIMITS.leaveMs, config.drainMs / 2) },
-    origins: { allowed: config.corsOrigins, isOpen },
-    services: {
-      ingest: (events) => ingestor.ingest(events),
-      recommend: (input) => service.recommend(input),
-      acknowledge: (shopper, messageIds) => inbox.acknowledge(shopper, messageIds),
-      authenticate: authentication({
-        scopesOf: (token) => (isOpen ? everything : scopesOf(token)),
-        verify: config.jwt === undefined ? undefined : tokenVerifier(config.jwt, clock),
-      }),
-      channels, states: new ChannelStates(reader, clock), onFault,
-    },
-    onCount: (change) => { sockets += change; },
-  });
-  metrics.gauge('rivulet_sockets', 'Sockets open in this process', () => sockets);
+  const limits = { ...LIVE_LIMITS, socketsPerIpMax: config.socketsPerIpMax, leaveMs: Math.min(LIVE_LIMITS.leaveMs, config.drainMs / 2) };
+  const guests = new Guests({ origins: { allowed: config.corsOrigins, isOpen }, limits, clock, random: Math.random });
+  const services: LiveServices = {
+    ingest: (events) => ingestor.ingest(events),
+    recommend: (input) => service.recommend(input),
+    acknowledge: (shopper, messageIds) => inbox.acknowledge(shopper, messageIds),
+    authenticate: authentication({
+      scopesOf: (token) => (isOpen ? everything : scopesOf(token)),
+      verify: config.jwt === undefined ? undefined : tokenVerifier(config.jwt, clock),
+    }),
+    channels, states: new ChannelStates(reader, clock), onFault,
+  };
+  await app.register(liveSocket, { hub, services, guests, limits, clock });
+  await app.register(liveStream, { hub, services, guests, limits, clock });
+  app.addHook('onClose', () => { hub.close(); });
+  metrics.gauge('rivulet_sockets', 'Sockets and streams open in this process', () => guests.count);
   metrics.gauge('rivulet_socket_shoppers', 'Shoppers with a socket in this process', () => hub.shoppers);
   metrics.gauge('rivulet_socket_channels', 'Channels that sockets of this process listen to', () => hub.channels);
 }

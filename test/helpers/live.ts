@@ -7,9 +7,12 @@ import { SCOPES, type Scope, type TokenRules } from '../../src/config.js';
 import type { Item } from '../../src/domain/item.js';
 import { authentication, type Authenticate } from '../../src/live/authentication.js';
 import { ChannelStates } from '../../src/live/channel-states.js';
+import { Guests } from '../../src/live/guests.js';
 import { LiveHub } from '../../src/live/hub.js';
 import { LIVE_LIMITS, type LiveLimits } from '../../src/live/limits.js';
+import type { LiveServices } from '../../src/live/session.js';
 import { liveSocket } from '../../src/live/socket.js';
+import { liveStream } from '../../src/live/sse.js';
 import { tokenVerifier } from '../../src/live/token.js';
 import { Inbox } from '../../src/paths/inbox.js';
 import { liveChannels } from '../../src/paths/live-channels.js';
@@ -87,28 +90,26 @@ export async function startLive(redisUrl: string, options: LiveServerOptions = {
   const { channels, reader } = liveChannels({ keys: KEYS, book: { get: () => undefined }, store: rooms, inbox, clock: Date.now });
   const apiKeys = new Map(Object.entries(options.apiKeys ?? {}).map(([key, scopes]) => [key, new Set(scopes)]));
   const isOpen = apiKeys.size === 0 && options.jwt === undefined;
-  let sockets = 0;
+  const guests = new Guests({ origins: { allowed: options.origins ?? [], isOpen }, limits, clock, random: Math.random });
+  const services: LiveServices = {
+    ingest: (events) => ingestor.ingest(events),
+    recommend: (input) => service.recommend(input),
+    acknowledge: (shopper, messageIds) => inbox.acknowledge(shopper, messageIds),
+    channels, states: new ChannelStates(reader, Date.now),
+    authenticate: options.authenticate ?? authentication({
+      scopesOf: (token) => (isOpen ? new Set(SCOPES) : apiKeys.get(token ?? '')),
+      verify: options.jwt === undefined ? undefined : tokenVerifier(options.jwt, clock),
+    }),
+    onFault: (error) => faults.push(error),
+  };
   const app = Fastify();
-  await app.register(liveSocket, {
-    hub, limits, clock, random: Math.random,
-    origins: { allowed: options.origins ?? [], isOpen },
-    services: {
-      ingest: (events) => ingestor.ingest(events),
-      recommend: (input) => service.recommend(input),
-      acknowledge: (shopper, messageIds) => inbox.acknowledge(shopper, messageIds),
-      channels, states: new ChannelStates(reader, Date.now),
-      authenticate: options.authenticate ?? authentication({
-        scopesOf: (token) => (isOpen ? new Set(SCOPES) : apiKeys.get(token ?? '')),
-        verify: options.jwt === undefined ? undefined : tokenVerifier(options.jwt, clock),
-      }),
-      onFault: (error) => faults.push(error),
-    },
-    onCount: (change) => { sockets += change; },
-  });
+  await app.register(liveSocket, { hub, services, guests, limits, clock });
+  await app.register(liveStream, { hub, services, guests, limits, clock });
+  app.addHook('onClose', () => { hub.close(); });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   return {
     url, redis, keys: KEYS, hub, log, rooms, store, offers, ingestor, faults,
-    sockets: () => sockets,
+    sockets: () => guests.count,
     close: async () => {
       await app.close();
       redis.disconnect();

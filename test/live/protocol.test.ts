@@ -73,6 +73,12 @@ await t.test('which pages may connect', (t) => {
   const keyed = { ...open, isOpen: false };
   const cases: [typeof open, string | undefined, string | undefined, boolean][] = [
     [open, undefined, '127.0.0.1:8080', true],
+    [open, undefined, 'LOCALHOST', true],
+    [open, undefined, '[::1]:8080', true],
+    [open, undefined, 'evil.example:8080', false],
+    [open, undefined, 'localhost.evil.example:8080', false],
+    [open, undefined, undefined, false],
+    [keyed, undefined, 'api.shop.example', true],
     [open, 'https://shop.example', '127.0.0.1:8080', true],
     [open, 'https://shop.example.evil.example', '127.0.0.1:8080', false],
     [open, 'http://shop.example', '127.0.0.1:8080', false],

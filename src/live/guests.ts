@@ -1,0 +1,117 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { isLoopback } from '../config.js';
+import { AppError } from '../errors.js';
+import type { Clock } from '../util/clock.js';
+import type { Random } from '../util/random.js';
+import type { LiveLimits } from './limits.js';
+import { isOriginAllowed, type OriginRule } from './origin.js';
+
+/** Whoever is connected, by a socket or a stream. */
+export interface Guest {
+  /** Looks after it; called twice a second or so. */
+  beat(now: number): void;
+  /** Finishes what was begun, then says goodbye and when to come back. */
+  drain(error: AppError, retryAfterMs: number): Promise<void>;
+  /** Ends it without a word. */
+  terminate(): void;
+}
+
+export interface GuestsOptions {
+  readonly origins: OriginRule;
+  readonly limits: Pick<LiveLimits, 'socketsMax' | 'socketsPerIpMax' | 'sweepEveryMs' | 'leaveEveryMs' | 'leaveMs' | 'comeBackMs' | 'closeGraceMs'>;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** What is known of a client before anything is said. */
+interface Caller {
+  readonly headers: IncomingHttpHeaders;
+  readonly ip: string;
+}
+
+/** Who is here, and who may come in: pages of allowed origins, as long as there is room and not too many have come from one address. */
+export class Guests {
+  readonly #options: GuestsOptions;
+  readonly #guests = new Set<Guest>();
+  readonly #byAddress = new Map<string, number>();
+  readonly #sweep: NodeJS.Timeout;
+  #leaving: Promise<void> | undefined;
+
+  constructor(options: GuestsOptions) {
+    const { clock, limits: { sweepEveryMs } } = options;
+    this.#options = options;
+    const look = (): void => {
+      const now = clock();
+      for (const guest of this.#guests) guest.beat(now);
+    };
+    // After whatever has arrived was read: if this process was held up, that is not the clients' silence.
+    this.#sweep = setInterval(() => { setImmediate(look); }, sweepEveryMs);
+    this.#sweep.unref();
+  }
+
+  get count(): number {
+    return this.#guests.size;
+  }
+
+  /** @returns why a caller may not come in */
+  refusal({ headers, ip }: Caller): AppError | undefined {
+    const { origins, limits: { socketsMax, socketsPerIpMax } } = this.#options;
+    if (this.#leaving !== undefined) return new AppError('shutting_down', 'This process is shutting down; connect again in a moment.');
+    if (!isOriginAllowed(origins, headers.origin, headers.host)) {
+      return new AppError('forbidden', 'Pages of this origin may not connect; see CORS_ORIGINS.');
+    }
+    if (this.#guests.size >= socketsMax) return new AppError('overloaded', 'This process has as many sockets as it may; connect again in a while.');
+    if (socketsPerIpMax > 0 && (this.#byAddress.get(ip) ?? 0) >= socketsPerIpMax) {
+      return new AppError('rate_limited', 'This address has as many sockets as it may (SOCKETS_PER_IP_MAX); connect again in a while.');
+    }
+    return undefined;
+  }
+
+  enter(guest: Guest, ip: string): void {
+    this.#guests.add(guest);
+    this.#countAddress(ip, 1);
+  }
+
+  /** @param ip as it entered */
+  leave(guest: Guest, ip: string): void {
+    if (this.#guests.delete(guest)) this.#countAddress(ip, -1);
+  }
+
+  /** Lets nobody in any more, and all out. */
+  close(): Promise<void> {
+    this.#leaving ??= this.#letOut();
+    return this.#leaving;
+  }
+
+  /**
+   * Says goodbye to one after the other and waits until all are gone. At an even pace, so that whoever serves them next is
+   * not met by all at once, while each of them is away but for a moment.
+   */
+  async #letOut(): Promise<void> {
+    const { limits: { leaveEveryMs, leaveMs, comeBackMs, closeGraceMs }, random } = this.#options;
+    const goodbye = new AppError('shutting_down', 'This process is shutting down; connect again after retryAfterMs.');
+    const everyMs = Math.min(leaveEveryMs, leaveMs / this.#guests.size);
+    const leaving: Promise<void>[] = [];
+    const startedAt = performance.now();
+    for (const guest of this.#guests) {
+      const aheadMs = startedAt + leaving.length * everyMs - performance.now();
+      if (aheadMs > 0) await pause(aheadMs);
+      leaving.push(guest.drain(goodbye, Math.round(random() * comeBackMs)));
+    }
+    const deadline = performance.now() + 2 * closeGraceMs;
+    await Promise.race([Promise.all(leaving), pause(closeGraceMs)]);
+    while (this.#guests.size > 0 && performance.now() < deadline) await pause(20);
+    for (const guest of this.#guests) guest.terminate();
+    clearInterval(this.#sweep);
+  }
+
+  /** Of loopback there may be any number: behind it is a proxy, or a test, and never a crowd of its own. */
+  #countAddress(ip: string, change: 1 | -1): void {
+    if (isLoopback(ip.replace(/^::ffff:/u, ''))) return;
+    const count = (this.#byAddress.get(ip) ?? 0) + change;
+    if (count === 0) this.#byAddress.delete(ip);
+    else this.#byAddress.set(ip, count);
+  }
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms).unref(); });
