@@ -1,0 +1,205 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { randomBytes } from 'node:crypto';
+import { connectRedis, untilReady, type RedisClient } from '../../src/redis/client.js';
+import { ChannelLog, roomChannel, shopperChannel } from '../../src/redis/channel-log.js';
+import { makeKeys } from '../../src/redis/keys.js';
+import { ProfileStore } from '../../src/redis/profile-store.js';
+import { seededRandom } from '../../src/util/random.js';
+import { JWT, signToken } from '../../test/helpers/tokens.js';
+import { PREFIX } from '../store.js';
+import { LiveFleet } from './fleet.js';
+import { FuzzClient } from './fuzz-client.js';
+import { FuzzFrames, type FuzzKind } from './fuzz-frames.js';
+import { rssBytes } from './processes.js';
+import { scenario, type Outcome, type Tools } from './scenario.js';
+import { Swarm } from './swarm.js';
+
+const SIZE = { frames: 1_000_000, clients: 48, canaries: 8 };
+type Size = typeof SIZE;
+
+const FUZZ = {
+  /** Every shopper is sent a secret this often, ms. */
+  secretEveryMs: 500,
+  /** The engine is asked for its delays this often, ms. */
+  delayEveryMs: 1000,
+  /** Resolution of the engine's measure of delays, which a delay of nothing shows, ms. */
+  resolutionMs: 10,
+  /** Aim. */
+  delayMsMax: 50,
+  tokenLifeS: 86_000,
+  sayEvery: 100_000,
+} as const;
+const ENV = { JWT_KEY: JWT.key, JWT_LIFE_S_MAX: '86400', LOG_LEVEL: 'error' };
+const KEYS = makeKeys(PREFIX);
+const PUBLIC_ROOM = 'lobby';
+const INVITED_ROOM = 'backstage';
+
+export const fuzz = scenario('frames that clients should not send, from many shoppers at once', SIZE, async (size: Size, tools: Tools): Promise<Outcome> => {
+  const fleet = await LiveFleet.start({ apis: 1, env: ENV, nodeArgs: tools.nodeArgs });
+  const redis = connectRedis(fleet.redis.url, 'commands', { timeoutMs: 10_000, name: 'bench' });
+  try {
+    await untilReady(redis, 10_000);
+    for (const [id, access] of [[PUBLIC_ROOM, 'public'], [INVITED_ROOM, 'invited']] as const) {
+      await fleet.ask('POST', '/v1/rooms', { id, title: id, host: { id: 'host', name: 'Host' }, category: ['Live'], products: [], access });
+      await fleet.ask('POST', `/v1/rooms/${id}/open`);
+    }
+    return await new Fuzz(fleet, redis, size, tools).run();
+  } finally {
+    redis.disconnect();
+    await fleet.stop();
+  }
+});
+
+/** Names of shoppers differ in nothing but the number: what one of them may is as near as can be to what another has. */
+const shopper = (index: number): string => `f${index}`;
+const canary = (index: number): string => `c${index}`;
+
+/** Tokens that do not count, of a shopper who exists. */
+async function forgedTokens(sub: string): Promise<string[]> {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const signed = await Promise.all([
+    signToken({ sub }, { key: 'x'.repeat(48) }), signToken({ sub }, { lifeS: -600 }), signToken({ sub, aud: 'another' }), signToken({ sub }, { algorithm: 'HS512' }), signToken({ sub, anon: 'x' }),
+  ]);
+  return [...signed, 'a.b.c', `${part({ alg: 'none' })}.${part({ sub, aud: JWT.audience, exp: 4e9 })}.`];
+}
+
+class Fuzz {
+  readonly #fleet: LiveFleet;
+  readonly #redis: RedisClient;
+  readonly #size: Size;
+  readonly #tools: Tools;
+  /** Begins what only one shopper, or nobody here, may read; what is fuzzed cannot hold it. */
+  readonly #mark = `secret-${randomBytes(8).toString('hex')}-of-`;
+  readonly #kinds = new Map<FuzzKind, number>();
+  readonly #closes = new Map<number, number>();
+  readonly #broken = new Set<string>();
+  #done = 0;
+  #ownSecrets = 0;
+  #delayMs = 0;
+  #isOver = false;
+
+  constructor(fleet: LiveFleet, redis: RedisClient, size: Size, tools: Tools) {
+    this.#fleet = fleet;
+    this.#redis = redis;
+    this.#size = size;
+    this.#tools = tools;
+  }
+
+  async run(): Promise<Outcome> {
+    const { frames, clients, canaries } = this.#size;
+    const canariesHere = await this.#canaries();
+    await canariesHere.open(30_000);
+    const fuzzers = await this.#clients();
+    const rssBefore = rssBytes(this.#fleet.apiPids[0]!);
+    const startedAt = performance.now();
+    const beside = [this.#tellSecrets(), this.#watchDelay()];
+    try {
+      await Promise.all(fuzzers.map((client) => client.run(() => this.#isOver)));
+    } catch (error) {
+      this.#broken.add(String(error));
+    }
+    this.#isOver = true;
+    await Promise.all(beside);
+    const seconds = (performance.now() - startedAt) / 1000;
+    const rssGrowth = rssBytes(this.#fleet.apiPids[0]!) - rssBefore;
+    await this.#verify(canariesHere);
+    canariesHere.end();
+    const measured = {
+      frames: this.#done, kinds: Object.fromEntries(this.#kinds), closes: Object.fromEntries(this.#closes), secretsRead: this.#ownSecrets,
+      seconds, delayMsMax: this.#delayMs, rssGrowthMb: rssGrowth / 2 ** 20,
+    };
+    return {
+      measured, broken: [...this.#broken],
+      missed: this.#delayMs > FUZZ.delayMsMax ? [`the event loop was held up for ${this.#delayMs.toFixed(0)} ms (aim: ${FUZZ.delayMsMax})`] : [],
+      rows: [
+        ['frames', 'clients', 'canaries', 'frames/s', 'connections', 'own secrets read', 'longest delay, ms', 'RSS, MB'],
+        [frames, clients, canaries, Math.round(this.#done / seconds), [...this.#closes.values()].reduce((sum, count) => sum + count, 0), this.#ownSecrets, this.#delayMs.toFixed(1), (rssGrowth / 2 ** 20).toFixed(0)].map(String),
+      ],
+    };
+  }
+
+  /** Shoppers who do nothing wrong. Whatever happens beside them, they get what is theirs, whole and in order. */
+  async #canaries(): Promise<Swarm> {
+    const tokens = await Promise.all(Array.from({ length: this.#size.canaries }, (_, index) => signToken({ sub: canary(index) }, { lifeS: FUZZ.tokenLifeS })));
+    return new Swarm({
+      viewers: this.#size.canaries, addresses: [this.#fleet.address], userIdOf: canary, tokenOf: (index) => tokens[index]!, random: seededRandom(this.#tools.seed),
+      channelsOf: (index) => [`user:${canary(index)}`, `room:${PUBLIC_ROOM}`],
+      onFrame: (viewer, _head, frame) => { this.#look(viewer.userId, frame); },
+    });
+  }
+
+  async #clients(): Promise<FuzzClient[]> {
+    const { clients, canaries, frames } = this.#size;
+    const names = [
+      ...Array.from({ length: clients }, (_, index) => shopper(index)), ...Array.from({ length: canaries }, (_, index) => canary(index)),
+      PUBLIC_ROOM, INVITED_ROOM, 'i1', 'i2',
+    ];
+    const forged = await forgedTokens(canary(0));
+    return Promise.all(Array.from({ length: clients }, async (_, index) => {
+      const token = await signToken({ sub: shopper(index) }, { lifeS: FUZZ.tokenLifeS });
+      const random = seededRandom(this.#tools.seed * 1000 + index);
+      return new FuzzClient({
+        address: this.#fleet.address, shopper: shopper(index), token, random,
+        frames: new FuzzFrames({ random, names, tokens: [token, ...forged] }),
+        onFrame: (client, frame) => { this.#look(client.shopper, frame); },
+        onClosed: (code) => { count(this.#closes, code, 1); },
+        onDone: (kinds) => {
+          for (const kind of kinds) count(this.#kinds, kind, 1);
+          const before = this.#done;
+          this.#done += kinds.length;
+          if (Math.floor(before / FUZZ.sayEvery) < Math.floor(this.#done / FUZZ.sayEvery)) this.#tools.say(`${this.#done} frames …`);
+          this.#isOver ||= this.#done >= frames;
+        },
+      });
+    }));
+  }
+
+  /** Whose is it? */
+  #look(reader: string, frame: Buffer): void {
+    const at = frame.indexOf(this.#mark);
+    if (at >= 0) {
+      const owner = frame.toString('utf8', at + this.#mark.length, frame.indexOf(';', at));
+      if (owner === reader) this.#ownSecrets += 1;
+      else this.#broken.add(`${reader} was sent what is of ${owner}`);
+    }
+    if (frame.includes('"code":"internal"')) this.#broken.add(`went wrong inside: ${frame.toString().slice(0, 300)}`);
+  }
+
+  async #tellSecrets(): Promise<void> {
+    const log = new ChannelLog(this.#redis, Date.now);
+    const { clients, canaries } = this.#size;
+    const shoppers = [...Array.from({ length: clients }, (_, index) => shopper(index)), ...Array.from({ length: canaries }, (_, index) => canary(index))];
+    while (!this.#isOver) {
+      await Promise.all(shoppers.map((name) => log.publish(shopperChannel(KEYS, `u:${name}`), 'offer', { offer: { id: 'x', title: `${this.#mark}${name};` } })));
+      await log.publish(roomChannel(KEYS, INVITED_ROOM), 'comments', { comments: [{ text: `${this.#mark}the invited;` }] });
+      await pause(FUZZ.secretEveryMs);
+    }
+  }
+
+  async #watchDelay(): Promise<void> {
+    while (!this.#isOver) {
+      const text = await (await fetch(`${this.#fleet.engine.url}/metrics`)).text();
+      const seconds = Number(/^nodejs_eventloop_lag_max_seconds (\S+)$/mu.exec(text)?.[1]);
+      this.#delayMs = Math.max(this.#delayMs, seconds * 1000 - FUZZ.resolutionMs);
+      await pause(FUZZ.delayEveryMs);
+    }
+  }
+
+  /** The engine is well, and nobody did anything in another's name. */
+  async #verify(canaries: Swarm): Promise<void> {
+    const engine = this.#fleet.engine;
+    if (engine.proc.exitCode !== null || engine.proc.signalCode !== null) this.#broken.add(`the engine has ended: ${engine.output()}`);
+    if (engine.output().includes('"level":50')) this.#broken.add(`the engine logged an error: ${engine.output().slice(0, 2000)}`);
+    if (this.#ownSecrets === 0) this.#broken.add('no shopper was sent what is theirs: nothing was proved');
+    for (const { viewer, channel, rule, what } of canaries.breaches) this.#broken.add(`${viewer} on ${channel}: ${rule}, ${what}`);
+    if (canaries.closes.size > 0) this.#broken.add(`canaries were thrown out: ${JSON.stringify([...canaries.closes])}`);
+    const profiles = new ProfileStore(this.#redis, KEYS, { profileTtlS: 1, streamEntriesMax: 1 });
+    for (let index = 0; index < this.#size.canaries; index++) {
+      if (await profiles.read(`u:${canary(index)}`) !== null) this.#broken.add(`somebody wrote events of ${canary(index)}`);
+    }
+  }
+}
+
+function count<Key>(counts: Map<Key, number>, key: Key, by: number): void {
+  counts.set(key, (counts.get(key) ?? 0) + by);
+}
