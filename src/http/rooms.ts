@@ -56,6 +56,10 @@ export function roomRoutes(server: FastifyInstance, desk: RoomDesk, cues: RoomCu
     return cues.list(request.params.id, cursor === undefined ? undefined : Number(cursor), pageSize(limit, ROOM_CUES_LIMITS.listMax));
   });
   app.get('/v1/rooms/:id/cues/:number', {
-    config: reader, schema: { summary: 'Read a cue', tags, params: CueParams },
-  }, async (request) => ({ cue: await cues.get(request.params.id, Number(request.params.number)) }));
+    config: reader, schema: { summary: 'Read a cue, and whom it has reached by now', tags, params: CueParams },
+  }, async (request, reply) => {
+    void reply.preventCache();
+    const cue = await cues.get(request.params.id, Number(request.params.number));
+    return { cue, reach: await cues.reach(cue) };
+  });
 }

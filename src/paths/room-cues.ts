@@ -5,6 +5,7 @@ import { toMinor } from '../domain/money.js';
 import { OFFER_LIMITS, type Offer, type OfferInput } from '../domain/offer.js';
 import type { Room } from '../domain/room.js';
 import { AppError, type ErrorCode } from '../errors.js';
+import { CUE_OUTCOMES, type CueOutcome, type CueStore } from '../redis/cue-store.js';
 import { ROOM_STORE_LIMITS, type CueRefusal, type RoomStore } from '../redis/room-store.js';
 import type { Clock } from '../util/clock.js';
 import type { OfferDesk } from './offer-desk.js';
@@ -23,12 +24,23 @@ export interface RoomCuesOptions {
   readonly items: RoomItems;
   readonly catalog: { getItem(id: string): Promise<Item | undefined> };
   readonly offers: Pick<OfferDesk, 'create' | 'change' | 'move' | 'get'>;
+  readonly played: Pick<CueStore, 'reach'>;
   readonly clock: Clock;
 }
 
 export interface CueReply {
   readonly kind: 'made' | 'replayed';
   readonly cue: Cue;
+}
+
+/** Whom a cue has brought something so far; of a ladder. */
+export interface CueReach {
+  readonly reached: number;
+  /** Of these: what the cue had for want of time, and word that nothing was left. */
+  readonly default: number;
+  readonly soldOut: number;
+  /** By the time since the cue, ms. */
+  readonly buckets: readonly { readonly ms: number; readonly count: number }[];
 }
 
 /** A cue as its host asks for it: the key makes a retry safe. */
@@ -84,6 +96,15 @@ export class RoomCues {
     const cue = await this.#options.store.cue(roomId, number);
     if (cue === undefined) throw new AppError('not_found', `There is no cue ${number} of a room ${roomId}.`);
     return cue;
+  }
+
+  async reach({ roomId, number }: Cue): Promise<CueReach> {
+    const pieces = await this.#options.played.reach(roomId, number);
+    const total = (outcome: CueOutcome): number => pieces.reduce((sum, piece) => sum + piece[outcome], 0);
+    return {
+      reached: CUE_OUTCOMES.reduce((sum, outcome) => sum + total(outcome), 0), default: total('default'), soldOut: total('sold_out'),
+      buckets: pieces.map((piece) => ({ ms: piece.fromMs, count: piece.offer + piece.default + piece.sold_out })),
+    };
   }
 
   /** A page of cues, the latest first; `cursor` is undefined on the last one. */

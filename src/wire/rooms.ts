@@ -10,6 +10,7 @@ import type { RoomFinder } from '../paths/room-finder.js';
 import { RoomItems } from '../paths/room-items.js';
 import type { CatalogStore } from '../redis/catalog-store.js';
 import type { RedisClient } from '../redis/client.js';
+import { CueStore } from '../redis/cue-store.js';
 import type { Keys } from '../redis/keys.js';
 import { RoomStore } from '../redis/room-store.js';
 import type { Clock } from '../util/clock.js';
@@ -33,7 +34,7 @@ export interface RoomDesks {
 export function roomDesks({ redis, keys, catalog, offers, clock }: RoomDeskParts): RoomDesks {
   const store = new RoomStore(redis, keys);
   const items = new RoomItems(catalog);
-  const cues = new RoomCues({ store, items, catalog, offers, clock });
+  const cues = new RoomCues({ store, items, catalog, offers, played: new CueStore(redis, keys, clock), clock });
   return { store, items, cues, desk: new RoomDesk({ store, items, cues, clock }) };
 }
 

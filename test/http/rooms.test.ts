@@ -1,6 +1,9 @@
 import t from 'tap';
+import type { Cue } from '../../src/domain/cue.js';
+import { CueStore } from '../../src/redis/cue-store.js';
+import { makeKeys } from '../../src/redis/keys.js';
 import { startEngine } from '../helpers/engine.js';
-import { until } from '../helpers/streams.js';
+import { commandsTo, until } from '../helpers/streams.js';
 
 const env = { API_KEYS: 'host-key:host, shop-key:recommend+events, staff-key:catalog+offers' };
 const engine = await startEngine({ role: 'api', env });
@@ -8,8 +11,7 @@ t.teardown(() => engine.stop());
 const second = await startEngine({ role: 'api', env, redis: engine.redis });
 t.teardown(() => second.stop());
 
-interface Reply { readonly status: number; readonly body: Record<string, unknown> & { code?: string; cursor?: string; cue?: Cue; room?: Record<string, unknown> } }
-interface Cue { readonly id: string; readonly number: number; readonly kind: string; readonly offerId: string; readonly at: number; readonly endsAt: number }
+interface Reply { readonly status: number; readonly body: Record<string, unknown> & { code?: string; cursor?: string; cue?: Cue & { readonly offerId: string }; room?: Record<string, unknown> } }
 type As = 'host-key' | 'shop-key' | 'staff-key' | 'nobody';
 
 async function call(as: As, method: string, path: string, body?: unknown, { headers = {}, at = engine.url }: { headers?: Record<string, string>; at?: string } = {}): Promise<Reply> {
@@ -130,7 +132,12 @@ await t.test('cues of two hosts are in one order; the end ends the sales, and wh
   const page = await call('shop-key', 'GET', '/v1/rooms/busy/cues?limit=20');
   const rest = await call('shop-key', 'GET', `/v1/rooms/busy/cues?cursor=${page.body.cursor}`);
   t.same([...page.body['cues'] as Cue[], ...rest.body['cues'] as Cue[]].map(({ number }) => number), Array.from({ length: 25 }, (_, i) => 25 - i));
-  t.match((await call('shop-key', 'GET', '/v1/rooms/busy/cues/1')).body, { cue: { number: 1, kind: 'flash_sale', offerId } });
+  t.match((await call('shop-key', 'GET', '/v1/rooms/busy/cues/1')).body, { cue: { number: 1, kind: 'flash_sale', offerId }, reach: { reached: 0, default: 0, soldOut: 0, buckets: [] } });
+  const redis = await commandsTo(engine.redis.url);
+  const played = (await call('shop-key', 'GET', '/v1/rooms/busy/cues/2')).body.cue!;
+  await new CueStore(redis, makeKeys('rivulet:'), () => played.at + 300).countReach(played, { offer: 3, default: 1, sold_out: 1 });
+  redis.disconnect();
+  t.match((await call('shop-key', 'GET', '/v1/rooms/busy/cues/2')).body, { reach: { reached: 5, default: 1, soldOut: 1, buckets: [{ ms: 250, count: 5 }] } });
   t.match(await cue('busy', 'end', { kind: 'end' }), { status: 201, body: { cue: { number: 26 } } });
   t.match(await offer(offerId), { status: 'archived' });
   t.match((await call('shop-key', 'GET', '/v1/rooms/busy')).body, { room: { status: 'closed' } });
