@@ -233,9 +233,10 @@ class CutRun {
     const { resumes, breaches, breachCount, errors, closes } = this.#swarm;
     const broken = [...this.#broken, ...publisher.broken.slice(0, 20), ...breaches.map(({ viewer, channel, rule, what }) => `${viewer} on ${channel}: ${rule}, ${what}`)];
     if (this.#made.away > 0 && this.#toldNo === 0) broken.push('nobody who stayed away too long was told so');
-    for (const [text, times] of errors) broken.push(`${times} × ${text}`);
+    // "Not now, come back" is an answer, too: whoever came back has everything.
+    for (const [text, times] of errors) if (!text.includes('"retryable":true')) broken.push(`${times} × ${text}`);
     const cutCount = Object.values(this.#made).reduce((sum, count) => sum + count, 0);
-    const measured = { cuts: this.#made, hubCuts: this.#hubCuts, published: publisher.published, delivered: this.#frames, resumes, toldNoAfterLong: this.#toldNo, breaches: breachCount, closes: Object.fromEntries(closes) };
+    const measured = { cuts: this.#made, hubCuts: this.#hubCuts, published: publisher.published, delivered: this.#frames, resumes, toldNoAfterLong: this.#toldNo, breaches: breachCount, errors: Object.fromEntries(errors), closes: Object.fromEntries(closes) };
     return {
       measured, broken, missed: [],
       rows: [
