@@ -10,8 +10,9 @@ import { readFinalOffer } from '../claims/final-state.js';
 import { PREFIX } from '../store.js';
 import { itemId, shopperId } from '../workloads.js';
 import { LiveFleet } from './fleet.js';
+import type { FrameHead } from './frame-head.js';
 import { Host } from './host.js';
-import { checkLadder, ladderOf, type LadderCounts, type Served } from './ladder.js';
+import { checkLadder, ladderOf, servedBy, type LadderCounts, type Served } from './ladder.js';
 import type { Tools } from './scenario.js';
 import { fillLiveStore, launchOffers, openRoom } from './store.js';
 import { Swarm } from './swarm.js';
@@ -91,7 +92,7 @@ export class Audience {
     });
     this.swarm = new Swarm({
       viewers, addresses: [fleet.address], userIdOf: shopperId, random, channelsOf: (index) => [alone(index).name, ROOM.name],
-      onFrame: (viewer, { type }, frame) => { this.#note(viewer, type, frame); },
+      onFrame: (viewer, head, frame) => { this.#note(viewer, head, frame); },
       onClosed: (viewer, code, _reason, leftAt) => { if (!this.#left.has(viewer)) this.#left.set(viewer, { code, leftAt }); },
       onLive: (viewer, backAt) => {
         const left = this.#left.get(viewer);
@@ -165,12 +166,13 @@ export class Audience {
     return { broken, counts };
   }
 
-  #note(viewer: Viewer, type: string, frame: Buffer): void {
+  #note(viewer: Viewer, head: FrameHead, frame: Buffer): void {
+    const { type } = head;
     if (type === 'cue' && viewer.index === 0) this.#heard.push((JSON.parse(frame.toString()) as { cue: { id: string } }).cue.id);
     if (type !== 'offer') return;
-    const { offer } = JSON.parse(frame.toString()) as { offer?: { offerId: string; claim?: { id: string }; isDefault?: boolean } };
+    const { offerId, ...served } = servedBy(viewer.userId, head, frame);
     // A letter has none.
-    if (offer !== undefined) this.#ladders.get(offer.offerId)?.served.push({ userId: viewer.userId, claim: offer.claim?.id, isDefault: offer.isDefault ?? false });
+    if (offerId !== undefined) this.#ladders.get(offerId)?.served.push(served);
   }
 
   /** Viewers who were not told of the last frame on one of their channels: what was before it they cannot lack without a breach. */

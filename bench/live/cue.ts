@@ -10,7 +10,7 @@ import { itemId, shopperId } from '../workloads.js';
 import { Arrivals, type ArrivalTimes } from './arrivals.js';
 import { LiveFleet, type CpuUsed } from './fleet.js';
 import type { FrameHead } from './frame-head.js';
-import { checkLadder, ladderOf, type LadderCounts, type Served } from './ladder.js';
+import { checkLadder, ladderOf, servedBy, type LadderCounts, type Served } from './ladder.js';
 import { filesMax } from './processes.js';
 import { scenario, type Outcome, type Tools } from './scenario.js';
 import { fillLiveStore, launchOffers, openRoom } from './store.js';
@@ -144,13 +144,11 @@ class Stage {
     }
   }
 
-  #note(viewer: Viewer, { type }: FrameHead, frame: Buffer, at: number): void {
-    if (type !== this.#awaited?.type) return;
+  #note(viewer: Viewer, head: FrameHead, frame: Buffer, at: number): void {
+    if (head.type !== this.#awaited?.type) return;
     this.#awaited.arrivals.note(viewer.index, at);
-    if (type !== 'offer') return;
-    // Parsed after the fact it would cost no time here; but a frame must be copied then, which costs as much.
-    const { offer: { claim, isDefault = false } } = JSON.parse(frame.toString()) as { offer: { claim?: { id: string }; isDefault?: boolean } };
-    this.#served.push({ userId: viewer.userId, claim: claim?.id, isDefault });
+    // To be parsed after the fact it would have to be copied here, which costs as much.
+    if (head.type === 'offer') this.#served.push(servedBy(viewer.userId, head, frame));
   }
 
   /** Median over the rounds. */
@@ -169,11 +167,11 @@ class Stage {
 
   #rows(): string[][] {
     return [
-      ['ms from the request', 'first', 'p50', 'p99', 'last', '÷ identical', 'CPU µs: apis', 'Redis', 'client', 'claimed', 'default', 'sold out'],
+      ['ms from the request', 'first', 'p50', 'p99', 'last', '÷ identical', 'CPU µs: apis', 'Redis', 'client', 'claimed', 'default', 'sold out', 'told early'],
       ...KINDS.map((kind) => [
         NAMES[kind], ...(['first', 'p50', 'p99', 'last'] as const).map((name) => this.#of(kind, ({ arrivals }) => arrivals[name]).toFixed(0)), this.#ratio(kind).toFixed(2),
         ...(['apis', 'redis', 'client'] as const).map((name) => this.#of(kind, ({ cpu }) => cpu[name]).toFixed(1)),
-        ...(['claimed', 'byDefault', 'soldOut'] as const).map((name) => (kind === 'pin' ? '' : this.#of(kind, ({ counts }) => counts![name]).toFixed(0))),
+        ...(['claimed', 'byDefault', 'soldOut', 'early'] as const).map((name) => (kind === 'pin' ? '' : this.#of(kind, ({ counts }) => counts![name]).toFixed(0))),
       ]),
     ];
   }

@@ -1,4 +1,4 @@
-/** What opens a frame of a channel: `{"type":T,"channel":C,"epoch":E,"offset":N`. */
+/** What opens a frame of a channel: `{"type":T,"channel":C,"epoch":E,"offset":N`; the epoch is empty in one that no log has. */
 export interface FrameHead {
   readonly type: string;
   readonly channel: string | undefined;

@@ -1,5 +1,6 @@
 import type { OfferInput } from '../../src/domain/offer.js';
 import type { FinalOffer } from '../claims/history.js';
+import type { FrameHead } from './frame-head.js';
 
 const HOUR_MS = 3_600_000;
 const SAVE_MINOR = 300;
@@ -11,6 +12,14 @@ export interface Served {
   readonly userId: string;
   readonly claim: string | undefined;
   readonly isDefault: boolean;
+  /** It has a place in the log. When the store is late a viewer is told before, and the same again with its place: shown once by its id. */
+  readonly isLogged: boolean;
+}
+
+/** Reads what a cue's frame brings. */
+export function servedBy(userId: string, { epoch }: FrameHead, frame: Buffer): Served & { readonly offerId: string | undefined } {
+  const { offer } = JSON.parse(frame.toString()) as { offer?: { offerId?: string; claim?: { id: string }; isDefault?: boolean } };
+  return { userId, offerId: offer?.offerId, claim: offer?.claim?.id, isDefault: offer?.isDefault ?? false, isLogged: epoch !== '' };
 }
 
 /** How a cue was played, viewers by what they got. */
@@ -18,6 +27,8 @@ export interface LadderCounts {
   readonly claimed: number;
   readonly byDefault: number;
   readonly soldOut: number;
+  /** Of them all, who was told before the log had it. */
+  readonly early: number;
   /** Claims by offer, in order of the ladder. */
   readonly claims: readonly number[];
 }
@@ -58,13 +69,23 @@ export function checkLadder(offers: readonly FinalOffer[], served: readonly Serv
   }
   const owners = [...ownerOf.values()];
   if (new Set(owners).size !== owners.length) broken.push(`${owners.length} claims for ${new Set(owners).size} shoppers`);
-  const framesOf = new Map<string, number>();
-  for (const { userId } of served) framesOf.set(userId, (framesOf.get(userId) ?? 0) + 1);
-  for (const [userId, frames] of framesOf) if (frames > 1) broken.push(`${userId} got ${frames} offers`);
-  if (framesOf.size !== viewers) broken.push(`${viewers - framesOf.size} of ${viewers} viewers got nothing`);
-  const shown = served.filter(({ claim }) => claim !== undefined);
+  const told = new Map<string, Served>();
+  for (const isLogged of [true, false]) {
+    const seen = new Set<string>();
+    for (const one of served) {
+      if (one.isLogged !== isLogged) continue;
+      if (seen.has(one.userId)) broken.push(`${one.userId} got two offers`);
+      seen.add(one.userId);
+      const known = told.get(one.userId);
+      if (known !== undefined && (known.claim !== one.claim || known.isDefault !== one.isDefault)) broken.push(`${one.userId} was told one thing and sent another`);
+      told.set(one.userId, known ?? one);
+    }
+  }
+  if (told.size !== viewers) broken.push(`${viewers - told.size} of ${viewers} viewers got nothing`);
+  const shown = [...told.values()].filter(({ claim }) => claim !== undefined);
   for (const { userId, claim } of shown) if (ownerOf.get(claim!) !== `u:${userId}`) broken.push(`${userId} was shown claim ${claim} of ${ownerOf.get(claim!) ?? 'nobody'}`);
   if (new Set(shown.map(({ claim }) => claim)).size !== owners.length) broken.push(`${owners.length} claims were made, ${shown.length} shown`);
-  const byDefault = served.filter(({ isDefault }) => isDefault).length;
-  return { counts: { claimed: shown.length, byDefault, soldOut: served.length - shown.length - byDefault, claims }, broken };
+  const byDefault = [...told.values()].filter(({ isDefault }) => isDefault).length;
+  const early = served.filter(({ isLogged }) => !isLogged).length;
+  return { counts: { claimed: shown.length, byDefault, soldOut: told.size - shown.length - byDefault, early, claims }, broken };
 }

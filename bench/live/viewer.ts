@@ -140,7 +140,7 @@ export class Viewer {
     if (type === 'subscribed') this.#subscribed(JSON.parse(frame.toString()) as Subscribed & { channel: string }, at);
     else if (type === 'error') this.#options.events.onError(this, frame.toString());
     else if (continuity !== undefined) {
-      const breach = STATE_FRAMES.has(type) ? undefined : continuity.frame(head);
+      const breach = head.epoch === '' || STATE_FRAMES.has(type) ? undefined : continuity.frame(head);
       if (breach !== undefined) this.#options.events.onBreach(this, channel, breach);
       this.#options.events.onFrame(this, head, frame, at);
     }

@@ -12,12 +12,16 @@ const claim = (id: string, userId: string): FinalOffer['claims'][number] => ({ i
 const offer = (id: string, claims: FinalOffer['claims'], more: Partial<FinalOffer> = {}): FinalOffer => ({
   id, countMax: 2, moneyMinorMax: 200, perUserMax: 1, perDeviceMax: Infinity, reserveMinor: 100, count: claims.length, moneyMinor: claims.length * 100, claims, keys: new Map(), ...more,
 });
-const got = (userId: string, shown?: string): Served => ({ userId, claim: shown, isDefault: shown === undefined });
+const got = (userId: string, shown?: string): Served => ({ userId, claim: shown, isDefault: shown === undefined, isLogged: true });
 const OFFERS = [offer('a', [claim('a.1', 'ann'), claim('a.2', 'bob')]), offer('b', [claim('b.1', 'cem')])];
 const SERVED = [got('ann', 'a.1'), got('bob', 'a.2'), got('cem', 'b.1'), got('dee')];
 
 await t.test('everybody served once, within stock and budget', async (t) => {
-  t.same(checkLadder(OFFERS, SERVED, 4), { counts: { claimed: 3, byDefault: 1, soldOut: 0, claims: [2, 1] }, broken: [] });
+  t.same(checkLadder(OFFERS, SERVED, 4), { counts: { claimed: 3, byDefault: 1, soldOut: 0, early: 0, claims: [2, 1] }, broken: [] });
+});
+
+await t.test('told before the log had it, and again with its place, is once', async (t) => {
+  t.match(checkLadder(OFFERS, [...SERVED, { ...SERVED[0]!, isLogged: false }], 4), { counts: { claimed: 3, early: 1 }, broken: [] });
 });
 
 const PLANTED: Readonly<Record<string, readonly [readonly FinalOffer[], readonly Served[], string]>> = {
@@ -26,7 +30,8 @@ const PLANTED: Readonly<Record<string, readonly [readonly FinalOffer[], readonly
   'a counter that is wrong': [[offer('a', OFFERS[0]!.claims, { count: 1 }), OFFERS[1]!], SERVED, 'a: counts 1 claims and 200 minor units, holds 2 and 200'],
   'two claims for one': [[OFFERS[0]!, offer('b', [claim('b.1', 'ann')])], [SERVED[0]!, SERVED[1]!, got('cem'), SERVED[3]!], '3 claims for 2 shoppers'],
   'a claim that nobody was shown': [OFFERS, [SERVED[0]!, SERVED[1]!, got('cem'), SERVED[3]!], '3 claims were made, 2 shown'],
-  'a frame twice': [OFFERS, [...SERVED, SERVED[0]!], 'ann got 2 offers'],
+  'a frame twice': [OFFERS, [...SERVED, SERVED[0]!], 'ann got two offers'],
+  'another offer than was told before': [OFFERS, [...SERVED, { ...got('dee', 'a.1'), isLogged: false }], 'dee was told one thing and sent another'],
   'somebody left out': [OFFERS, SERVED.slice(0, 3), '1 of 4 viewers got nothing'],
   "somebody else's claim": [OFFERS, [got('bob', 'a.1'), got('ann', 'a.2'), SERVED[2]!, SERVED[3]!], 'bob was shown claim a.1 of u:ann'],
   'a claim that is not there': [OFFERS, [...SERVED.slice(0, 3), got('dee', 'b.2')], 'dee was shown claim b.2 of nobody'],
