@@ -286,6 +286,8 @@ export class LiveSession implements Member {
     if (input.events !== undefined) requireScope(shopper, 'events');
     const named = shopperKey(input);
     if (named !== undefined && named !== shopper.key) throw new AppError('forbidden', 'The recommendations asked for are those of another shopper.');
+    // Asked only for its refusal: who may not enter a room is not shown its products.
+    if (input.roomId !== undefined) await this.#options.services.channels.ofRoom(input.roomId, shopper);
     const { userId: _userId, anonymousId: _anonymousId, ...rest } = input;
     this.#options.connection.send(recommendationsFrame(await this.#options.services.recommend({ ...rest, ...shopper.ids }), id));
   }

@@ -82,11 +82,11 @@ export async function startLive(redisUrl: string, options: LiveServerOptions = {
     store, catalog, clock: Date.now, newToken: () => randomBytes(8), onFolded: () => { /* not counted */ },
     afterStored: (stored) => { options.afterStored?.(stored); },
   });
-  const service = serviceOf({ redis, catalog, store, ingestor });
   const faults: unknown[] = [];
   const log = new ChannelLog(redis, Date.now);
   const hub = new LiveHub({ subscriber: (listener) => new ShardSubscriber(redis, listener), logs: log, limits, onFault: (error) => faults.push(error) });
   const rooms = new RoomStore(redis, KEYS);
+  const service = serviceOf({ redis, catalog, store, ingestor, rooms });
   const { channels, reader } = liveChannels({ keys: KEYS, book: { get: () => undefined }, store: rooms, inbox, clock: Date.now });
   const apiKeys = new Map(Object.entries(options.apiKeys ?? {}).map(([key, scopes]) => [key, new Set(scopes)]));
   const isOpen = apiKeys.size === 0 && options.jwt === undefined;
@@ -117,9 +117,9 @@ export async function startLive(redisUrl: string, options: LiveServerOptions = {
   };
 }
 
-interface Parts { readonly redis: RedisClient; readonly catalog: Catalog; readonly store: ProfileStore; readonly ingestor: EventIngestor }
+interface Parts { readonly redis: RedisClient; readonly catalog: Catalog; readonly store: ProfileStore; readonly ingestor: EventIngestor; readonly rooms: RoomStore }
 
-function serviceOf({ redis, catalog, store, ingestor }: Parts): RecommendationService {
+function serviceOf({ redis, catalog, store, ingestor, rooms }: Parts): RecommendationService {
   const statistics = new Statistics(emptyStatisticsData(), catalog);
   const recommender = new Recommender({
     catalog, statistics: () => statistics, pins: () => [],
@@ -128,10 +128,8 @@ function serviceOf({ redis, catalog, store, ingestor }: Parts): RecommendationSe
     onFault: (error) => { throw error; },
   });
   const reader = new ShopperReader(store, ingestor, catalog, Date.now);
-  return new RecommendationService(reader, recommender, catalog, 500, { onReply: () => { /* not measured */ } }, noDecisions, noRooms);
+  return new RecommendationService(reader, recommender, catalog, 500, { onReply: () => { /* not measured */ } }, noDecisions, { get: () => undefined, read: (id) => rooms.read(id) });
 }
-
-const noRooms = { get: () => undefined, read: () => Promise.resolve(undefined) };
 
 /** No test over this server asks for an offer. */
 const noDecisions: ListDecisions = { begin: notAsked, beside: notAsked };

@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import t, { type Test } from 'tap';
 import { LIVE_LIMITS } from '../../src/live/limits.js';
 import { LiveClient, type Frame } from '../helpers/live-client.js';
-import { startLive, type LiveServer, type LiveServerOptions } from '../helpers/live.js';
+import { ITEMS, startLive, type LiveServer, type LiveServerOptions } from '../helpers/live.js';
 import { startRedis } from '../helpers/redis.js';
+import { aRoom } from '../helpers/rooms.js';
 import { JWT, signToken } from '../helpers/tokens.js';
 import { until } from '../helpers/until.js';
 
@@ -37,6 +38,20 @@ await t.test('a token says who speaks', async (t) => {
   t.ok(await server.store.read('u:ann'));
   const byKey = await connected(server);
   t.match(await byKey.ask({ type: 'auth', token: 'key-of-a-shop', anonymousId: 'v' }), { type: 'ready', expiresInMs: undefined }, 'a key of a server beside it');
+});
+
+await t.test('who is invited to a room gets its products ranked, nobody else', async (t) => {
+  const server = await withServer(t, { items: ITEMS });
+  const products = ITEMS.slice(0, 2).map(({ id }) => id);
+  await server.rooms.write(aRoom('closed-circle', { products, access: 'invited' }), Date.now());
+  await server.rooms.write(aRoom('open-house', { products }), Date.now());
+  const [guest] = await authenticated(server, await signToken({ sub: 'ann', scope: 'recommend', rooms: ['closed-circle'] }));
+  const [other] = await authenticated(server, await signToken({ sub: 'bob', scope: 'recommend' }));
+  const ask = (client: LiveClient, roomId: string): Promise<Frame> => client.ask({ type: 'recommendations', scene: 'live', roomId });
+  t.equal((await ask(guest, 'closed-circle')).items?.length, 2);
+  t.match(await ask(other, 'closed-circle'), { type: 'error', code: 'forbidden' });
+  t.equal((await ask(other, 'open-house')).items?.length, 2);
+  t.match(await ask(other, 'nowhere'), { type: 'error', code: 'not_found' });
 });
 
 await t.test('what is no token of this shopper closes the socket', async (t) => {
