@@ -70,7 +70,7 @@ export class FuzzFrames {
 
   #validFrame(): Record<string, unknown> {
     const type = this.#one(TYPES.filter((known) => known !== 'auth'));
-    const frame = valueOf(CLIENT_FRAMES[type], { random: this.#random, text: () => this.#name(), anything: () => (type === 'events' ? this.#event() : this.#anything()) }) as Record<string, unknown>;
+    const frame = valueOf(CLIENT_FRAMES[type], { random: this.#random, text: () => this.#one(['', '', '', 'user:', 'room:']) + this.#name(), anything: () => (type === 'events' ? this.#event() : this.#anything()) }) as Record<string, unknown>;
     return { ...frame, id: `f${this.#count}` };
   }
 

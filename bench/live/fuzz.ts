@@ -132,7 +132,7 @@ class Fuzz {
     const { clients, canaries, frames } = this.#size;
     const names = [
       ...Array.from({ length: clients }, (_, index) => shopper(index)), ...Array.from({ length: canaries }, (_, index) => canary(index)),
-      PUBLIC_ROOM, INVITED_ROOM, 'i1', 'i2',
+      PUBLIC_ROOM, 'i1', 'i2', ...Array.from({ length: clients / 4 }, () => INVITED_ROOM),
     ];
     const forged = await forgedTokens(canary(0));
     return Promise.all(Array.from({ length: clients }, async (_, index) => {
