@@ -1,9 +1,13 @@
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import t from 'tap';
+import type { ClientOptions } from 'ws';
 import { launchChromium, skipWithoutChromium } from '../helpers/chromium.js';
 import { startEngine } from '../helpers/engine.js';
+import { LiveClient } from '../helpers/live-client.js';
 import { startRedis } from '../helpers/redis.js';
+import { JWT, signToken } from '../helpers/tokens.js';
 import { until } from '../helpers/until.js';
 
 /**
@@ -17,7 +21,7 @@ const pages = await Promise.all([pageServer(), pageServer()]);
 const [ownPages, foreignPages] = [originOf(pages[0]!), originOf(pages[1]!)];
 const redis = await startRedis();
 const [keyed, open] = await Promise.all([
-  startEngine({ redis, env: { KEY_PREFIX: 'keyed:', LOG_LEVEL: 'trace', API_KEYS: `${KEY}:recommend+events`, CORS_ORIGINS: `${SHOP},https://m.shop.example:8443,${ownPages}` } }),
+  startEngine({ redis, env: { KEY_PREFIX: 'keyed:', LOG_LEVEL: 'trace', JWT_KEY: JWT.key, API_KEYS: `${KEY}:recommend+events`, CORS_ORIGINS: `${SHOP},https://m.shop.example:8443,${ownPages}` } }),
   startEngine({ redis, env: { KEY_PREFIX: 'open:', CORS_ORIGINS: SHOP } }),
 ]);
 t.teardown(async () => {
@@ -99,6 +103,38 @@ await t.test('a token in the address is refused, and written down nowhere', asyn
   t.equal((await fetch(`${keyed.url}/v1/live?token=${KEY}`)).status, 400);
   t.ok(keyed.output().length > 0, 'though everything is logged');
   t.notMatch(keyed.output(), KEY);
+});
+
+await t.test('only the token in the first frame says who speaks', async (t) => {
+  const token = await signToken({ sub: 'ann' });
+  const cases: [string, ClientOptions, unknown, number][] = [
+    ['a cookie', { headers: { cookie: `token=${token}; session=${KEY}` } }, { type: 'subscribe', channel: 'user:ann' }, 4401],
+    ['a cookie and a frame without a token', { headers: { cookie: `token=${token}` }, origin: SHOP }, { type: 'auth', userId: 'ann' }, 4401],
+    ['a header', { headers: { authorization: `Bearer ${token}`, 'x-api-key': KEY } }, { type: 'auth', userId: 'ann' }, 4401],
+    ['a header, and not even a name', { headers: { authorization: `Bearer ${token}` } }, { type: 'events', events: [{ id: 'h1', type: 'like' }] }, 4401],
+    ['no page, no token', {}, { type: 'auth', userId: 'ann' }, 4401],
+    ['a page of the storefront, no token', { origin: SHOP }, { type: 'auth', userId: 'ann' }, 4401],
+    ['the token behind another frame', { origin: SHOP }, { type: 'subscribe', channel: 'user:ann', token }, 4400],
+    ['a refresh first', { origin: SHOP }, { type: 'refresh', token }, 4401],
+    ['nonsense first', { origin: SHOP }, 'hello', 4400],
+  ];
+  for (const [name, options, frame, code] of cases) {
+    const client = new LiveClient(keyed.url, options);
+    await once(client.socket, 'open');
+    client.send(frame);
+    client.send({ type: 'auth', token });
+    t.match(await client.untilClosed(), { code }, name);
+    t.notOk(client.frames.some(({ type }) => type === 'ready'), `${name}: and what comes behind is not heard`);
+  }
+  for (const options of [{}, { origin: SHOP }]) {
+    const client = new LiveClient(keyed.url, options);
+    await once(client.socket, 'open');
+    t.match(await client.ask({ type: 'auth', token }), { type: 'ready' }, 'with the token');
+    t.match(await client.ask({ type: 'auth', token: await signToken({ sub: 'bob' }) }), { type: 'error', code: 'conflict' }, 'one shopper a socket');
+    t.match(await client.ask({ type: 'subscribe', channel: 'user:bob' }), { type: 'error', code: 'forbidden' });
+    client.send({ type: 'refresh', token: await signToken({ sub: 'bob' }) });
+    t.match(await client.untilClosed(), { code: 4403 }, 'a refresh to another shopper');
+  }
 });
 
 await t.test('upgrades to other things', async (t) => {

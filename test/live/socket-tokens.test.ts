@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
+import type { Room } from '../../src/domain/room.js';
 import { LIVE_LIMITS } from '../../src/live/limits.js';
+import { roomChannel } from '../../src/redis/channel-log.js';
 import { LiveClient, type Frame } from '../helpers/live-client.js';
 import { ITEMS, startLive, type LiveServer, type LiveServerOptions } from '../helpers/live.js';
 import { startRedis } from '../helpers/redis.js';
@@ -26,6 +28,11 @@ async function connected(server: LiveServer): Promise<LiveClient> {
 async function authenticated(server: LiveServer, token: string): Promise<[LiveClient, Frame]> {
   const client = await connected(server);
   return [client, await client.ask({ type: 'auth', token })];
+}
+
+async function openRoom(server: LiveServer, id: string, access: Room['access'] = 'public'): Promise<string> {
+  await server.rooms.write({ id, title: id, host: { id: 'h', name: 'Host' }, category: ['Live'], products: [], access, status: 'live', version: 1, createdAt: Date.now() }, Date.now());
+  return id;
 }
 
 await t.test('a token says who speaks', async (t) => {
@@ -123,6 +130,41 @@ await t.test('a newer token goes on on the same socket', async (t) => {
   client.send({ type: 'refresh', token: await signToken({ sub: 'v7' }) });
   t.match(await client.untilClosed(), { code: 4403, reason: '"code":"forbidden"' }, 'a token of another shopper ends it');
   await until(() => server.hub.shoppers === 0, 'nobody to be left');
+});
+
+await t.test('each room is authorised when it is entered, when it is resumed and when the token changes', async (t) => {
+  const server = await withServer(t, { apiKeys: { 'key-of-the-host': ['host', 'recommend'], 'key-of-a-server': ['recommend'] } });
+  const [open, one, other] = await Promise.all([openRoom(server, 'hall'), openRoom(server, 'salon', 'invited'), openRoom(server, 'attic', 'invited')]);
+  const enter = (client: LiveClient, id: string, more: object = {}): Promise<Frame> => client.ask({ type: 'subscribe', channel: `room:${id}`, ...more });
+  const [stranger] = await authenticated(server, await signToken({ sub: 'bob' }));
+  t.match(await enter(stranger, open), { type: 'subscribed' });
+  t.match(await enter(stranger, one), { type: 'error', code: 'forbidden' });
+  t.match(await enter(stranger, 'nowhere'), { type: 'error', code: 'not_found' });
+
+  const [guest] = await authenticated(server, await signToken({ sub: 'ann', rooms: [one, other] }));
+  await Promise.all([enter(guest, open), enter(guest, other), guest.ask({ type: 'subscribe', channel: 'user:ann' }), guest.ask({ type: 'subscribe', channel: 'recommendations' })]);
+  const { epoch, offset } = await enter(guest, one);
+  t.match(await enter(stranger, one, { epoch, offset }), { type: 'error', code: 'forbidden' }, 'a place in the log is no invitation');
+
+  await guest.ask({ type: 'refresh', token: await signToken({ sub: 'ann', rooms: [other] }) });
+  t.match(await guest.next('unsubscribed'), { channel: `room:${one}`, code: 'forbidden', replyTo: undefined }, 'what the new token does not name is left');
+  await Promise.all([one, other, open].map((id) => server.log.publish(roomChannel(server.keys, id), 'comments', { of: id })));
+  t.same(new Set([await guest.next('comments'), await guest.next('comments')].map(({ channel }) => channel)), new Set([`room:${other}`, `room:${open}`]));
+  t.same(await guest.during(50, 'comments'), [], 'and heard no more');
+  t.match(await enter(guest, one, { epoch, offset }), { code: 'forbidden' });
+
+  await guest.ask({ type: 'refresh', token: await signToken({ sub: 'ann', scope: 'events', rooms: '*' }) });
+  const left = await Promise.all([1, 2, 3, 4].map(() => guest.next('unsubscribed')));
+  t.same(new Set(left.map(({ channel }) => channel)), new Set(['recommendations', `room:${other}`, `room:${open}`, 'user:ann']), 'without the scope nothing is left');
+  t.equal(server.hub.channels, 1, 'but what the stranger hears');
+
+  const [everywhere] = await authenticated(server, await signToken({ sub: 'eve', rooms: '*' }));
+  t.match(await enter(everywhere, one), { type: 'subscribed' });
+  for (const [token, type] of [['key-of-the-host', 'subscribed'], ['key-of-a-server', 'error']] as const) {
+    const client = await connected(server);
+    await client.ask({ type: 'auth', token, userId: 'host' });
+    t.match(await enter(client, one), { type }, token);
+  }
 });
 
 await t.test('a socket that is gone while its token is looked at leaves nothing behind', async (t) => {
