@@ -50,11 +50,11 @@ export class LiveClient {
   }
 
   /** Connected and authenticated. */
-  static async open(url: string, ids: { userId: string } | { anonymousId: string }, options: ClientOptions = {}): Promise<LiveClient> {
+  static async open(url: string, ids: { userId: string } | { anonymousId: string }, { token, ...options }: ClientOptions & { token?: string } = {}): Promise<LiveClient> {
     const client = new LiveClient(url, options);
     await once(client.socket, 'open');
     client.channel = `user:${'userId' in ids ? ids.userId : ids.anonymousId}`;
-    client.send({ type: 'auth', ...ids });
+    client.send({ type: 'auth', token, ...ids });
     await client.next('ready');
     return client;
   }

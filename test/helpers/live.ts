@@ -6,7 +6,7 @@ import type { StoredEvents } from '../../src/campaigns/instant.js';
 import { SCOPES, type Scope, type TokenRules } from '../../src/config.js';
 import type { Item } from '../../src/domain/item.js';
 import { authentication, type Authenticate } from '../../src/live/authentication.js';
-import { ChannelStates } from '../../src/live/channel-states.js';
+import { ChannelStates, type StateReader } from '../../src/live/channel-states.js';
 import { Guests } from '../../src/live/guests.js';
 import { LiveHub } from '../../src/live/hub.js';
 import { LIVE_LIMITS, type LiveLimits } from '../../src/live/limits.js';
@@ -63,6 +63,8 @@ export interface LiveServerOptions {
   readonly authenticate?: Authenticate;
   /** Of the sockets and their tokens. */
   readonly clock?: Clock;
+  /** States of channels, in place of the real ones. */
+  readonly reader?: Partial<StateReader>;
   readonly items?: readonly Item[];
   readonly afterStored?: (stored: StoredEvents) => void;
 }
@@ -95,7 +97,7 @@ export async function startLive(redisUrl: string, options: LiveServerOptions = {
     ingest: (events) => ingestor.ingest(events),
     recommend: (input) => service.recommend(input),
     acknowledge: (shopper, messageIds) => inbox.acknowledge(shopper, messageIds),
-    channels, states: new ChannelStates(reader, Date.now),
+    channels, states: new ChannelStates({ ...reader, ...options.reader }, Date.now),
     authenticate: options.authenticate ?? authentication({
       scopesOf: (token) => (isOpen ? new Set(SCOPES) : apiKeys.get(token ?? '')),
       verify: options.jwt === undefined ? undefined : tokenVerifier(options.jwt, clock),
