@@ -200,7 +200,7 @@ await t.test('only so many channels on a socket', async (t) => {
 });
 
 await t.test('only so many sockets of one address, loopback apart', async (t) => {
-  const guests = new Guests({ origins: { allowed: [], isOpen: true }, limits: { ...LIVE_LIMITS, socketsPerIpMax: 2 }, clock: Date.now, random: Math.random });
+  const guests = new Guests({ origins: { allowed: [], isOpen: false }, limits: { ...LIVE_LIMITS, socketsPerIpMax: 2, leaveMs: 1, closeGraceMs: 1 }, clock: Date.now, random: Math.random });
   t.teardown(() => guests.close());
   const guest = (): Guest => ({ beat: () => { /* fine */ }, drain: () => Promise.resolve(), terminate: () => { /* gone */ } });
   const enter = (ip: string): Guest => {
