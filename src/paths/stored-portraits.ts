@@ -9,7 +9,7 @@ import type { PortraitFieldName } from '../profile/portrait-schema.js';
 import type { Profile } from '../profile/profile.js';
 import type { AttributeStore } from '../redis/attribute-store.js';
 import type { PortraitStore } from '../redis/portrait-store.js';
-import type { StandingStore } from '../redis/standing-store.js';
+import type { Standing, StandingStore } from '../redis/standing-store.js';
 import type { SegmentSet } from '../segments/segment-set.js';
 import { isDay } from '../util/calendar.js';
 import type { Clock } from '../util/clock.js';
@@ -47,6 +47,20 @@ export class StoredPortraits implements PortraitSource {
       new PortraitView({ profile, attributes: known, ...standing, segments, book, buyers: surroundings.buyers, now });
   }
 
+  /** As `open`, for shoppers of one partition: attributes in one command, and of the rest only what the fields ask. */
+  async openMany(shoppers: readonly string[], fields: ReadonlySet<PortraitFieldName>): Promise<((profile: Profile, now: number) => PortraitView)[]> {
+    const { attributes, standings, surroundings: { buyers }, book } = this.#deps;
+    const [known, standing, memberships] = await Promise.all([
+      attributes.readMany(shoppers),
+      STANDING_FIELDS.some((field) => fields.has(field)) ? Promise.all(shoppers.map((shopper) => standings.read(shopper))) : [],
+      fields.has('segments') ? Promise.all(shoppers.map((shopper) => this.#memberships(shopper))) : [],
+    ]);
+    return shoppers.map((_, i) => {
+      const segments = memberships[i]?.map(({ id }) => id) ?? NO_SEGMENTS;
+      return (profile, now) => new PortraitView({ profile, attributes: known[i], ...standing[i] ?? NO_STANDING, segments, book, buyers, now });
+    });
+  }
+
   /** The portrait as JSON, with its evidence. */
   async describe(shopper: string, profile: Profile): Promise<Record<string, unknown>> {
     const [open, memberships] = await Promise.all([this.open(shopper, NO_FIELDS), this.#memberships(shopper)]);
@@ -80,6 +94,10 @@ export class StoredPortraits implements PortraitSource {
   }
 }
 
+/** What is not of the profile, the attributes or the segments. */
+const STANDING_FIELDS: readonly PortraitFieldName[] = ['points', 'level', 'badges', 'riskScore'];
+const NO_STANDING: Standing = { growth: undefined, riskScore: undefined };
+const NO_SEGMENTS: readonly string[] = [];
 const NO_MEMBERSHIPS: readonly Membership[] = [];
 /** Memberships are described for themselves. */
 const NO_FIELDS: ReadonlySet<PortraitFieldName> = new Set();

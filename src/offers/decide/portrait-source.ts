@@ -8,4 +8,6 @@ export interface PortraitSource {
    * @param fields what will be read of the document
    */
   open(shopper: string, fields: ReadonlySet<PortraitFieldName>): Promise<(profile: Profile, now: number) => PortraitDocument>;
+  /** As `open`, for shoppers of one partition; but of their growth and risk nothing is known that the fields do not ask. */
+  openMany(shoppers: readonly string[], fields: ReadonlySet<PortraitFieldName>): Promise<((profile: Profile, now: number) => PortraitDocument)[]>;
 }

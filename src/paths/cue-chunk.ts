@@ -1,0 +1,307 @@
+import type { Catalog } from '../catalog/catalog.js';
+import type { LoggedFrame } from '../domain/channel.js';
+import { claimIdOf, partsOfClaimId } from '../domain/claim-code.js';
+import type { Claim } from '../domain/claim.js';
+import type { CueOf } from '../domain/cue.js';
+import type { ShopperKey } from '../domain/shopper.js';
+import { asAppError } from '../errors.js';
+import type { Audience } from '../live/audience.js';
+import { CUE_CAMPAIGN, CueMessages } from '../offers/cue-messages.js';
+import { pageContact, refusalOf, shutGate, type Asked, type Policy, type ShopperFacts } from '../offers/decide/eligibility.js';
+import { LadderBatch } from '../offers/decide/ladder-batch.js';
+import { viewCart } from '../offers/decide/offer-features.js';
+import { PRIOR_ERROR } from '../offers/decide/prior.js';
+import type { LiveCase } from '../offers/decide/weigh.js';
+import type { ModelHolder } from '../ranking/model-holder.js';
+import type { ClaimRefusal, ClaimStore } from '../redis/claim-store.js';
+import type { CueMark, CueOutcome, CueStore } from '../redis/cue-store.js';
+import type { LoggedDecision } from '../redis/decision-log.js';
+import type { Keys } from '../redis/keys.js';
+import type { Clock } from '../util/clock.js';
+import { groupBy } from '../util/group-by.js';
+import { hash32 } from '../util/hash.js';
+import { choiceOf, cueViewer, deliveryOf, type CueViewer } from './cue-viewer.js';
+import { readCueViewers, type CueReadingDeps } from './read-cue-viewers.js';
+
+export interface CueChunkDeps extends CueReadingDeps {
+  readonly audience: Audience;
+  readonly keys: Keys;
+  /** Who looks like abuse, as this process knows it: they are given nothing. */
+  readonly flagged: { has(shopper: ShopperKey): boolean };
+  readonly catalog: Catalog;
+  readonly model: ModelHolder;
+  readonly policy: Policy;
+  readonly claims: Pick<ClaimStore, 'claimMany' | 'claimedBy' | 'settle'>;
+  readonly store: CueStore;
+  readonly log: { add(decision: LoggedDecision): void };
+  readonly clock: Clock;
+  readonly newId: () => string;
+}
+
+/** A cue that is being played. */
+export interface Ladder {
+  readonly cue: CueOf<'coupon_ladder'>;
+  readonly messages: CueMessages;
+  /** Offers of which it is known by a refusal that nobody gets them any more. */
+  readonly gone: Set<string>;
+  /** Those that can be given now, in the ladder's order. */
+  cases(now: number): readonly LiveCase[];
+  /** Catalog row of the product that the host shows, −1 for none. */
+  readonly pageRow: number;
+}
+
+const SCENE = 'live';
+/** The viewer has the room before them. */
+const CHANNEL = 'page';
+/** Caps on contacts do not hold back a page, and caps on claims are the claim's own. */
+const NOT_ASKED: Pick<ShopperFacts, 'claims' | 'contacts'> = { claims: new Map(), contacts: [] };
+const EXHAUSTED = { refusal: 'offer_exhausted' } as const;
+/** Refusals that hold for everybody, as long as a cue takes. */
+const FINAL: ReadonlySet<ClaimRefusal> = new Set<ClaimRefusal>(['offer_exhausted', 'outside_window', 'offer_not_active', 'budget_missing', 'backlog_full']);
+/** A claim that stands. */
+const STANDING: ReadonlySet<Claim['status']> = new Set<Claim['status']>(['claimed', 'redeemed']);
+
+/**
+ * Some viewers of a cue, from their profiles to their frames: each stage for all of them at once. Stages can be repeated, by this process
+ * and by others: a claim's key names cue and viewer, the draw's seed does, and the script that delivers does so once.
+ */
+export class CueChunk {
+  readonly ladder: Ladder;
+  readonly #deps: CueChunkDeps;
+  readonly #viewers: readonly CueViewer[];
+  readonly #areReturning: boolean;
+  readonly #batch: LadderBatch;
+  #model = 'prior';
+  /** Its time is up: what is not claimed by now is not handed out. */
+  isLate = false;
+
+  /**
+   * @param shoppers ordered by partition
+   * @param areReturning whether an earlier play, here or in a process that is gone, may have begun with them
+   */
+  constructor(deps: CueChunkDeps, ladder: Ladder, shoppers: readonly ShopperKey[], areReturning: boolean) {
+    this.#deps = deps;
+    this.ladder = ladder;
+    this.#viewers = shoppers.map((shopper) => cueViewer(deps.keys, ladder.cue.id, shopper));
+    this.#areReturning = areReturning;
+    this.#batch = new LadderBatch(shoppers.length, ladder.cue.offerIds.length);
+    for (const viewer of this.#viewers) this.#admit(viewer);
+  }
+
+  get shoppers(): ShopperKey[] {
+    return this.#viewers.map(({ shopper }) => shopper);
+  }
+
+  /** @throws whatever breaks; who has no mark then was not reached for certain */
+  async play(): Promise<void> {
+    const { cue } = this.ladder;
+    const now = this.#deps.clock();
+    const cases = this.ladder.cases(now);
+    await readCueViewers(this.#deps, this.#viewers, { cue, cases, areReturning: this.#areReturning, now });
+    if (this.isLate) return;
+    this.#qualify(cases, now);
+    await this.#score();
+    if (this.isLate) return;
+    await this.#claim();
+    if (this.isLate) return;
+    this.#address();
+    await this.deliver();
+  }
+
+  /** Whoever is given no offers at all is held; whoever wants nothing that is about them gets what everybody might. */
+  #admit(viewer: CueViewer): void {
+    const { flagged, policy } = this.#deps;
+    const gate = flagged.has(viewer.owner) ? 'risk' : shutGate({ facts: factsOf(viewer), asked: this.#asked(0), policy });
+    if (gate !== undefined) viewer.outcome ??= gate === 'consent' ? 'default' : 'held';
+  }
+
+  #asked(now: number): Asked {
+    return { scene: SCENE, channel: CHANNEL, offerIds: undefined, now };
+  }
+
+  /** Who may have what, by the rules of every decision; and the features of it. */
+  #qualify(cases: readonly LiveCase[], now: number): void {
+    const { policy, catalog } = this.#deps;
+    const { cue, gone, pageRow } = this.ladder;
+    const asked = this.#asked(now);
+    for (const viewer of this.#viewers) {
+      this.#admit(viewer);
+      if (viewer.mark !== undefined || viewer.outcome !== undefined) continue;
+      const { profile, claimedOffer } = viewer;
+      const facts = factsOf(viewer);
+      const own = cases.filter(({ prepared: { offer } }) => offer.id === claimedOffer);
+      const eligible = own.length > 0 ? own : cases.filter(({ prepared, usage }) => !gone.has(prepared.offer.id) && refusalOf({ prepared, usage, facts, asked, policy }) === undefined);
+      if (eligible.length === 0) viewer.outcome = 'sold_out';
+      else viewer.seat = this.#batch.add({ eligible, situation: { profile, cart: viewCart(undefined, profile, catalog), pageRow, channel: CHANNEL, now, catalog }, seed: hash32(`${cue.id}\n${viewer.owner}`) }, SCENE);
+    }
+  }
+
+  /** One run of the response model for all; of the prior where there is none. */
+  async #score(): Promise<void> {
+    const { model } = this.#deps;
+    const batch = this.#batch;
+    if (batch.count === 0) return;
+    if (model.available) {
+      try {
+        const { scores, model: label } = await model.runBatch(batch);
+        const stated = model.current?.manifest.metrics['logitError'];
+        batch.score(scores, typeof stated === 'number' && stated > 0 ? stated : PRIOR_ERROR.model);
+        this.#model = label;
+        return;
+      } catch (error) {
+        if (asAppError(error).code !== 'model_unavailable') throw error;
+      }
+    }
+    batch.scoreByPrior(PRIOR_ERROR.prior);
+  }
+
+  /** The best of the ladder for each; where that is refused, the next best. */
+  async #claim(): Promise<void> {
+    let waiting = this.#viewers.filter(({ seat }) => seat >= 0);
+    while (waiting.length > 0 && !this.isLate) {
+      for (const viewer of waiting) viewer.weighed = this.#batch.weigh(viewer.seat);
+      const tries = await Promise.all(groupBy(waiting, choiceOf).map(([one, viewers]) => this.#claimOne(one, viewers)));
+      waiting = tries.flat();
+    }
+  }
+
+  /** @returns those who were refused it and have something left */
+  async #claimOne(one: LiveCase, viewers: readonly CueViewer[]): Promise<CueViewer[]> {
+    const { claims, clock } = this.#deps;
+    const { id } = one.prepared.offer;
+    // Of one that everybody before was refused nobody need be asked again.
+    const outcomes = this.ladder.gone.has(id) ? [] : await claims.claimMany(id, viewers.map(({ claimKey, owner }) => ({ key: claimKey, shopper: owner })), clock());
+    return viewers.filter((viewer, i) => {
+      const outcome = this.ladder.gone.has(id) && outcomes.length === 0 ? EXHAUSTED : outcomes[i];
+      if (outcome === undefined) {
+        viewer.doubtfulOffer = id;
+        return false;
+      }
+      if ('claim' in outcome && STANDING.has(outcome.claim.status)) {
+        viewer.claim = outcome.claim;
+        return false;
+      }
+      if ('refusal' in outcome && FINAL.has(outcome.refusal)) this.ladder.gone.add(id);
+      if (this.#batch.drop(viewer.seat, one)) return true;
+      if (!this.isLate) viewer.outcome = 'sold_out';
+      return false;
+    });
+  }
+
+  /** What each is to get, now that all claims are known. */
+  #address(): void {
+    const { messages } = this.ladder;
+    for (const viewer of this.#viewers) {
+      const { claim } = viewer;
+      if (claim === undefined) continue;
+      const { offer } = choiceOf(viewer).prepared;
+      viewer.outcome = 'offer';
+      viewer.decisionId = this.#deps.newId();
+      viewer.contact = pageContact(offer.id);
+      viewer.message = messages.claimed(offer, { decisionId: viewer.decisionId, claim });
+    }
+    this.addressRest();
+  }
+
+  /** Whoever has nothing yet gets the default offer, without a claim; when that is gone, too, the word that it is. */
+  addressRest(): void {
+    const { cue, messages, gone } = this.ladder;
+    const offer = this.ladder.cases(this.#deps.clock()).find(({ prepared }) => prepared.offer.id === cue.defaultOfferId)?.prepared.offer;
+    for (const viewer of this.#viewers) {
+      if (viewer.message !== '' || viewer.outcome === 'held') continue;
+      viewer.outcome = viewer.outcome === 'sold_out' || offer === undefined || gone.has(offer.id) ? 'sold_out' : 'default';
+      viewer.message = viewer.outcome === 'default' ? messages.byDefault(offer!) : messages.soldOut();
+      viewer.contact = viewer.outcome === 'default' ? pageContact(offer!.id) : '';
+    }
+  }
+
+  /**
+   * Brings each their message, into inbox, log and sockets.
+   * @param isRetry an earlier try may have done it without our hearing of it
+   */
+  async deliver(isRetry = false): Promise<void> {
+    const { store } = this.#deps;
+    const waiting = this.#viewers.filter(({ message, mark }) => message !== '' && mark === undefined);
+    await Promise.all(groupBy(waiting, ({ partition }) => partition).map(async ([partition, viewers]) => {
+      const deliveries = viewers.map(deliveryOf);
+      const marks = await store.deliver(this.ladder.cue, partition, deliveries);
+      viewers.forEach((viewer, i) => {
+        const mark = marks[i]!;
+        const isNew = mark.isNew || (isRetry && mark.claim === deliveries[i]!.claim);
+        // An earlier try may have been heard of meanwhile.
+        viewer.mark ??= { ...mark, isNew };
+        if (isNew) this.#show(viewer, mark);
+      });
+    }));
+  }
+
+  /** Hands a frame to the viewer's sockets here; when they are elsewhere by now, it goes there. */
+  #show({ channel, head, message }: CueViewer, { position: { epoch, offset } }: CueMark): void {
+    const { audience, store } = this.#deps;
+    const frame: LoggedFrame = { epoch, offset, json: Buffer.from(`${head},"epoch":"${epoch}","offset":${offset},"offer":${message}}`) };
+    for (const _ of audience.viewersOf(channel)) {
+      audience.feed(channel, frame);
+      return;
+    }
+    store.republish(channel, frame).catch(() => { /* The log has it. */ });
+  }
+
+  /** Tells viewers without waiting for the store: in a frame without a place, because no log has it yet. */
+  tellDirectly(): void {
+    for (const viewer of this.#viewers) {
+      const { channel, head, message, mark, isTold } = viewer;
+      if (message === '' || mark !== undefined || isTold) continue;
+      viewer.isTold = true;
+      const frame = Buffer.from(`${head},"offer":${message}}`);
+      for (const member of this.#deps.audience.viewersOf(channel)) member.deliver(channel, frame, false);
+    }
+  }
+
+  /** Logs what was decided and has reached its viewers. @returns viewers by outcome, those whom another play had served before apart */
+  conclude(): Record<CueOutcome | 'held' | 'before', number> {
+    const counts = { offer: 0, default: 0, sold_out: 0, held: 0, before: 0 };
+    for (const viewer of this.#viewers) {
+      const { outcome = 'held', mark } = viewer;
+      if (mark === undefined) counts.held += outcome === 'held' ? 1 : 0;
+      else counts[mark.isNew ? outcome : 'before'] += 1;
+      if (outcome === 'offer' && mark?.isNew === true) this.#log(viewer);
+    }
+    return counts;
+  }
+
+  #log({ shopper, owner, profile, seat, weighed, decisionId }: CueViewer): void {
+    const { cue } = this.ladder;
+    const { eligible, contenders, stakes, seed, choice } = weighed!;
+    this.#deps.log.add({
+      record: {
+        decisionId, shopper: owner, scene: SCENE, channel: CHANNEL, at: this.#deps.clock(), campaignId: CUE_CAMPAIGN, cueId: cue.id, events: owner === shopper ? profile.events : undefined,
+        model: this.#model, seed, offers: contenders.map((i) => [eligible[i]!.prepared.offer.id, eligible[i]!.prepared.offer.version]), chosen: choice.chosen, propensity: choice.propensity,
+      },
+      ...this.#batch.vectors(seat), kept: contenders, stakes,
+    });
+  }
+
+  /**
+   * Gives back what was claimed for viewers whom something else has reached: a claim that came too late for its chunk, or one that another
+   * play was faster than. What cannot be given back expires.
+   */
+  async giveBack(): Promise<void> {
+    const { claims, clock } = this.#deps;
+    const orphans = this.#viewers.flatMap(({ claim, mark }) => (claim !== undefined && mark !== undefined && mark.claim !== claim.id ? [claim.id] : []));
+    const doubtful = this.#viewers.filter(({ doubtfulOffer }) => doubtfulOffer !== undefined);
+    await Promise.all(groupBy(doubtful, ({ doubtfulOffer }) => doubtfulOffer!).map(async ([offerId, viewers]) => {
+      const numbers = await claims.claimedBy(offerId, viewers.map(({ claimKey }) => claimKey));
+      numbers.forEach((number, i) => {
+        if (number === null) return;
+        const id = claimIdOf(offerId, number);
+        if (viewers[i]!.mark?.claim !== id) orphans.push(id);
+      });
+    }));
+    await Promise.all(orphans.map((id) => {
+      const { offerId, number } = partsOfClaimId(id)!;
+      return claims.settle('release', offerId, number, clock());
+    }));
+  }
+}
+
+const factsOf = ({ owner: shopper, profile, document }: CueViewer): ShopperFacts => ({ shopper, profile, document, ...NOT_ASKED });
