@@ -31,10 +31,11 @@ export interface Audience {
   /** Members of this process that have joined a channel. */
   viewersOf(channel: ChannelAddress): Iterable<Member>;
   /**
-   * Hands a frame that this process has just appended to its own members at once; the copy that comes back from Redis is dropped by its
-   * offset. Nothing happens where nobody listens, or where frames before this one are still on their way: then it comes after them.
+   * Hands a frame that this process has just appended to its own members at once; a copy that comes back from Redis is dropped by its
+   * offset. Where frames before this one are still on their way, it comes after them.
+   * @returns whether this process listens to the channel; else whoever does must be told by Redis
    */
-  feed(channel: ChannelAddress, frame: LoggedFrame): void;
+  feed(channel: ChannelAddress, frame: LoggedFrame): boolean;
   /** Adds hooks, for as long as the process lives. */
   watchRooms(hooks: RoomHooks): void;
 }

@@ -128,9 +128,11 @@ export class LiveHub implements Audience {
     return this.#feeds.get(channel.push)?.members ?? [];
   }
 
-  feed(channel: ChannelAddress, frame: LoggedFrame): void {
+  feed(channel: ChannelAddress, frame: LoggedFrame): boolean {
     const feed = this.#feeds.get(channel.push);
-    if (feed?.isCurrent === true && feed.orderOf(frame) === 'next') this.#deliver(feed, frame);
+    if (feed?.isLive !== true) return false;
+    this.#take(feed, frame);
+    return true;
   }
 
   watchRooms(hooks: RoomHooks): void {
@@ -148,17 +150,24 @@ export class LiveHub implements Audience {
     if (feed === undefined || message === undefined) return;
     if (message.kind === 'touched') {
       for (const member of feed.members) member.touched();
-    } else if (!feed.isCurrent) {
-      // The log is about to be read, or being read right now: this frame may be in what comes, or not.
-      feed.isBehind = true;
-    } else if (message.kind === 'state') {
+    } else if (message.kind === 'logged') {
+      this.#take(feed, message.frame);
+    } else if (feed.isCurrent) {
       const stateKey = `${channel} ${typeOf(message.frame.json)}`;
       for (const member of feed.members) member.deliver(feed.address, message.frame.json, stateKey);
-    } else {
-      const order = feed.orderOf(message.frame);
-      if (order === 'next') this.#deliver(feed, message.frame);
-      else if (order === 'ahead') this.#catchUp(feed);
     }
+  }
+
+  /** A logged frame, from wherever it comes. */
+  #take(feed: Feed, frame: LoggedFrame): void {
+    if (!feed.isCurrent) {
+      // The log is about to be read, or being read right now: this frame may be in what comes, or not.
+      feed.isBehind = true;
+      return;
+    }
+    const order = feed.orderOf(frame);
+    if (order === 'next') this.#deliver(feed, frame);
+    else if (order === 'ahead') this.#catchUp(feed);
   }
 
   #deliver(feed: Feed, frame: LoggedFrame): void {

@@ -239,11 +239,7 @@ export class CueChunk {
   #show({ channel, head, message }: CueViewer, { position: { epoch, offset } }: CueMark): void {
     const { audience, store } = this.#deps;
     const frame: LoggedFrame = { epoch, offset, json: Buffer.from(`${head},"epoch":"${epoch}","offset":${offset},"offer":${message}}`) };
-    for (const _ of audience.viewersOf(channel)) {
-      audience.feed(channel, frame);
-      return;
-    }
-    store.republish(channel, frame).catch(() => { /* The log has it. */ });
+    if (!audience.feed(channel, frame)) store.republish(channel, frame).catch(() => { /* The log has it. */ });
   }
 
   /** Tells viewers without waiting for the store: in a frame without a place, because no log has it yet. */
@@ -253,7 +249,7 @@ export class CueChunk {
       if (message === '' || mark !== undefined || isTold) continue;
       viewer.isTold = true;
       const frame = Buffer.from(`${head},"offer":${message}}`);
-      for (const member of this.#deps.audience.viewersOf(channel)) member.deliver(channel, frame, false);
+      for (const member of this.#deps.audience.viewersOf(channel)) member.deliver(channel, frame, undefined);
     }
   }
 

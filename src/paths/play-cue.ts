@@ -137,14 +137,21 @@ export class CuePlayer {
   }
 
   #begin(cue: LadderCue, areReturning: boolean): void {
-    const { audience, keys, clock, metrics } = this.#deps;
+    const { clock } = this.#deps;
     const leftMs = cue.endsAt - clock();
     if (leftMs <= 0 || this.#plays.has(cue.id) || this.#stopping.signal.aborted) return;
     const play: Play = { ladder: this.#ladderOf(cue), taken: new Set(), joined: [], gathering: undefined, ending: setTimeout(() => { this.#end(cue.id); }, leftMs).unref() };
     this.#plays.set(cue.id, play);
-    const viewers = new Set<ShopperKey>();
-    for (const { shopper } of audience.viewersOf(roomChannel(keys, cue.roomId))) viewers.add(shopper);
-    void this.#serve(play, [...viewers], areReturning).then(() => { metrics.onPlayed(clock() - cue.at); });
+    void this.#serveAll(play, areReturning);
+  }
+
+  /** Whoever is here. */
+  async #serveAll(play: Play, areReturning: boolean): Promise<void> {
+    const { audience, keys, clock, metrics } = this.#deps;
+    const { cue } = play.ladder;
+    const viewers = Array.from(audience.viewersOf(roomChannel(keys, cue.roomId)), ({ shopper }) => shopper);
+    await this.#serve(play, viewers, areReturning);
+    metrics.onPlayed(clock() - cue.at);
   }
 
   #end(cueId: string): void {
@@ -189,15 +196,15 @@ export class CuePlayer {
   }
 
   #pump(): void {
-    while (this.#running < CUE_LIMITS.chunksAtOnce && this.#queue.length > 0) {
-      const { ladder, shoppers, areReturning, done } = this.#queue.shift()!;
-      this.#running += 1;
-      void this.#play(new CueChunk(this.#deps, ladder, shoppers, areReturning)).then(() => {
-        this.#running -= 1;
-        done();
-        this.#pump();
-      });
-    }
+    while (this.#running < CUE_LIMITS.chunksAtOnce && this.#queue.length > 0) void this.#run(this.#queue.shift()!);
+  }
+
+  async #run({ ladder, shoppers, areReturning, done }: Job): Promise<void> {
+    this.#running += 1;
+    await this.#play(new CueChunk(this.#deps, ladder, shoppers, areReturning));
+    this.#running -= 1;
+    done();
+    this.#pump();
   }
 
   /** One chunk, within its time. Never rejects. */

@@ -52,12 +52,13 @@ export class Hall implements Audience {
     return viewers.slice(0, 1);
   }
 
-  feed(channel: ChannelAddress, { epoch, offset, json }: LoggedFrame): void {
+  feed(channel: ChannelAddress, { epoch, offset, json }: LoggedFrame): boolean {
     // A copy of what was heard is dropped.
     const at = `${channel.push} ${epoch}`;
-    if ((this.#offsets.get(at) ?? 0) >= offset) return;
+    const members = [...this.viewersOf(channel)];
+    if ((this.#offsets.get(at) ?? 0) < offset) for (const member of members) member.deliver(channel, json, undefined);
     this.#offsets.set(at, offset);
-    for (const member of this.viewersOf(channel)) member.deliver(channel, json, false);
+    return members.length > 0;
   }
 
   watchRooms(hooks: RoomHooks): void {
