@@ -45,6 +45,7 @@ import { ProfileStore } from './redis/profile-store.js';
 import { ShadowStore } from './redis/shadow-store.js';
 import { idSource } from './util/id-source.js';
 import { wireCampaigns } from './wire/campaigns.js';
+import { wireCues } from './wire/cues.js';
 import { wireDecisions, wireEligibility } from './wire/decisions.js';
 import { wireOffers } from './wire/offers.js';
 import { wireGrowth } from './wire/growth.js';
@@ -132,7 +133,8 @@ export async function startApi(config: Config, log: Logger, link?: PrimaryLink):
     missing: () => missing(state, redis), facts: () => facts(catalog, paths.model),
     metrics: () => metricsText(metrics, link === undefined ? undefined : () => link.metricsOfAll()),
   });
-  await wireLive(app, { config, log, redis, keys, metrics, ...paths, inbox, rooms, clock });
+  const audience = await wireLive(app, { config, log, redis, keys, metrics, ...paths, inbox, rooms, clock });
+  const cues = wireCues({ config, log, redis, keys, catalog, metrics: metrics.registry, clock, audience, profiles: store, portraits, eligibility, flagged: risk.flagged, offers, decisions, rooms });
   await pageRoutes(app, config.demo ? [demoPage] : []);
   lagMetrics(metrics.common, redis, keys);
   claimLagMetrics(metrics.common, redis, keys, () => offers.store.openIds());
@@ -143,7 +145,7 @@ export async function startApi(config: Config, log: Logger, link?: PrimaryLink):
   return {
     url,
     close: ({ isReplaced = false } = {}) => close(app, { state: isReplaced ? undefined : state, config }, [
-      () => watcher.stop(), () => surroundings.stop(), () => growth.stop(), () => risk.stop(), () => limits.stop(), () => campaigns.stop(), () => rooms.stop(), () => offers.stop(), () => decisions.stop(), () => paths.impressions.flush(), () => paths.shadows.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(),
+      () => cues.stop(), () => watcher.stop(), () => surroundings.stop(), () => growth.stop(), () => risk.stop(), () => limits.stop(), () => campaigns.stop(), () => rooms.stop(), () => offers.stop(), () => decisions.stop(), () => paths.impressions.flush(), () => paths.shadows.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(),
       () => paths.model.close(), () => { redis.disconnect(); },
     ]),
   };

@@ -45,6 +45,7 @@ export const SETTINGS = {
   STORE_TIMEZONE: { fallback: 'UTC', about: 'IANA time zone of shoppers who have not said theirs' },
   CONSENT_REQUIRED: { fallback: '0', about: '1: nothing is pushed without a stated consent to marketing; 0: unless it was refused' },
   DECISION_DEADLINE_MS: { fallback: '50', about: 'a decision beside a list that takes longer is left out of the reply, ms' },
+  CUE_CHUNK_DEADLINE_MS: { fallback: '500', about: 'time that some hundred viewers of a cue get to be decided and claimed for; then they get its default offer, ms' },
   DECISION_HOLDOUT: { fallback: '0', about: 'share of shoppers who are decided no offers at all, to measure the effect of offers (0 to 0.5)' },
   RESPONSE_MODEL_DIR: { fallback: 'models/response', about: 'folder of the model that answers how likely an offer is taken; without one a stated prior does' },
   CLAIM_WAIT_REPLICAS: { fallback: '0', about: 'replicas that must have a claim before it is handed out; 0: a promoted replica may forget some' },
@@ -124,6 +125,7 @@ export interface Config {
   readonly quietHours: { readonly from: number; readonly until: number; readonly timezone: string };
   readonly consentRequired: boolean;
   readonly decisionDeadlineMs: number;
+  readonly cueChunkDeadlineMs: number;
   readonly decisionHoldout: number;
   readonly responseModelDir: string;
   readonly claimWaitReplicas: number;
@@ -213,6 +215,7 @@ export function readConfig(env: Environment = process.env): Config {
     quietHours: { ...readHours(text('QUIET_HOURS')), timezone: readTimezone(text('STORE_TIMEZONE')) },
     consentRequired: whole('CONSENT_REQUIRED', 0, 1) === 1,
     decisionDeadlineMs: whole('DECISION_DEADLINE_MS', 1, 60_000),
+    cueChunkDeadlineMs: whole('CUE_CHUNK_DEADLINE_MS', 10, 60_000),
     decisionHoldout: share('DECISION_HOLDOUT', 0.5),
     responseModelDir: text('RESPONSE_MODEL_DIR'),
     claimWaitReplicas: whole('CLAIM_WAIT_REPLICAS', 0, 16),

@@ -85,6 +85,10 @@ export interface DecisionParts {
 
 export interface WiredDecisions {
   readonly service: DecisionService;
+  /** Parts of it that cues share. */
+  readonly model: ModelHolder;
+  readonly log: DecisionLog;
+  readonly policy: Policy;
   stop(): Promise<void>;
 }
 
@@ -98,7 +102,7 @@ export async function wireDecisions(app: FastifyInstance, parts: DecisionParts):
 /** Decisions as any process makes them. */
 export async function makeDecisions({ config, log, redis, keys, catalog, metrics, clock, offers, eligibility }: DecisionParts): Promise<WiredDecisions> {
   const model = new ModelHolder({
-    features: { userFeatures: USER_FEATURES, itemFeatures: OFFER_FEATURES }, clock: () => performance.now(),
+    features: { userFeatures: USER_FEATURES, itemFeatures: OFFER_FEATURES }, batched: true, clock: () => performance.now(),
     onEvent: (event) => {
       if ('error' in event) log.error({ err: event.error, folder: event.folder }, 'response model refused; the prior stands in');
       else log.info(event, 'response model');
@@ -119,7 +123,7 @@ export async function makeDecisions({ config, log, redis, keys, catalog, metrics
     onFault: (error) => { log.error({ err: error }, 'decision failed; there is no offer'); },
   });
   return {
-    service,
+    service, model, log: decisions, policy,
     async stop() {
       await decisions.flush();
       await model.close();

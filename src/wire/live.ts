@@ -36,8 +36,8 @@ export interface LiveParts {
   readonly clock: Clock;
 }
 
-/** The socket, over the same paths as HTTP. */
-export async function wireLive(app: FastifyInstance, { config, log, redis, keys, metrics, ingestor, service, inbox, rooms, clock }: LiveParts): Promise<void> {
+/** The socket, over the same paths as HTTP. @returns who listens on it */
+export async function wireLive(app: FastifyInstance, { config, log, redis, keys, metrics, ingestor, service, inbox, rooms, clock }: LiveParts): Promise<LiveHub> {
   const isOpen = config.apiKeys.size === 0 && config.jwt === undefined;
   const scopesOf = keyBook(config.apiKeys);
   const everything = new Set(SCOPES);
@@ -62,4 +62,5 @@ export async function wireLive(app: FastifyInstance, { config, log, redis, keys,
   metrics.gauge('rivulet_sockets', 'Sockets and streams open in this process', () => guests.count);
   metrics.gauge('rivulet_socket_shoppers', 'Shoppers with a socket in this process', () => hub.shoppers);
   metrics.gauge('rivulet_socket_channels', 'Channels that sockets of this process listen to', () => hub.channels);
+  return hub;
 }

@@ -38,6 +38,7 @@ export interface WiredOffers {
   readonly desk: OfferDesk;
   readonly store: OfferBookStore;
   readonly claims: Claims;
+  readonly claimStore: ClaimStore;
   stop(): Promise<void>;
 }
 
@@ -53,8 +54,9 @@ export async function wireOffers(app: FastifyInstance, { config, log, redis, key
     replicas: config.claimWaitReplicas, timeoutMs: config.claimWaitMs,
   };
   if (wait !== undefined) await untilReady(wait.redis, START_MS);
+  const claimStore = new ClaimStore(redis, keys, codeSource(), wait);
   const claims = new Claims({
-    store: new ClaimStore(redis, keys, codeSource(), wait), wallets: new WalletStore(redis, keys), clock,
+    store: claimStore, wallets: new WalletStore(redis, keys), clock,
     offers, isEligible, guard,
     onWalletFault: (error) => { log.debug({ err: error }, 'wallet not written yet'); },
   });
@@ -63,7 +65,7 @@ export async function wireOffers(app: FastifyInstance, { config, log, redis, key
   claimRoutes(app, claims);
   cartRoutes(app, new CartChecker({ catalog, claims, offers, isEligible, clock }));
   return {
-    book, desk, store, claims,
+    book, desk, store, claims, claimStore,
     async stop() {
       await book.stop();
       wait?.redis.disconnect();
