@@ -36,6 +36,8 @@ export interface CueChunkDeps extends CueReadingDeps {
   readonly log: { add(decision: LoggedDecision): void };
   readonly clock: Clock;
   readonly newId: () => string;
+  /** Told whenever the store has answered. */
+  readonly onAnswer: () => void;
 }
 
 /** A cue that is being played. */
@@ -72,18 +74,21 @@ export class CueChunk {
   readonly #areReturning: boolean;
   readonly #batch: LadderBatch;
   #model = 'prior';
-  /** Its time is up: what is not claimed by now is not handed out. */
+  readonly #until: number;
+  /** Its time was up before it was through. */
   isLate = false;
 
   /**
    * @param shoppers ordered by partition
    * @param areReturning whether an earlier play, here or in a process that is gone, may have begun with them
+   * @param until when its time is up, ms
    */
-  constructor(deps: CueChunkDeps, ladder: Ladder, shoppers: readonly ShopperKey[], areReturning: boolean) {
+  constructor(deps: CueChunkDeps, ladder: Ladder, shoppers: readonly ShopperKey[], { areReturning, until }: { areReturning: boolean; until: number }) {
     this.#deps = deps;
     this.ladder = ladder;
     this.#viewers = shoppers.map((shopper) => cueViewer(deps.keys, ladder.cue.id, shopper));
     this.#areReturning = areReturning;
+    this.#until = until;
     this.#batch = new LadderBatch(shoppers.length, ladder.cue.offerIds.length);
     for (const viewer of this.#viewers) this.#admit(viewer);
   }
@@ -92,20 +97,32 @@ export class CueChunk {
     return this.#viewers.map(({ shopper }) => shopper);
   }
 
-  /** @throws whatever breaks; who has no mark then was not reached for certain */
-  async play(): Promise<void> {
+  /** Ends its time: what is not claimed by now is not handed out. */
+  end(): void {
+    this.isLate = true;
+  }
+
+  /** @returns false when its time was up before anything was delivered @throws whatever breaks; who has no mark then was not reached for certain */
+  async play(): Promise<boolean> {
     const { cue } = this.ladder;
     const now = this.#deps.clock();
     const cases = this.ladder.cases(now);
     await readCueViewers(this.#deps, this.#viewers, { cue, cases, areReturning: this.#areReturning, now });
-    if (this.isLate) return;
+    this.#deps.onAnswer();
+    if (this.#isOver()) return false;
     this.#qualify(cases, now);
     await this.#score();
-    if (this.isLate) return;
+    if (this.#isOver()) return false;
     await this.#claim();
-    if (this.isLate) return;
+    if (this.#isOver()) return false;
     this.#address();
     await this.deliver();
+    return true;
+  }
+
+  #isOver(): boolean {
+    this.isLate ||= this.#deps.clock() >= this.#until;
+    return this.isLate;
   }
 
   /** Whoever is given no offers at all is held; whoever wants nothing that is about them gets what everybody might. */
@@ -158,7 +175,7 @@ export class CueChunk {
   /** The best of the ladder for each; where that is refused, the next best. */
   async #claim(): Promise<void> {
     let waiting = this.#viewers.filter(({ seat }) => seat >= 0);
-    while (waiting.length > 0 && !this.isLate) {
+    while (waiting.length > 0 && !this.#isOver()) {
       for (const viewer of waiting) viewer.weighed = this.#batch.weigh(viewer.seat);
       const tries = await Promise.all(groupBy(waiting, choiceOf).map(([one, viewers]) => this.#claimOne(one, viewers)));
       waiting = tries.flat();
@@ -169,10 +186,11 @@ export class CueChunk {
   async #claimOne(one: LiveCase, viewers: readonly CueViewer[]): Promise<CueViewer[]> {
     const { claims, clock } = this.#deps;
     const { id } = one.prepared.offer;
-    // Of one that everybody before was refused nobody need be asked again.
-    const outcomes = this.ladder.gone.has(id) ? [] : await claims.claimMany(id, viewers.map(({ claimKey, owner }) => ({ key: claimKey, shopper: owner })), clock());
+    const isGone = this.ladder.gone.has(id);
+    const outcomes = isGone ? [] : await claims.claimMany(id, viewers.map(({ claimKey, owner }) => ({ key: claimKey, shopper: owner })), clock());
+    if (outcomes.some((outcome) => outcome !== undefined)) this.#deps.onAnswer();
     return viewers.filter((viewer, i) => {
-      const outcome = this.ladder.gone.has(id) && outcomes.length === 0 ? EXHAUSTED : outcomes[i];
+      const outcome = isGone ? EXHAUSTED : outcomes[i];
       if (outcome === undefined) {
         viewer.doubtfulOffer = id;
         return false;
@@ -183,7 +201,7 @@ export class CueChunk {
       }
       if ('refusal' in outcome && FINAL.has(outcome.refusal)) this.ladder.gone.add(id);
       if (this.#batch.drop(viewer.seat, one)) return true;
-      if (!this.isLate) viewer.outcome = 'sold_out';
+      if (viewer.message === '') viewer.outcome = 'sold_out';
       return false;
     });
   }
@@ -225,6 +243,7 @@ export class CueChunk {
     await Promise.all(groupBy(waiting, ({ partition }) => partition).map(async ([partition, viewers]) => {
       const deliveries = viewers.map(deliveryOf);
       const marks = await store.deliver(this.ladder.cue, partition, deliveries);
+      this.#deps.onAnswer();
       viewers.forEach((viewer, i) => {
         const mark = marks[i]!;
         const isNew = mark.isNew || (isRetry && mark.claim === deliveries[i]!.claim);

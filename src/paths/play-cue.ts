@@ -27,13 +27,13 @@ import { CueChunk, type CueChunkDeps, type Ladder } from './cue-chunk.js';
 
 export const CUE_LIMITS = {
   /** Viewers of a chunk. */
-  chunkMax: 256,
-  /** Chunks under way at once: while one waits for Redis another one computes. */
-  chunksAtOnce: 4,
+  chunkMax: 128,
+  /** Chunks under way at once: while one waits for Redis another one computes. More would all take longer, and be done no sooner. */
+  chunksAtOnce: 3,
+  /** Time that the store gets at least to take default offers before their viewers are told without it, ms. */
+  patienceMs: 100,
   /** Those who join are gathered for so long, ms. */
   gatherMs: 30,
-  /** Time that the store gets to take default offers before their viewers are told without it, ms. */
-  patienceMs: 100,
   /** A cue that is older when it is seen may have been played before by a process that is gone, ms. */
   freshMs: 2000,
   /** Tries to write what has been told directly, and the pause between them, ms. */
@@ -47,7 +47,7 @@ export interface CueMetrics {
   readonly onPlayed: (elapsedMs: number) => void;
 }
 
-export interface CuePlayerDeps extends CueChunkDeps {
+export interface CuePlayerDeps extends Omit<CueChunkDeps, 'onAnswer'> {
   readonly offers: LiveOffers;
   readonly preparer: OfferPreparer;
   readonly rooms: {
@@ -78,7 +78,9 @@ interface Play {
 interface Job { readonly ladder: Ladder; readonly shoppers: readonly ShopperKey[]; readonly areReturning: boolean; readonly done: () => void }
 
 export class CuePlayer {
-  readonly #deps: CuePlayerDeps;
+  readonly #deps: CuePlayerDeps & CueChunkDeps;
+  /** When the store answered last, ms. */
+  #answeredAt = 0;
   /** By cue. */
   readonly #plays = new Map<string, Play>();
   /** Rooms whose open cues this process knows, because it hears of each since it asked. */
@@ -91,7 +93,7 @@ export class CuePlayer {
   readonly #afterwards = new Set<Promise<void>>();
 
   constructor(deps: CuePlayerDeps) {
-    this.#deps = deps;
+    this.#deps = { ...deps, onAnswer: () => { this.#answeredAt = deps.clock(); } };
     deps.audience.watchRooms(this.#hooks());
   }
 
@@ -201,7 +203,8 @@ export class CuePlayer {
 
   async #run({ ladder, shoppers, areReturning, done }: Job): Promise<void> {
     this.#running += 1;
-    await this.#play(new CueChunk(this.#deps, ladder, shoppers, areReturning));
+    const { clock, deadlineMs } = this.#deps;
+    await this.#play(new CueChunk(this.#deps, ladder, shoppers, { areReturning, until: clock() + deadlineMs }));
     this.#running -= 1;
     done();
     this.#pump();
@@ -209,25 +212,39 @@ export class CuePlayer {
 
   /** One chunk, within its time. Never rejects. */
   async #play(chunk: CueChunk): Promise<void> {
+    const { clock, deadlineMs, onFault } = this.#deps;
+    const startedAt = clock();
     // While the store does not answer, nobody waits for it anew.
-    const playing = this.#stalled > 0 ? Promise.reject(new Error('The store does not answer.')) : chunk.play();
+    const playing = this.#stalled > 0 ? Promise.resolve(false) : chunk.play();
     try {
-      if (await within(playing, this.#deps.deadlineMs) !== LATE) {
+      if (await within(playing, deadlineMs) === true) {
         this.#follow(this.#conclude(chunk, playing));
         return;
       }
     } catch (error) {
-      if (this.#stalled === 0) this.#deps.onFault(error);
+      onFault(error);
     }
-    chunk.isLate = true;
+    chunk.end();
     chunk.addressRest();
     const delivered = chunk.deliver(true).then(() => true, () => false);
-    if (await within(delivered, CUE_LIMITS.patienceMs) !== true) chunk.tellDirectly();
+    if (!await this.#isTaken(delivered, startedAt)) chunk.tellDirectly();
     this.#follow(this.#makeGood(chunk, playing, delivered));
   }
 
+  /** Whether the store takes something, slow as it may be; it does not when it has refused it, or has not said a word for as long as a chunk gets. */
+  async #isTaken(delivered: Promise<boolean>, startedAt: number): Promise<boolean> {
+    const { clock, deadlineMs } = this.#deps;
+    for (;;) {
+      const leftMs = Math.max(startedAt, this.#answeredAt) + deadlineMs - clock();
+      // Our own loop may have been what stood still.
+      const outcome = await within(delivered, Math.max(CUE_LIMITS.patienceMs, leftMs));
+      if (outcome !== LATE) return outcome;
+      if (leftMs <= 0) return false;
+    }
+  }
+
   /** Writes what viewers were told directly, when the store is back. */
-  async #makeGood(chunk: CueChunk, playing: Promise<void>, delivered: Promise<boolean>): Promise<void> {
+  async #makeGood(chunk: CueChunk, playing: Promise<unknown>, delivered: Promise<boolean>): Promise<void> {
     const { signal } = this.#stopping;
     this.#stalled += 1;
     let isDelivered = await delivered;
@@ -242,7 +259,7 @@ export class CuePlayer {
   }
 
   /** @param playing what may still be claimed, if it was late */
-  async #conclude(chunk: CueChunk, playing: Promise<void>): Promise<void> {
+  async #conclude(chunk: CueChunk, playing: Promise<unknown>): Promise<void> {
     const { store, metrics, onFault } = this.#deps;
     const counts = chunk.conclude();
     metrics.onChunk(counts, chunk.isLate);

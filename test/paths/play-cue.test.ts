@@ -196,6 +196,7 @@ await t.test('a model that stalls costs its chunk the decision, not the offer', 
   t.same(new Set(hall.heard.map(({ offer }) => JSON.stringify([offer.isDefault, offer.offerId, offer.claim]))), new Set([JSON.stringify([true, ladder[1], undefined])]));
   t.equal(hall.heard.length, 3);
   t.ok(hall.heard.every(({ offset }) => offset === 1), 'the store answered, so it is in the log');
+  await until('nothing is claimed', async () => (await balances(rig)).every(({ count }) => count === 0));
   await isExact(t, rig, 0);
 });
 
