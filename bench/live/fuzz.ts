@@ -77,6 +77,7 @@ class Fuzz {
   #ownSecrets = 0;
   #delayMs = 0;
   #isOver = false;
+  readonly #rssMb = { before: NaN, half: NaN, after: NaN };
 
   constructor(fleet: LiveFleet, redis: RedisClient, size: Size, tools: Tools) {
     this.#fleet = fleet;
@@ -90,7 +91,8 @@ class Fuzz {
     const canariesHere = await this.#canaries();
     await canariesHere.open(30_000);
     const fuzzers = await this.#clients();
-    const rssBefore = rssBytes(this.#fleet.apiPids[0]!);
+    this.#noteRss('before');
+    this.#fleet.engine.proc.once('exit', this.#crashed);
     const startedAt = performance.now();
     const beside = [this.#tellSecrets(), this.#watchDelay()];
     try {
@@ -101,21 +103,31 @@ class Fuzz {
     this.#isOver = true;
     await Promise.all(beside);
     const seconds = (performance.now() - startedAt) / 1000;
-    const rssGrowth = rssBytes(this.#fleet.apiPids[0]!) - rssBefore;
+    this.#noteRss('after');
     await this.#verify(canariesHere);
     canariesHere.end();
+    this.#fleet.engine.proc.off('exit', this.#crashed);
     const measured = {
       frames: this.#done, kinds: Object.fromEntries(this.#kinds), closes: Object.fromEntries(this.#closes), secretsRead: this.#ownSecrets,
-      seconds, delayMsMax: this.#delayMs, rssGrowthMb: rssGrowth / 2 ** 20,
+      seconds, delayMsMax: this.#delayMs, rssMb: this.#rssMb,
     };
     return {
       measured, broken: [...this.#broken],
       missed: this.#delayMs > FUZZ.delayMsMax ? [`the event loop was held up for ${this.#delayMs.toFixed(0)} ms (aim: ${FUZZ.delayMsMax})`] : [],
       rows: [
-        ['frames', 'clients', 'canaries', 'frames/s', 'connections', 'own secrets read', 'longest delay, ms', 'RSS, MB'],
-        [frames, clients, canaries, Math.round(this.#done / seconds), [...this.#closes.values()].reduce((sum, count) => sum + count, 0), this.#ownSecrets, this.#delayMs.toFixed(1), (rssGrowth / 2 ** 20).toFixed(0)].map(String),
+        ['frames', 'clients', 'canaries', 'frames/s', 'connections', 'own secrets read', 'longest delay, ms', 'RSS before, MB', 'at half', 'after'],
+        [frames, clients, canaries, Math.round(this.#done / seconds), [...this.#closes.values()].reduce((sum, count) => sum + count, 0), this.#ownSecrets, this.#delayMs.toFixed(1), ...Object.values(this.#rssMb).map((mb) => mb.toFixed(0))].map(String),
       ],
     };
+  }
+
+  readonly #crashed = (): void => {
+    this.#broken.add(`the engine has ended: ${this.#fleet.engine.output()}`);
+    this.#isOver = true;
+  };
+
+  #noteRss(when: 'before' | 'half' | 'after'): void {
+    if (!this.#isOver || this.#broken.size === 0) this.#rssMb[when] = rssBytes(this.#fleet.apiPids[0]!) / 2 ** 20;
   }
 
   /** Shoppers who do nothing wrong. Whatever happens beside them, they get what is theirs, whole and in order. */
@@ -148,6 +160,7 @@ class Fuzz {
           const before = this.#done;
           this.#done += kinds.length;
           if (Math.floor(before / FUZZ.sayEvery) < Math.floor(this.#done / FUZZ.sayEvery)) this.#tools.say(`${this.#done} frames …`);
+          if (before < frames / 2 && this.#done >= frames / 2) this.#noteRss('half');
           this.#isOver ||= this.#done >= frames;
         },
       });
@@ -178,9 +191,10 @@ class Fuzz {
 
   async #watchDelay(): Promise<void> {
     while (!this.#isOver) {
-      const text = await (await fetch(`${this.#fleet.engine.url}/metrics`)).text();
+      // An engine that has ended says so otherwise.
+      const text = await fetch(`${this.#fleet.engine.url}/metrics`).then((reply) => reply.text(), () => '');
       const seconds = Number(/^nodejs_eventloop_lag_max_seconds (\S+)$/mu.exec(text)?.[1]);
-      this.#delayMs = Math.max(this.#delayMs, seconds * 1000 - FUZZ.resolutionMs);
+      if (seconds > 0) this.#delayMs = Math.max(this.#delayMs, seconds * 1000 - FUZZ.resolutionMs);
       await pause(FUZZ.delayEveryMs);
     }
   }
@@ -188,7 +202,6 @@ class Fuzz {
   /** The engine is well, and nobody did anything in another's name. */
   async #verify(canaries: Swarm): Promise<void> {
     const engine = this.#fleet.engine;
-    if (engine.proc.exitCode !== null || engine.proc.signalCode !== null) this.#broken.add(`the engine has ended: ${engine.output()}`);
     if (engine.output().includes('"level":50')) this.#broken.add(`the engine logged an error: ${engine.output().slice(0, 2000)}`);
     if (this.#ownSecrets === 0) this.#broken.add('no shopper was sent what is theirs: nothing was proved');
     for (const { viewer, channel, rule, what } of canaries.breaches) this.#broken.add(`${viewer} on ${channel}: ${rule}, ${what}`);
