@@ -29,7 +29,7 @@ export const SETTINGS = {
   LOG_LEVEL: { fallback: 'info', about: 'pino level' },
   BODY_BYTES_MAX: { fallback: '4194304', about: 'bytes of a JSON body' },
   NDJSON_BYTES_MAX: { fallback: '67108864', about: 'bytes of an NDJSON body' },
-  SOCKETS_PER_IP_MAX: { fallback: '1000', about: 'sockets of one address in one process, loopback not counted; behind a proxy the address is the proxy\'s; 0: any number' },
+  SOCKETS_PER_IP_MAX: { fallback: '1000', about: 'sockets of one address (of IPv6 one /64 network) in one process, loopback not counted; behind a proxy the address is the proxy\'s; 0: any number' },
   REQUESTS_PER_MINUTE_MAX: { fallback: '0', about: 'requests a minute per key or address, over all processes; 0: no limit' },
   RECOMMEND_DEADLINE_MS: { fallback: '150', about: 'a ranking that takes longer answers from the next rung of the ladder, ms' },
   CANDIDATES_MAX: { fallback: '200', about: 'candidates ranked per request (at most 512)' },

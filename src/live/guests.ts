@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { isLoopback } from '../config.js';
+import ipaddr from 'ipaddr.js';
 import { AppError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import type { Random } from '../util/random.js';
@@ -61,7 +61,7 @@ export class Guests {
       return new AppError('forbidden', 'Pages of this origin may not connect; see CORS_ORIGINS.');
     }
     if (this.#guests.size >= socketsMax) return new AppError('overloaded', 'This process has as many sockets as it may; connect again in a while.');
-    if (socketsPerIpMax > 0 && (this.#byAddress.get(ip) ?? 0) >= socketsPerIpMax) {
+    if (socketsPerIpMax > 0 && (this.#byAddress.get(homeOf(ip) ?? '') ?? 0) >= socketsPerIpMax) {
       return new AppError('rate_limited', 'This address has as many sockets as it may (SOCKETS_PER_IP_MAX); connect again in a while.');
     }
     return undefined;
@@ -105,13 +105,27 @@ export class Guests {
     clearInterval(this.#sweep);
   }
 
-  /** Of loopback there may be any number: behind it is a proxy, or a test, and never a crowd of its own. */
   #countAddress(ip: string, change: 1 | -1): void {
-    if (isLoopback(ip.replace(/^::ffff:/u, ''))) return;
-    const count = (this.#byAddress.get(ip) ?? 0) + change;
-    if (count === 0) this.#byAddress.delete(ip);
-    else this.#byAddress.set(ip, count);
+    const home = homeOf(ip);
+    if (home === undefined) return;
+    const count = (this.#byAddress.get(home) ?? 0) + change;
+    if (count === 0) this.#byAddress.delete(home);
+    else this.#byAddress.set(home, count);
   }
+}
+
+/** Hextets of a network that is handed to one household. */
+const NETWORK_PARTS = 4;
+
+/**
+ * What counts as one address: of IPv6 the network, because whoever has one address there has 2⁶⁴ of them.
+ * @returns undefined for loopback: behind it is a proxy, or a test, and never a crowd of its own
+ */
+function homeOf(ip: string): string | undefined {
+  if (!ipaddr.isValid(ip)) return ip;
+  const address = ipaddr.process(ip);
+  if (address.range() === 'loopback') return undefined;
+  return address instanceof ipaddr.IPv6 ? address.parts.slice(0, NETWORK_PARTS).join(':') : address.toString();
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms).unref(); });

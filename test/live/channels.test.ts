@@ -216,6 +216,9 @@ await t.test('only so many sockets of one address, loopback apart', async (t) =>
   t.same(refusals(), Array(5).fill(undefined));
   enter('10.0.0.1');
   t.equal(guests.refusal({ headers: {}, ip: '10.0.0.1' })?.code, 'rate_limited', 'one that left twice made room once');
+  ['2001:db8:1:2::1', '2001:db8:1:2:ffff::2'].map(enter);
+  t.equal(guests.refusal({ headers: {}, ip: '2001:db8:1:2:3::3' })?.code, 'rate_limited', 'of IPv6 a network counts, not each of its addresses');
+  t.equal(guests.refusal({ headers: {}, ip: '2001:db8:1:3::1' }), undefined);
 });
 
 await t.test('of frames that only say how things stand a slow reader gets the latest', async (t) => {
