@@ -1,6 +1,6 @@
-import { Type, type Static } from 'typebox';
-import { EVENT_LIMITS } from './event.js';
+import { Type, type Static, type TObject } from 'typebox';
 import { CUE_LIMITS } from './cue.js';
+import { EVENT_LIMITS } from './event.js';
 
 /** Limits of what a viewer does in a room; each is checked at the boundary. */
 export const INTERACTION_LIMITS = {
@@ -19,23 +19,25 @@ const CueId = Type.String({ pattern: '^[A-Za-z0-9_-]{1,40}\\.[1-9][0-9]{0,5}$' }
 /** UTF-16 units: a character may take two, and marks on it more; `cleanText` counts characters. */
 const Text = Type.String({ minLength: 1, maxLength: INTERACTION_LIMITS.textCharsMax * 4 });
 const Name = Type.Optional(Type.String({ minLength: 1, maxLength: INTERACTION_LIMITS.nameCharsMax * 4 }));
-const strict = { additionalProperties: false } as const;
 
-/** What a viewer can do in a room. */
-export const InteractionSchema = Type.Union([
+/** What a viewer can do in a room, by its fields. */
+export const ACTS = {
   /** Of the room, or of one of its products. */
-  Type.Object({ action: Type.Literal('like'), count: Type.Optional(Type.Integer({ minimum: 1, maximum: INTERACTION_LIMITS.likesMax })), itemId: ItemId }, strict),
-  Type.Object({ action: Type.Literal('comment'), text: Text, name: Name, itemId: ItemId }, strict),
-  Type.Object({ action: Type.Literal('question'), text: Text, name: Name, itemId: ItemId }, strict),
+  like: { action: Type.Literal('like'), count: Type.Optional(Type.Integer({ minimum: 1, maximum: INTERACTION_LIMITS.likesMax })), itemId: ItemId },
+  comment: { action: Type.Literal('comment'), text: Text, name: Name, itemId: ItemId },
+  question: { action: Type.Literal('question'), text: Text, name: Name, itemId: ItemId },
   /** Counts for the gift goals that are open. `value`: what all of them are worth, in major units. */
-  Type.Object({
+  gift: {
     action: Type.Literal('gift'), count: Type.Optional(Type.Integer({ minimum: 1, maximum: INTERACTION_LIMITS.giftsMax })),
     value: Type.Optional(Type.Number({ minimum: 0, maximum: EVENT_LIMITS.valueMax })), currency: Type.Optional(Type.String({ pattern: '^[A-Z]{3}$' })),
-  }, strict),
+  },
   /** `option` counts from 0. */
-  Type.Object({ action: Type.Literal('vote'), cueId: CueId, option: Type.Integer({ minimum: 0, maximum: CUE_LIMITS.optionsMax - 1 }) }, strict),
-]);
-export type Interaction = Static<typeof InteractionSchema>;
+  vote: { action: Type.Literal('vote'), cueId: CueId, option: Type.Integer({ minimum: 0, maximum: CUE_LIMITS.optionsMax - 1 }) },
+} as const;
+export type Action = keyof typeof ACTS;
+type Acts = { readonly [Name in Action]: Static<TObject<(typeof ACTS)[Name]>> };
+export type Act<Name extends Action> = Acts[Name];
+export type Interaction = Acts[Action];
 
 /** What viewers see of a comment. */
 export interface RoomComment {

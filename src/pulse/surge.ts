@@ -22,13 +22,15 @@ export interface Surge {
 
 /**
  * Products that go into carts much faster than usual. Expected is the product's own rate of the last twenty minutes, times how much the rest of the
- * room has grown meanwhile: when an audience doubles, no product surges.
+ * room has surely grown meanwhile: when an audience doubles, no product surges.
  */
 export function surgesOf(levels: readonly CartLevels[]): Surge[] {
   const all = levels.map((level) => ({ itemId: level.itemId, now: level.now * 60_000 / FADING_MS.carts, usual: level.usual * 60_000 / FADING_MS.usualCarts }));
   const [nowSum, usualSum] = [sum(all.map(({ now }) => now)), sum(all.map(({ usual }) => usual))];
   return all.map(({ itemId, now, usual }) => {
-    const growth = Math.max(1, (nowSum - now + SURGE_RULE.usualMin) / (usualSum - usual + SURGE_RULE.usualMin));
+    const others = nowSum - now;
+    // Less their standard deviation: three carts say little of a room.
+    const growth = Math.max(1, (others - Math.sqrt(others) + SURGE_RULE.usualMin) / (usualSum - usual + SURGE_RULE.usualMin));
     return { itemId, carts: now, expected: Math.max(usual, SURGE_RULE.usualMin) * growth };
   }).filter(({ carts, expected }) => carts >= SURGE_RULE.cartsMin && carts >= SURGE_RULE.factor * expected)
     .sort((a, b) => b.carts / b.expected - a.carts / a.expected);
@@ -39,7 +41,7 @@ export interface SurgeContext {
   readonly pinnedItemId: string | undefined;
   /** Products on a flash sale that is open. */
   readonly onSale: ReadonlySet<string>;
-  /** Price or discount is among what is asked about now. */
+  /** Price or discount is what is asked about most. */
   readonly isPriceAsked: boolean;
   /** Units left, undefined: not counted. */
   readonly stockOf: (itemId: string) => number | undefined;
@@ -60,7 +62,7 @@ export function suggestCues(surges: readonly Surge[], { pinnedItemId, onSale, is
     const seen = `${Math.round(carts)} carts in about a minute, ${(carts / expected).toFixed(1)} times what was to be expected`;
     if (itemId !== pinnedItemId) return { kind: 'pin', itemId, reason: `${seen}, and it is not pinned` };
     if (onSale.has(itemId)) return { kind: 'coupon_ladder', itemId, reason: `${seen}; its flash sale is on: coupons keep it going` };
-    if (isPriceAsked) return { kind: 'coupon_ladder', itemId, reason: `${seen}; price or discount is asked about` };
+    if (isPriceAsked) return { kind: 'coupon_ladder', itemId, reason: `${seen}; price or discount is what is asked about most` };
     return { kind: 'flash_sale', itemId, reason: `${seen}, and it is pinned` };
   });
 }
