@@ -50,6 +50,7 @@ import { wireDecisions, wireEligibility } from './wire/decisions.js';
 import { wireOffers } from './wire/offers.js';
 import { wireGrowth } from './wire/growth.js';
 import { wireLimits } from './wire/limits.js';
+import { wireInteraction } from './wire/interaction.js';
 import { wireLive } from './wire/live.js';
 import { wirePortraits } from './wire/portraits.js';
 import { wireRisk } from './wire/risk.js';
@@ -120,7 +121,15 @@ export async function startApi(config: Config, log: Logger, link?: PrimaryLink):
     config, log, redis, keys, profiles: store, portraits, decisions: decisions.service, clock,
     items: { getItem: (id) => Promise.resolve(catalog.item(catalog.rowOf(id))) }, offers: { read: (id) => Promise.resolve(offers.book.get(id)) },
   });
-  const { afterStored, inbox } = campaigns;
+  const { inbox } = campaigns;
+  const interaction = wireInteraction(app, {
+    redis, keys, catalog, rooms, flagged: risk.flagged, ingest: (events) => paths.ingestor.ingest(events), metrics, clock,
+    onFault: (error) => { log.warn({ err: error }, 'what viewers do in a room could not be stored at once'); },
+  });
+  const afterStored = (stored: StoredEvents): void => {
+    campaigns.afterStored(stored);
+    interaction.afterStored(stored);
+  };
   const paths = wirePaths(config, log, { redis, keys, catalog, catalogFollower, store, attributes, decisions: decisions.service, rooms: rooms.finder, afterStored, limit: risk.limitEvent, metrics, clock });
   const state: DrainState = { draining: false };
   eventRoutes(app, paths.ingestor, risk.admitEvents);
@@ -133,7 +142,7 @@ export async function startApi(config: Config, log: Logger, link?: PrimaryLink):
     missing: () => missing(state, redis), facts: () => facts(catalog, paths.model),
     metrics: () => metricsText(metrics, link === undefined ? undefined : () => link.metricsOfAll()),
   });
-  const audience = await wireLive(app, { config, log, redis, keys, metrics, ...paths, inbox, rooms, clock });
+  const audience = await wireLive(app, { config, log, redis, keys, metrics, ...paths, inbox, rooms, interaction, clock });
   const cues = wireCues({ config, log, redis, keys, catalog, metrics: metrics.registry, clock, audience, profiles: store, portraits, eligibility, flagged: risk.flagged, offers, decisions, rooms });
   await pageRoutes(app, config.demo ? [demoPage] : []);
   lagMetrics(metrics.common, redis, keys);
@@ -145,7 +154,7 @@ export async function startApi(config: Config, log: Logger, link?: PrimaryLink):
   return {
     url,
     close: ({ isReplaced = false } = {}) => close(app, { state: isReplaced ? undefined : state, config }, [
-      () => cues.stop(), () => watcher.stop(), () => surroundings.stop(), () => growth.stop(), () => risk.stop(), () => limits.stop(), () => campaigns.stop(), () => rooms.stop(), () => offers.stop(), () => decisions.stop(), () => paths.impressions.flush(), () => paths.shadows.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(),
+      () => cues.stop(), () => interaction.stop(), () => watcher.stop(), () => surroundings.stop(), () => growth.stop(), () => risk.stop(), () => limits.stop(), () => campaigns.stop(), () => rooms.stop(), () => offers.stop(), () => decisions.stop(), () => paths.impressions.flush(), () => paths.shadows.flush(), () => catalogFollower.stop(), () => paths.statistics.stop(),
       () => paths.model.close(), () => { redis.disconnect(); },
     ]),
   };

@@ -1,7 +1,9 @@
 import { Type, type Static } from 'typebox';
 import type { Position } from '../domain/channel.js';
 import { EVENT_LIMITS } from '../domain/event.js';
+import { ACTS } from '../domain/interaction.js';
 import { RECOMMENDATION_LIMITS, RecommendationSchema } from '../domain/recommendation.js';
+import { RoomIdSchema } from '../domain/room.js';
 import { SCENES } from '../domain/scene.js';
 import { AppError, type ErrorCode } from '../errors.js';
 import { makeChecker, type Checker } from '../util/schema-fault.js';
@@ -30,6 +32,7 @@ const FrameId = Type.Optional(Type.String({ minLength: 1, maxLength: FRAME_ID_CH
 const ShopperId = Type.Optional(Type.String({ minLength: 1, maxLength: EVENT_LIMITS.idBytesMax }));
 const Token = Type.String({ maxLength: TOKEN_LIMITS.charsMax });
 const strict = { additionalProperties: false } as const;
+const INTERACT = { type: Type.Literal('interact'), id: FrameId, roomId: RoomIdSchema } as const;
 
 export const CLIENT_FRAMES = {
   /**
@@ -57,6 +60,11 @@ export const CLIENT_FRAMES = {
   }, strict),
   /** The body of `POST /v1/recommendations`, for the socket's shopper. */
   recommendations: Type.Object({ type: Type.Literal('recommendations'), id: FrameId, ...RecommendationSchema.properties }, strict),
+  /** Something that a viewer does in a room whose channel the socket has subscribed to. */
+  interact: Type.Union([
+    Type.Object({ ...ACTS.like, ...INTERACT }, strict), Type.Object({ ...ACTS.comment, ...INTERACT }, strict), Type.Object({ ...ACTS.question, ...INTERACT }, strict),
+    Type.Object({ ...ACTS.gift, ...INTERACT }, strict), Type.Object({ ...ACTS.vote, ...INTERACT }, strict),
+  ]),
   /** Answers a `ping`. */
   pong: Type.Object({ type: Type.Literal('pong'), id: FrameId, replyTo: FrameId }, strict),
 } as const;
@@ -79,6 +87,8 @@ export type ServerFrame =
   | { readonly type: 'unsubscribed'; readonly replyTo?: string | undefined; readonly channel: string; readonly code?: ErrorCode }
   /** Which of the messages the inbox has. */
   | { readonly type: 'acked'; readonly replyTo: string | undefined; readonly messageIds: readonly string[] }
+  /** What a viewer did was taken; it counts within a second. */
+  | { readonly type: 'interacted'; readonly replyTo: string }
   /** What became of the events of a frame. */
   | {
     readonly type: 'ack'; readonly replyTo: string | undefined;

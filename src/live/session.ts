@@ -1,4 +1,5 @@
 import type { ChannelAddress } from '../domain/channel.js';
+import type { Interaction } from '../domain/interaction.js';
 import type { RecommendationInput } from '../domain/recommendation.js';
 import { shopperKey, type ShopperKey } from '../domain/shopper.js';
 import { AppError, asAppError, type ErrorCode } from '../errors.js';
@@ -22,6 +23,8 @@ export interface LiveServices {
   readonly recommend: (input: RecommendationInput) => Promise<Buffer>;
   /** Marks messages of the inbox as read. @returns those that it has */
   readonly acknowledge: (shopper: ShopperKey, messageIds: readonly string[]) => Promise<string[]>;
+  /** Something done in a room. @throws AppError when it is not taken */
+  readonly interact: (shopper: ShopperKey, roomId: string, act: Interaction) => Promise<void>;
   readonly authenticate: Authenticate;
   readonly channels: LiveChannels;
   readonly states: ChannelStates;
@@ -139,6 +142,7 @@ export class LiveSession implements Member {
     else if (frame.type === 'ack') await this.#acknowledge(frame, shopper);
     else if (frame.type === 'events') await this.#ingest(frame, shopper);
     else if (frame.type === 'recommendations') await this.#recommend(frame, shopper);
+    else if (frame.type === 'interact') await this.#interact(frame, shopper);
     // A pong has said all by arriving.
   }
 
@@ -296,6 +300,14 @@ export class LiveSession implements Member {
     const error = asAppError(thrown);
     if (error.code === 'internal' && error !== thrown) this.#options.services.onFault(thrown);
     return error;
+  }
+
+  async #interact({ type: _type, id, roomId, ...act }: ClientFrameOf<'interact'>, shopper: Identity): Promise<void> {
+    requireScope(shopper, 'events');
+    const { services, connection } = this.#options;
+    if (!this.#subscriptions.has(await services.channels.ofRoom(roomId, shopper))) throw new AppError('forbidden', `Subscribe to room:${roomId} first.`);
+    await services.interact(shopper.key, roomId, act);
+    if (id !== undefined) connection.send(encodeFrame({ type: 'interacted', replyTo: id }));
   }
 
   #refuse(fault: AppError, replyTo: string | undefined): void {

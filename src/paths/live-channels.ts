@@ -6,6 +6,7 @@ import type { LiveChannels } from '../live/channels.js';
 import { roomChannel, shopperChannel } from '../redis/channel-log.js';
 import { storeError } from '../redis/errors.js';
 import type { Keys } from '../redis/keys.js';
+import type { RoomPulseStore } from '../redis/room-pulse-store.js';
 import type { RoomStore } from '../redis/room-store.js';
 import type { Clock } from '../util/clock.js';
 import type { Inbox } from './inbox.js';
@@ -15,12 +16,13 @@ export interface LiveChannelsDeps {
   /** Rooms that are not closed, as this process knows them. */
   readonly book: { get(id: string): Room | undefined };
   readonly store: Pick<RoomStore, 'read' | 'openCues'>;
+  readonly pulses: Pick<RoomPulseStore, 'shown'>;
   readonly inbox: Pick<Inbox, 'messages'>;
   readonly clock: Clock;
 }
 
 /** The channels that a socket may name, and what each stands for as a whole. */
-export function liveChannels({ keys, book, store, inbox, clock }: LiveChannelsDeps): { channels: LiveChannels; reader: StateReader } {
+export function liveChannels({ keys, book, store, pulses, inbox, clock }: LiveChannelsDeps): { channels: LiveChannels; reader: StateReader } {
   const readRoom = async (id: string): Promise<Room> => {
     const room = await store.read(id).catch((error: unknown) => { throw storeError(error); });
     if (room === undefined) throw new AppError('not_found', `There is no room ${id}.`);
@@ -37,8 +39,9 @@ export function liveChannels({ keys, book, store, inbox, clock }: LiveChannelsDe
     reader: {
       ofShopper: async (shopper) => JSON.stringify({ offers: await inbox.messages(shopper) }),
       async ofRoom(id) {
-        const [room, cues] = await Promise.all([readRoom(id), store.openCues(id, clock()).catch((error: unknown) => { throw storeError(error); })]);
-        return JSON.stringify({ room, cues });
+        const shown = Promise.all([store.openCues(id, clock()), pulses.shown(id)]).catch((error: unknown) => { throw storeError(error); });
+        const [room, [cues, { stats, comments }]] = await Promise.all([readRoom(id), shown]);
+        return JSON.stringify({ room, cues, stats, comments });
       },
     },
   };

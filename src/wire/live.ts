@@ -21,6 +21,7 @@ import type { RedisClient } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
 import { ShardSubscriber } from '../redis/shard-subscriber.js';
 import type { Clock } from '../util/clock.js';
+import type { WiredInteraction } from './interaction.js';
 import type { WiredRooms } from './rooms.js';
 
 export interface LiveParts {
@@ -33,22 +34,25 @@ export interface LiveParts {
   readonly service: RecommendationService;
   readonly inbox: Inbox;
   readonly rooms: WiredRooms;
+  readonly interaction: WiredInteraction;
   readonly clock: Clock;
 }
 
 /** The socket, over the same paths as HTTP. @returns who listens on it */
-export async function wireLive(app: FastifyInstance, { config, log, redis, keys, metrics, ingestor, service, inbox, rooms, clock }: LiveParts): Promise<LiveHub> {
+export async function wireLive(app: FastifyInstance, { config, log, redis, keys, metrics, ingestor, service, inbox, rooms, interaction, clock }: LiveParts): Promise<LiveHub> {
   const isOpen = config.apiKeys.size === 0 && config.jwt === undefined;
   const scopesOf = keyBook(config.apiKeys);
   const everything = new Set(SCOPES);
   const onFault = (error: unknown): void => { log.error({ err: error }, 'socket'); };
   const hub = new LiveHub({ subscriber: (listener) => new ShardSubscriber(redis, listener), logs: new ChannelLog(redis, clock), limits: LIVE_LIMITS, onFault });
-  const { channels, reader } = liveChannels({ keys, ...rooms, inbox, clock });
+  const { channels, reader } = liveChannels({ keys, ...rooms, pulses: interaction.pulses, inbox, clock });
+  hub.watchRooms(interaction.hooks);
   const limits = { ...LIVE_LIMITS, socketsPerIpMax: config.socketsPerIpMax, leaveMs: Math.min(LIVE_LIMITS.leaveMs, config.drainMs / 2) };
   const guests = new Guests({ origins: { allowed: config.corsOrigins, isOpen }, limits, clock, random: Math.random });
   const services: LiveServices = {
     ingest: (events) => ingestor.ingest(events),
     recommend: (input) => service.recommend(input),
+    interact: interaction.interact,
     acknowledge: (shopper, messageIds) => inbox.acknowledge(shopper, messageIds),
     authenticate: authentication({
       scopesOf: (token) => (isOpen ? everything : scopesOf(token)),

@@ -31,6 +31,7 @@ import { makeKeys, type Keys } from '../../src/redis/keys.js';
 import { OfferStore } from '../../src/redis/offer-store.js';
 import { NO_CAPS } from '../../src/offers/contact-policy.js';
 import { ProfileStore } from '../../src/redis/profile-store.js';
+import { wireInteraction } from '../../src/wire/interaction.js';
 import { ShardSubscriber } from '../../src/redis/shard-subscriber.js';
 import { RoomStore } from '../../src/redis/room-store.js';
 
@@ -82,20 +83,30 @@ export async function startLive(redisUrl: string, options: LiveServerOptions = {
   const inbox = new Inbox({ offers, profiles: store, clock: Date.now });
   const ingestor = new EventIngestor({
     store, catalog, clock: Date.now, newToken: () => randomBytes(8), onFolded: () => { /* not counted */ },
-    afterStored: (stored) => { options.afterStored?.(stored); },
+    afterStored: (stored) => {
+      options.afterStored?.(stored);
+      interaction.afterStored(stored);
+    },
   });
   const faults: unknown[] = [];
   const log = new ChannelLog(redis, Date.now);
   const hub = new LiveHub({ subscriber: (listener) => new ShardSubscriber(redis, listener), logs: log, limits, onFault: (error) => faults.push(error) });
   const rooms = new RoomStore(redis, KEYS);
   const service = serviceOf({ redis, catalog, store, ingestor, rooms });
-  const { channels, reader } = liveChannels({ keys: KEYS, book: { get: () => undefined }, store: rooms, inbox, clock: Date.now });
+  const app = Fastify();
+  const interaction = wireInteraction(app, {
+    redis, keys: KEYS, catalog, rooms: { store: rooms, finder: { get: () => undefined, read: (id) => rooms.read(id) } }, flagged: { has: () => false },
+    ingest: (events) => ingestor.ingest(events), metrics: { gauge: () => { /* not measured */ } }, clock: Date.now, onFault: (error) => faults.push(error),
+  });
+  hub.watchRooms(interaction.hooks);
+  const { channels, reader } = liveChannels({ keys: KEYS, book: { get: () => undefined }, store: rooms, pulses: interaction.pulses, inbox, clock: Date.now });
   const apiKeys = new Map(Object.entries(options.apiKeys ?? {}).map(([key, scopes]) => [key, new Set(scopes)]));
   const isOpen = apiKeys.size === 0 && options.jwt === undefined;
   const guests = new Guests({ origins: { allowed: options.origins ?? [], isOpen }, limits, clock, random: Math.random });
   const services: LiveServices = {
     ingest: (events) => ingestor.ingest(events),
     recommend: (input) => service.recommend(input),
+    interact: interaction.interact,
     acknowledge: (shopper, messageIds) => inbox.acknowledge(shopper, messageIds),
     channels, states: new ChannelStates({ ...reader, ...options.reader }, Date.now),
     authenticate: options.authenticate ?? authentication({
@@ -104,7 +115,6 @@ export async function startLive(redisUrl: string, options: LiveServerOptions = {
     }),
     onFault: (error) => faults.push(error),
   };
-  const app = Fastify();
   await app.register(liveSocket, { hub, services, guests, limits, clock });
   await app.register(liveStream, { hub, services, guests, limits, clock });
   app.addHook('onClose', () => { hub.close(); });
@@ -114,6 +124,7 @@ export async function startLive(redisUrl: string, options: LiveServerOptions = {
     sockets: () => guests.count,
     close: async () => {
       await app.close();
+      await interaction.stop();
       redis.disconnect();
     },
   };
