@@ -82,10 +82,9 @@ export class RoomEvents {
     this.#gone.set(key, { ...visit, at: this.#options.clock() });
   }
 
-  /** Stores what waits, as far as one try does. */
+  /** Stores what waits, as far as one try does. Of those who have just gone nobody is told: they are about to come back to another process. */
   async stop(): Promise<void> {
     clearInterval(this.#look);
-    this.#tellGone(Infinity);
     this.#isStopped = true;
     await this.#storing;
   }

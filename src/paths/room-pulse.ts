@@ -7,7 +7,7 @@ export const ROOM_PULSE_RHYTHM = {
   /** Between two times that this process tells of a room, ms. */
   tellEveryMs: 1000,
   /** … while nothing happens in it: that its viewers are still here, ms. */
-  presenceEveryMs: 5000,
+  presenceEveryMs: 2500,
   /** How often rooms are looked at for that, ms. */
   lookEveryMs: 1000,
   /** Times that what is left of a room is told at the end. */

@@ -2,8 +2,7 @@ import { EN_DEGREES, EN_NEGATORS, EN_VALENCE } from './words-en.js';
 import { ZH_DEGREES, ZH_NEGATORS, ZH_VALENCE } from './words-zh.js';
 import { isQuestion } from './questions.js';
 
-export const SENTIMENTS = ['positive', 'neutral', 'negative'] as const;
-export type Sentiment = (typeof SENTIMENTS)[number];
+export type Sentiment = 'positive' | 'neutral' | 'negative';
 
 const RULES = {
   /** Units (a Chinese character, another word, an emoji) of the longest entry. */

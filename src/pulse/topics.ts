@@ -12,8 +12,8 @@ const THEMES = {
   authentic: /正品|真假|真的假的|专柜|授权|\b(?:authentic|genuine|original|real|legit)\b/u,
   link: /链接|几号|哪里买|怎么买|怎么拍|购物车|\b(?:links?|where (?:can|do) i (?:buy|get)|how (?:can|do) i (?:buy|order))\b/u,
 } as const satisfies Record<string, RegExp>;
-export type Theme = keyof typeof THEMES;
-export const THEME_NAMES = Object.keys(THEMES) as readonly Theme[];
+type Theme = keyof typeof THEMES;
+const THEME_NAMES = Object.keys(THEMES) as readonly Theme[];
 
 const TOPIC_LIMITS = {
   /** Words of one question that are counted. */
@@ -50,7 +50,7 @@ export function topicsOf(question: string, finder: ProductFinder, shown: string 
   ];
 }
 
-export const themesOf = (text: string): Theme[] => THEME_NAMES.filter((theme) => THEMES[theme].test(fold(text)));
+const themesOf = (text: string): Theme[] => THEME_NAMES.filter((theme) => THEMES[theme].test(fold(text)));
 
 /** @returns words that may be what a question is about, each once. Pieces of one character that stand together are one word: the segmenter knows few new ones. */
 function wordsOf(text: string): string[] {

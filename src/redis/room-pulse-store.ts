@@ -9,7 +9,7 @@ export const ROOM_PULSE_LIMITS = {
   /** Between two frames of counts, and of comments, of one room over all processes, ms. */
   tellEveryMs: 1000,
   /** A process that has said nothing for so long has no viewers any more, ms … */
-  silentMs: 15_000,
+  silentMs: 8000,
   /** … and after this long a write of it that was on its way may count twice, ms. */
   forgottenMs: 10 * 60_000,
   /** Comments that are kept, and in one frame. */

@@ -79,15 +79,17 @@ export class Host {
     }
   }
 
-  #drawInsights({ sentiment, topics = [], suggestion }) {
+  #drawInsights({ stats, sentiment, asked, suggestions }) {
     const mood = h('span', { class: 'bar mood', role: 'img', 'aria-label': 'Mood of the comments' });
-    mood.style.setProperty('--share', String(((sentiment?.mean ?? 0) + 1) / 2));
+    mood.style.setProperty('--share', String((sentiment.score + 1) / 2));
+    const nameOf = (itemId) => this.items.get(itemId)?.title ?? itemId;
+    const topics = [...asked.themes.map(({ theme, level }) => [theme, level]), ...asked.items.map(({ itemId, level }) => [nameOf(itemId), level]), ...asked.words.map(({ word, level }) => [word, level])];
     $('#insights').replaceChildren(
-      h('h3', {}, `Mood of ${sentiment?.comments ?? 0} comments`), mood,
+      h('h3', {}, `Mood of ${stats.comments} comments`), mood,
       h('h3', {}, 'Asked about now'),
       topics.length === 0 ? h('p', { class: 'note' }, 'Nobody has asked yet.')
-        : h('ul', { class: 'chips' }, ...topics.map(({ topic, count }) => h('li', {}, `${this.items.get(topic)?.title ?? topic} · ${Math.round(count)}`))));
-    $('#suggestion').replaceChildren(...(suggestion === undefined || suggestion === null ? [] : [h('p', { class: 'suggestion' },
-      `${this.items.get(suggestion.itemId)?.title ?? suggestion.itemId}: ${suggestion.reason} Next cue: ${readable(suggestion.kind).toLowerCase()}.`)]));
+        : h('ul', { class: 'chips' }, ...topics.map(([topic, level]) => h('li', {}, `${topic} · ${Math.round(level)}`))));
+    $('#suggestion').replaceChildren(...suggestions.slice(0, 1).map(({ kind, itemId, reason }) => h('p', { class: 'suggestion' },
+      `${nameOf(itemId)}: ${reason}. Next cue: ${readable(kind).toLowerCase()}.`)));
   }
 }
