@@ -25,11 +25,15 @@ export interface AudienceSize {
   readonly histories: number;
   /** Frames a second to viewers alone, all together. */
   readonly letterRate: number;
+  /** Also a worker. Default: none. */
+  readonly hasWorker?: boolean;
 }
 
 const AUDIENCE = {
   room: 'stage', products: 10,
   pinEveryMs: 100,
+  /** A busy machine is to leave nobody with the default offer: each claim that was made is to be shown, and the other way round. */
+  chunkMs: 10_000,
   connectMs: 120_000,
   /** Everybody is back and has everything by then, or never, ms. */
   settleMs: 60_000,
@@ -52,6 +56,8 @@ export interface Absence {
 export interface Ladder {
   readonly offers: readonly OfferInput[];
   readonly served: Served[];
+  /** Viewers who have an offer of it. */
+  readonly has: Set<Viewer>;
 }
 
 interface Parts {
@@ -104,7 +110,7 @@ export class Audience {
 
   /** Everybody is there, and the host pins and letters come from now on. */
   static async gather(size: AudienceSize, { seed, say, nodeArgs }: Tools): Promise<Audience> {
-    const fleet = await LiveFleet.start({ apis: size.apis, env: { LOG_LEVEL: 'info' }, nodeArgs });
+    const fleet = await LiveFleet.start({ apis: size.apis, hasWorker: size.hasWorker ?? false, env: { LOG_LEVEL: 'info', CUE_CHUNK_DEADLINE_MS: String(AUDIENCE.chunkMs) }, nodeArgs });
     const redis = connectRedis(fleet.redis.url, 'commands', { timeoutMs: 30_000, name: 'bench' });
     const audience = new Audience({ fleet, redis, size, random: seededRandom(seed) });
     try {
@@ -132,23 +138,35 @@ export class Audience {
 
   /** Makes the offers of a ladder known to all processes. */
   async prepareLadder(name: string): Promise<Ladder> {
-    const ladder = { offers: ladderOf(name, this.swarm.viewers.length, false), served: [] };
+    const ladder = { offers: ladderOf(name, this.swarm.viewers.length, false), served: [], has: new Set<Viewer>() };
     for (const { id } of ladder.offers) this.#ladders.set(id, ladder);
     await launchOffers(this.fleet, ladder.offers);
     return ladder;
   }
 
-  /** Has it played and resolves when so many viewers have an offer of it. */
-  async playLadder({ offers, served }: Ladder, untilServed: number): Promise<void> {
-    await this.host.play({ kind: 'coupon_ladder', offerIds: offers.map(({ id }) => id), durationS: AUDIENCE.ladderS });
-    await this.#until(() => served.length >= untilServed);
+  /** Has it played and resolves when so many viewers have an offer of it; all of them unless told otherwise. */
+  async playLadder(ladder: Ladder, viewers?: number): Promise<void> {
+    await this.host.play({ kind: 'coupon_ladder', offerIds: ladder.offers.map(({ id }) => id), durationS: AUDIENCE.ladderS });
+    await this.#untilServed(ladder, viewers);
+  }
+
+  /** Resolves when everybody is here and has an offer of the ladder. */
+  async untilAllServed(ladder: Ladder): Promise<void> {
+    await this.#untilServed(ladder);
+    await this.swarm.untilAllLive(AUDIENCE.settleMs);
+  }
+
+  /** Api processes that serve now. */
+  async readyProcesses(): Promise<number> {
+    const metrics = await (await fetch(`${this.fleet.engine.url}/metrics`)).text();
+    return Number(/^rivulet_api_processes (\d+)$/mu.exec(metrics)?.[1]);
   }
 
   /** Waits until nothing is under way any more. @returns what is wrong with what the viewers were told */
   async settle(ladders: readonly Ladder[]): Promise<{ broken: string[]; counts: LadderCounts[] }> {
     await Promise.all([this.#letters.stop(), this.host.stopPinning()]);
     await this.swarm.untilAllLive(AUDIENCE.settleMs);
-    await this.#until(() => ladders.every(({ served }) => served.length >= this.swarm.viewers.length));
+    for (const ladder of ladders) await this.#untilServed(ladder);
     await pause(AUDIENCE.quietMs);
     const broken = this.swarm.breaches.map(({ viewer, channel, rule, what }) => `${viewer} on ${channel}: ${rule}, ${what}`);
     broken.push(...[...this.#faults, ...this.host.faults].map(String), ...await this.#missing());
@@ -172,7 +190,9 @@ export class Audience {
     if (type !== 'offer') return;
     const { offerId, ...served } = servedBy(viewer.userId, head, frame);
     // A letter has none.
-    if (offerId !== undefined) this.#ladders.get(offerId)?.served.push(served);
+    const ladder = offerId === undefined ? undefined : this.#ladders.get(offerId);
+    ladder?.served.push(served);
+    ladder?.has.add(viewer);
   }
 
   /** Viewers who were not told of the last frame on one of their channels: what was before it they cannot lack without a breach. */
@@ -189,8 +209,8 @@ export class Audience {
     return lacking;
   }
 
-  async #until(isSo: () => boolean): Promise<void> {
+  async #untilServed({ has }: Ladder, viewers = this.swarm.viewers.length): Promise<void> {
     const deadline = performance.now() + AUDIENCE.settleMs;
-    while (!isSo() && performance.now() < deadline) await pause(1);
+    while (has.size < viewers && performance.now() < deadline) await pause(1);
   }
 }

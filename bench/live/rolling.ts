@@ -29,7 +29,7 @@ export const rolling = scenario('a rolling restart of all processes while ladder
     tools.say(`replacing ${before.length} processes`);
     const restarted = until('all processes are new', () => /"msg":"restarted"/u.test(engine.output()), ROLLING.restartMs);
     for (const ladder of ladders) {
-      await audience.playLadder(ladder, size.viewers);
+      await audience.playLadder(ladder);
       await pause(ROLLING.ladderEveryMs);
     }
     await restarted;

@@ -1,38 +1,55 @@
 import t, { type Test } from 'tap';
-import { startEngine, type Engine } from '../helpers/engine.js';
+import { Audience } from '../../bench/live/audience.js';
+import type { Engine } from '../helpers/engine.js';
 import { enginesUnder, isAlive } from '../helpers/processes.js';
 import { until } from '../helpers/streams.js';
 import { Traffic, putItems } from '../helpers/traffic.js';
 
-/** Two api processes on one port: they answer as one, whichever of them is killed or replaced. */
+/**
+ * Two api processes on one port: they answer as one, whichever of them is killed or replaced. The short form of
+ * `npm run bench:live -- kill rolling`, with requests over HTTP beside the viewers of a room.
+ */
 
-const ENV = { API_PROCESSES: '2', REDIS_TIMEOUT_MS: '10000', LOG_LEVEL: 'info' };
+const SIZE = { viewers: 100, apis: 2, items: 40, histories: 40, letterRate: 50 };
+const TOOLS = { seed: 1, nodeArgs: [], say: (): void => { /* Nothing to say. */ } };
+/** Items that requests over HTTP are about. */
 const ITEMS = 40;
 /** No bar: it ends a wait for what will never be. */
 const RESTART_MS_MAX = 100_000;
 
-async function start(t: Test, role: 'api' | 'both'): Promise<Engine> {
-  const engine = await startEngine({ role, env: ENV });
-  t.teardown(() => engine.stop());
-  await putItems(engine.url, ITEMS);
-  return engine;
+async function gather(t: Test, hasWorker: boolean): Promise<Audience> {
+  const audience = await Audience.gather({ ...SIZE, hasWorker }, TOOLS);
+  t.teardown(() => audience.end());
+  return audience;
+}
+
+function trafficTo(t: Test, { url }: Engine): Traffic {
+  const traffic = new Traffic(url, { readers: 3, writers: 2, items: ITEMS });
+  t.teardown(() => traffic.stop());
+  return traffic;
 }
 
 const metrics = async ({ url }: Engine): Promise<string> => (await fetch(`${url}/metrics`)).text();
 const valueOf = (text: string, name: string): number => Number(new RegExp(`^${name} (\\S+)$`, 'mu').exec(text)?.[1]);
 
-await t.test('they count together, and are replaced under load without a failed request', { timeout: 150_000 }, async (t) => {
-  const engine = await start(t, 'both');
+await t.test('all are replaced under load: no request fails, no viewer misses anything; they count together', { timeout: 200_000 }, async (t) => {
+  const audience = await gather(t, true);
+  const { engine } = audience.fleet;
+  await putItems(engine.url, ITEMS);
   await until('the worker is there', async () => (await enginesUnder(engine.pid)).length === 3);
   const before = await enginesUnder(engine.pid);
-  const traffic = new Traffic(engine.url, { readers: 4, writers: 2, items: ITEMS });
-  t.teardown(() => traffic.stop());
-  await until('it is under load', () => traffic.events > 100);
+  const ladder = await audience.prepareLadder('ladder');
+  const traffic = trafficTo(t, engine);
+  await until('it is under load', () => traffic.events > 50);
   engine.proc.kill('SIGUSR2');
+  await audience.playLadder(ladder);
   await until('all have been replaced', () => /"msg":"restarted"/u.test(engine.output()), RESTART_MS_MAX);
   const asked = traffic.events;
-  await until('the new ones serve', () => traffic.events > asked + 50);
+  await until('the new ones serve', () => traffic.events > asked + 20);
   await traffic.stop();
+  t.same((await audience.settle([ladder])).broken, []);
+  t.ok(audience.absences.length >= SIZE.viewers, 'everybody was told to come back');
+  t.same(audience.absences.filter(({ code }) => code !== 1012), []);
   t.same(traffic.broken, [], 'no connection broke');
   t.same(traffic.ranked.filter(({ status }) => status !== 200), []);
   t.same([...traffic.eventStatuses.keys()], [200]);
@@ -40,29 +57,36 @@ await t.test('they count together, and are replaced under load without a failed 
   t.equal(after.length, 3);
   t.same(after.filter((pid) => before.includes(pid)), [], 'api processes and worker are new ones');
   const told = await Promise.all(Array.from({ length: 4 }, () => metrics(engine)));
-  const counted = told.map((text) => valueOf(text, 'rivulet_events_accepted_total'));
-  t.ok(counted[0]! > 0);
-  t.same(counted, counted.map(() => counted[0]), 'whichever process is asked');
-  t.equal(valueOf(told[0]!, 'rivulet_api_processes'), 2);
-  t.equal(valueOf(told[0]!, 'rivulet_catalog_items'), ITEMS);
+  const replies = told.map((text) => valueOf(text, 'rivulet_recommendation_seconds_count'));
+  t.ok(replies[0]! > 0);
+  t.same(replies, replies.map(() => replies[0]), 'whichever process is asked');
+  t.equal(valueOf(told[0]!, 'rivulet_api_processes'), SIZE.apis);
+  t.equal(valueOf(told[0]!, 'rivulet_sockets'), SIZE.viewers);
   t.match(told[0], /^rivulet_stream_handled\{consumer="archive"\} \d+$/mu, 'the worker is among them');
+  audience.swarm.end();
   t.equal(await engine.kill('SIGTERM'), 0);
   t.same(after.filter(isAlive), [], 'nobody is left');
 });
 
-await t.test('one is killed: the other serves, and it is started again; killed, the primary takes all along', { timeout: 150_000 }, async (t) => {
-  const engine = await start(t, 'api');
+await t.test('one is killed while a ladder is played: its viewers are served by the other; the primary killed, all end', { timeout: 200_000 }, async (t) => {
+  const audience = await gather(t, false);
+  const { engine } = audience.fleet;
+  await putItems(engine.url, ITEMS);
+  const ladder = await audience.prepareLadder('ladder');
   const [victim = 0, survivor = 0] = await enginesUnder(engine.pid);
+  await audience.playLadder(ladder, 1);
   process.kill(victim, 'SIGKILL');
   await until('it is dead', () => !isAlive(victim));
-  const traffic = new Traffic(engine.url, { readers: 2, writers: 2, items: ITEMS });
-  t.teardown(() => traffic.stop());
-  await until('there are two again', async () => valueOf(await metrics(engine), 'rivulet_api_processes') === 2);
+  const traffic = trafficTo(t, engine);
+  await until('there are two again', async () => await audience.readyProcesses() === SIZE.apis);
   await traffic.stop();
+  t.same((await audience.settle([ladder])).broken, []);
+  t.ok(audience.absences.length > 0, 'somebody was cut off');
   t.same(traffic.broken, [], 'nobody who came after the kill was handed to the dead');
   t.ok(traffic.events > 0);
   const pids = await enginesUnder(engine.pid);
   t.ok(pids.includes(survivor) && !pids.includes(victim));
+  audience.swarm.end();
   await engine.kill('SIGKILL');
   await until('its processes have ended by themselves', () => !pids.some(isAlive));
 });
