@@ -7,6 +7,8 @@ const SAVE_MINOR = 300;
 /** Of a scarce offer: claims for one in so many viewers. */
 const SCARCE_SHARE = 10;
 
+const STANDING: ReadonlySet<string> = new Set(['held', 'claimed', 'redeemed']);
+
 /** What a viewer was sent by a cue. */
 export interface Served {
   readonly userId: string;
@@ -61,11 +63,13 @@ export function checkLadder(offers: readonly FinalOffer[], served: readonly Serv
   const claims: number[] = [];
   for (const offer of offers) {
     const { id } = offer;
+    // What came too late was given back.
+    const standing = offer.claims.filter(({ status }) => STANDING.has(status));
     const heldMinor = offer.claims.reduce((sum, { holdsMinor }) => sum + holdsMinor, 0);
-    if (offer.claims.length > offer.countMax || heldMinor > offer.moneyMinorMax) broken.push(`${id}: ${offer.claims.length} claims of ${offer.countMax}, ${heldMinor} of ${offer.moneyMinorMax} minor units`);
-    if (offer.count !== offer.claims.length || offer.moneyMinor !== heldMinor) broken.push(`${id}: counts ${offer.count} claims and ${offer.moneyMinor} minor units, holds ${offer.claims.length} and ${heldMinor}`);
-    for (const claim of offer.claims) ownerOf.set(claim.id, claim.shopper);
-    claims.push(offer.claims.length);
+    if (standing.length > offer.countMax || heldMinor > offer.moneyMinorMax) broken.push(`${id}: ${standing.length} claims of ${offer.countMax}, ${heldMinor} of ${offer.moneyMinorMax} minor units`);
+    if (offer.count !== standing.length || offer.moneyMinor !== heldMinor) broken.push(`${id}: counts ${offer.count} claims and ${offer.moneyMinor} minor units, holds ${standing.length} and ${heldMinor}`);
+    for (const claim of standing) ownerOf.set(claim.id, claim.shopper);
+    claims.push(standing.length);
   }
   const owners = [...ownerOf.values()];
   if (new Set(owners).size !== owners.length) broken.push(`${owners.length} claims for ${new Set(owners).size} shoppers`);

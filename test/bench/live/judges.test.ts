@@ -20,6 +20,11 @@ await t.test('everybody served once, within stock and budget', async (t) => {
   t.same(checkLadder(OFFERS, SERVED, 4), { counts: { claimed: 3, byDefault: 1, soldOut: 0, early: 0, claims: [2, 1] }, broken: [] });
 });
 
+await t.test('a claim that was given back is none', async (t) => {
+  const released = { ...claim('b.2', 'dee'), status: 'released', holdsMinor: 0 } as const;
+  t.same(checkLadder([OFFERS[0]!, offer('b', [claim('b.1', 'cem'), released], { count: 1, moneyMinor: 100 })], SERVED, 4).broken, []);
+});
+
 await t.test('told before the log had it, and again with its place, is once', async (t) => {
   t.match(checkLadder(OFFERS, [...SERVED, { ...SERVED[0]!, isLogged: false }], 4), { counts: { claimed: 3, early: 1 }, broken: [] });
 });
