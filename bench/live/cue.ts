@@ -8,7 +8,7 @@ import { median } from '../report.js';
 import { PREFIX } from '../store.js';
 import { itemId, shopperId } from '../workloads.js';
 import { Arrivals, type ArrivalTimes } from './arrivals.js';
-import { LiveFleet, type CpuUsed } from './fleet.js';
+import { withFleet, type CpuUsed, type LiveFleet } from './fleet.js';
 import type { FrameHead } from './frame-head.js';
 import { checkLadder, ladderOf, servedBy, type LadderCounts, type Served } from './ladder.js';
 import { filesMax } from './processes.js';
@@ -49,18 +49,17 @@ interface Play {
 
 export const cue = scenario('a personal offer to all viewers of a room, beside one identical frame to all', SIZE, async (size: Size, tools: Tools): Promise<Outcome> => {
   if (filesMax() < size.sockets + CUE.filesSpare) throw new Error(`${size.sockets} sockets need as many open files in one process: \`ulimit -n ${size.sockets + CUE.filesSpare}\` first (now ${filesMax()}).`);
-  const fleet = await LiveFleet.start({ apis: size.apis, nodeArgs: tools.nodeArgs });
-  let stage: Stage | undefined;
-  try {
+  return await withFleet({ apis: size.apis, nodeArgs: tools.nodeArgs }, async (fleet) => {
     tools.say(`filling the store: ${size.sockets} profiles …`);
     await fillLiveStore(fleet, { ...size, viewers: size.sockets });
     await openRoom(fleet, CUE.room);
-    stage = new Stage(fleet, size, tools);
-    return await stage.run();
-  } finally {
-    stage?.end();
-    await fleet.stop();
-  }
+    const stage = new Stage(fleet, size, tools);
+    try {
+      return await stage.run();
+    } finally {
+      stage.end();
+    }
+  });
 });
 
 /** A room full of viewers, and cues played to them in turn. */

@@ -4,7 +4,7 @@ import { FaultProxy } from '../claims/fault-proxy.js';
 import { shopperId } from '../workloads.js';
 import { RESUME_WINDOW } from './continuity.js';
 import { CUTS, nextCut, type Cut, type CutKind } from './cut-plan.js';
-import { LiveFleet } from './fleet.js';
+import { withFleet, type LiveFleet } from './fleet.js';
 import { Publisher } from './publisher.js';
 import type { Address } from './raw-socket.js';
 import { scenario, type Outcome, type Tools } from './scenario.js';
@@ -35,19 +35,17 @@ const RUN = {
 const ROOM = `room:${RUN.room}`;
 
 export const cuts = scenario('random cuts of connections: nothing missing, nothing twice, in order, or an honest no', SIZE, async (size: Size, tools: Tools): Promise<Outcome> => {
-  const fleet = await LiveFleet.start({ apis: size.apis, nodeArgs: tools.nodeArgs });
-  const proxies: FaultProxy[] = [];
-  let run: CutRun | undefined;
-  try {
-    for (let index = 0; index < RUN.proxies; index++) proxies.push(await FaultProxy.start(fleet.address.port));
+  return await withFleet({ apis: size.apis, nodeArgs: tools.nodeArgs }, async (fleet) => {
     await openRoom(fleet, RUN.room);
-    run = new CutRun({ fleet, proxies, publisher: await Publisher.connect(fleet.redis.url), size, tools });
-    return await run.run();
-  } finally {
-    run?.end();
-    await Promise.all(proxies.map((proxy) => proxy.stop()));
-    await fleet.stop();
-  }
+    const proxies = await Promise.all(Array.from({ length: RUN.proxies }, () => FaultProxy.start(fleet.address.port)));
+    const run = new CutRun({ fleet, proxies, publisher: await Publisher.connect(fleet.redis.url), size, tools });
+    try {
+      return await run.run();
+    } finally {
+      run.end();
+      await Promise.all(proxies.map((proxy) => proxy.stop()));
+    }
+  });
 });
 
 interface Parts {
@@ -85,7 +83,7 @@ class CutRun {
       userIdOf: shopperId, channelsOf: (index) => [`user:${shopperId(index)}`, ROOM], random: seededRandom(tools.seed + 1), backoff: RUN.backoff,
       onFrame: (_viewer, head, frame) => {
         this.#frames += 1;
-        publisher.check(head.channel!, head, frame);
+        publisher.check(head, frame);
       },
       onGreeted: (viewer) => {
         if (this.#doomed.delete(viewer)) setTimeout(() => { viewer.socket?.reset(); }, this.#random() * RUN.subscribingMs);

@@ -21,6 +21,21 @@ export interface CpuUsed {
   readonly client: number;
 }
 
+/** Of the engine's last words, where a run failed. */
+const OUTPUT_CHARS = 2000;
+
+/** Starts a fleet for a run and ends it, however that goes. @throws what the run throws, with the engine's last words */
+export async function withFleet<Result>(options: LiveFleetOptions, run: (fleet: LiveFleet) => Promise<Result>): Promise<Result> {
+  const fleet = await LiveFleet.start(options);
+  try {
+    return await run(fleet);
+  } catch (error) {
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\nThe engine's last words:\n${fleet.engine.output().slice(-OUTPUT_CHARS)}`, { cause: error });
+  } finally {
+    await fleet.stop();
+  }
+}
+
 /** Commands are given up by the engine after this, ms: a full load on two cores is no outage. */
 const REDIS_TIMEOUT_MS = 5000;
 /** No shopper is spared anything, nobody is held back: all of them are to be served, round after round. */

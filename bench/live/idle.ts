@@ -1,7 +1,7 @@
 import { pause } from '../../src/util/pause.js';
 import { seededRandom } from '../../src/util/random.js';
 import { shopperId } from '../workloads.js';
-import { LiveFleet } from './fleet.js';
+import { withFleet, type LiveFleet } from './fleet.js';
 import { handles, rssBytes } from './processes.js';
 import { scenario, type Outcome, type Tools } from './scenario.js';
 import { openRoom } from './store.js';
@@ -23,42 +23,37 @@ const RUN = {
   bytesMax: 30 * 1024,
 } as const;
 
-export const idle = scenario('memory of sockets that only listen', SIZE, async (size: Size, tools: Tools): Promise<Outcome> => {
-  const fleet = await LiveFleet.start({ apis: size.apis, nodeArgs: tools.nodeArgs });
-  let swarm: Swarm | undefined;
-  const open = async (sockets: number): Promise<Swarm> => {
-    swarm = new Swarm({
-      viewers: sockets, addresses: [fleet.address], userIdOf: shopperId, channelsOf: (index) => [`user:${shopperId(index)}`, `room:${RUN.room}`], random: seededRandom(tools.seed),
-    });
-    await swarm.open(RUN.connectMs);
-    return swarm;
+export const idle = scenario('memory of sockets that only listen', SIZE, (size: Size, tools: Tools): Promise<Outcome> => withFleet({ apis: size.apis, nodeArgs: tools.nodeArgs }, async (fleet) => {
+  await openRoom(fleet, RUN.room);
+  for (let warmup = 0; warmup < size.warmups; warmup++) (await openSwarm(fleet, Math.ceil(size.sockets * RUN.warmupShare), tools.seed)).end();
+  const pids = fleet.apiPids;
+  const before = await settled(pids, size.settleS);
+  const handlesBefore = pids.map(handles);
+  tools.say(`${size.sockets} sockets …`);
+  const swarm = await openSwarm(fleet, size.sockets, tools.seed);
+  const after = await settled(pids, size.settleS);
+  const sockets = pids.map((pid, index) => handles(pid) - handlesBefore[index]!);
+  const mean = (sumOf(after) - sumOf(before)) / size.sockets;
+  swarm.end();
+  return {
+    measured: { rssBefore: before, rssAfter: after, sockets, bytesPerSocket: mean },
+    broken: swarm.breaches.map(({ viewer, channel, rule, what }) => `${viewer} on ${channel}: ${rule}, ${what}`),
+    missed: mean > RUN.bytesMax ? [`an idle socket takes ${kib(mean)} KiB of ${kib(RUN.bytesMax)}`] : [],
+    rows: [
+      ['api process', 'sockets', 'RSS before, MiB', 'with sockets', 'KiB a socket'],
+      ...pids.map((_pid, index) => [String(index + 1), String(sockets[index]), mib(before[index]!), mib(after[index]!), kib((after[index]! - before[index]!) / sockets[index]!)]),
+      ['all', String(sumOf(sockets)), mib(sumOf(before)), mib(sumOf(after)), kib(mean)],
+    ],
   };
-  try {
-    await openRoom(fleet, RUN.room);
-    for (let warmup = 0; warmup < size.warmups; warmup++) (await open(Math.ceil(size.sockets * RUN.warmupShare))).end();
-    const pids = fleet.apiPids;
-    const before = await settled(pids, size.settleS);
-    const handlesBefore = pids.map(handles);
-    tools.say(`${size.sockets} sockets …`);
-    const { breaches } = await open(size.sockets);
-    const after = await settled(pids, size.settleS);
-    const sockets = pids.map((pid, index) => handles(pid) - handlesBefore[index]!);
-    const mean = (sumOf(after) - sumOf(before)) / size.sockets;
-    const broken = breaches.map(({ viewer, channel, rule, what }) => `${viewer} on ${channel}: ${rule}, ${what}`);
-    const missed = mean > RUN.bytesMax ? [`an idle socket takes ${kib(mean)} KiB of ${kib(RUN.bytesMax)}`] : [];
-    return {
-      measured: { rssBefore: before, rssAfter: after, sockets, bytesPerSocket: mean }, broken, missed,
-      rows: [
-        ['api process', 'sockets', 'RSS before, MiB', 'with sockets', 'KiB a socket'],
-        ...pids.map((_pid, index) => [String(index + 1), String(sockets[index]), mib(before[index]!), mib(after[index]!), kib((after[index]! - before[index]!) / sockets[index]!)]),
-        ['all', String(sumOf(sockets)), mib(sumOf(before)), mib(sumOf(after)), kib(mean)],
-      ],
-    };
-  } finally {
-    swarm?.end();
-    await fleet.stop();
-  }
-});
+}));
+
+async function openSwarm(fleet: LiveFleet, sockets: number, seed: number): Promise<Swarm> {
+  const swarm = new Swarm({
+    viewers: sockets, addresses: [fleet.address], userIdOf: shopperId, channelsOf: (index) => [`user:${shopperId(index)}`, `room:${RUN.room}`], random: seededRandom(seed),
+  });
+  await swarm.open(RUN.connectMs);
+  return swarm;
+}
 
 /** @returns the memory of each process once it stands still, bytes */
 async function settled(pids: readonly number[], withinS: number): Promise<number[]> {

@@ -4,6 +4,7 @@ import { connectRedis, untilReady, type RedisClient } from '../../src/redis/clie
 import { makeKeys } from '../../src/redis/keys.js';
 import { PREFIX } from '../store.js';
 import type { Position } from './continuity.js';
+import type { FrameHead } from './frame-head.js';
 
 const KEYS = makeKeys(PREFIX);
 /** Frames that are published and not confirmed; beyond that the load falls behind and says so. */
@@ -63,7 +64,8 @@ export class Publisher {
   }
 
   /** Looks whether a frame that arrived is the one that was published there. @returns its count; NaN of somebody else's */
-  check(channel: string, { offset }: { offset: number }, frame: Buffer): number {
+  check({ channel = '', type, offset }: FrameHead, frame: Buffer): number {
+    if (type !== typeOn(channel)) return NaN;
     const n = Number(COUNT.exec(frame.toString('latin1', 0, COUNT_BYTES))?.[1] ?? NaN);
     const ahead = this.#channels.get(channel)?.ahead;
     if (ahead !== undefined && offset - n !== ahead) this.broken.push(`${channel}: at ${offset} arrived frame ${n}`);
@@ -72,7 +74,7 @@ export class Publisher {
 
   async #send(channel: string, known: Published, n: number, padding: string): Promise<void> {
     try {
-      const position = await this.#log.publish(known.address, channel.startsWith('room:') ? 'comments' : 'offer', { n, padding });
+      const position = await this.#log.publish(known.address, typeOn(channel), { n, padding });
       known.head = position;
       known.ahead ??= position.offset - n;
       if (position.offset - n !== known.ahead) this.broken.push(`${channel}: frame ${n} has offset ${position.offset}, ${known.ahead} expected beyond its count`);
@@ -96,6 +98,9 @@ export class Publisher {
     this.#redis.disconnect();
   }
 }
+
+/** What it calls its frames. */
+const typeOn = (channel: string): string => (channel.startsWith('room:') ? 'comments' : 'offer');
 
 function addressOf(channel: string): ChannelAddress {
   const id = channel.slice(channel.indexOf(':') + 1);

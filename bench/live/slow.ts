@@ -3,7 +3,7 @@ import { seededRandom } from '../../src/util/random.js';
 import { latencyOf, makeHistogram, record, type Latency } from '../latency.js';
 import { median } from '../report.js';
 import { shopperId } from '../workloads.js';
-import { LiveFleet } from './fleet.js';
+import { withFleet, type LiveFleet } from './fleet.js';
 import { Publisher } from './publisher.js';
 import { scenario, type Outcome, type Tools } from './scenario.js';
 import { openRoom } from './store.js';
@@ -38,16 +38,15 @@ interface Stretch {
 }
 
 export const slow = scenario('clients that stop reading are let go, and nobody else notices', SIZE, async (size: Size, tools: Tools): Promise<Outcome> => {
-  const fleet = await LiveFleet.start({ apis: size.apis, nodeArgs: tools.nodeArgs });
-  let run: SlowRun | undefined;
-  try {
+  return await withFleet({ apis: size.apis, nodeArgs: tools.nodeArgs }, async (fleet) => {
     await openRoom(fleet, RUN.room);
-    run = new SlowRun(fleet, await Publisher.connect(fleet.redis.url), size, tools);
-    return await run.run();
-  } finally {
-    run?.end();
-    await fleet.stop();
-  }
+    const run = new SlowRun(fleet, await Publisher.connect(fleet.redis.url), size, tools);
+    try {
+      return await run.run();
+    } finally {
+      run.end();
+    }
+  });
 });
 
 class SlowRun {
@@ -73,7 +72,7 @@ class SlowRun {
     this.#readers = new Swarm({
       ...shared, viewers: size.readers, userIdOf: shopperId, channelsOf: (index) => channelsOf(index, 0),
       onFrame: (_viewer, head, frame, at) => {
-        const sentAt = this.#sentAt[publisher.check(head.channel!, head, frame)];
+        const sentAt = this.#sentAt[publisher.check(head, frame)];
         if (sentAt !== undefined) record(this.#histogram, at - sentAt);
       },
     });

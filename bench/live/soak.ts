@@ -3,7 +3,7 @@ import { pause } from '../../src/util/pause.js';
 import { seededRandom, type Random } from '../../src/util/random.js';
 import { median } from '../report.js';
 import { itemId, shopperId } from '../workloads.js';
-import { LiveFleet } from './fleet.js';
+import { withFleet, type LiveFleet } from './fleet.js';
 import { ladderOf } from './ladder.js';
 import { handles, rssBytes } from './processes.js';
 import { scenario, type Outcome, type Tools } from './scenario.js';
@@ -46,20 +46,19 @@ interface Sample {
 }
 
 export const soak = scenario('steady traffic for an hour: memory, handles and keys stand still', SIZE, async (size: Size, tools: Tools): Promise<Outcome> => {
-  const fleet = await LiveFleet.start({ apis: size.apis, hasWorker: true, nodeArgs: tools.nodeArgs });
-  const redis = connectRedis(fleet.redis.url, 'commands', { timeoutMs: 30_000, name: 'bench' });
-  let run: Soak | undefined;
-  try {
-    await untilReady(redis, 10_000);
+  return await withFleet({ apis: size.apis, hasWorker: true, nodeArgs: tools.nodeArgs }, async (fleet) => {
     await fillLiveStore(fleet, { ...size, viewers: size.sockets });
     await openRoom(fleet, RUN.room);
-    run = new Soak(fleet, redis, size, tools);
-    return await run.run();
-  } finally {
-    run?.end();
-    redis.disconnect();
-    await fleet.stop();
-  }
+    const redis = connectRedis(fleet.redis.url, 'commands', { timeoutMs: 30_000, name: 'bench' });
+    const run = new Soak(fleet, redis, size, tools);
+    try {
+      await untilReady(redis, 10_000);
+      return await run.run();
+    } finally {
+      run.end();
+      redis.disconnect();
+    }
+  });
 });
 
 class Soak {

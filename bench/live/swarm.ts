@@ -42,8 +42,9 @@ export class Swarm {
   /** The first ones. */
   readonly breaches: SwarmBreach[] = [];
   breachCount = 0;
-  /** Connections lost so far, by close code; and error frames, by their text. */
+  /** Connections lost so far, by close code; those without one by what the system said; and error frames, by their text. */
   readonly closes = new Map<number, number>();
+  readonly losses = new Map<string, number>();
   readonly errors = new Map<string, number>();
   #connections = 0;
   #isOver = false;
@@ -55,6 +56,7 @@ export class Swarm {
       onClosed: (viewer: Viewer, code: number, reason: string, at: number) => {
         if (this.#isOver) return;
         count(this.closes, code);
+        if (!reason.startsWith('{')) count(this.losses, reason);
         options.onClosed?.(viewer, code, reason, at);
       },
       onBreach: (viewer: Viewer, channel: string, breach: Breach) => { this.#note({ viewer: viewer.userId, channel, ...breach }); },
@@ -114,7 +116,7 @@ export class Swarm {
 
   async #inTime(work: Promise<unknown>, withinMs: number): Promise<void> {
     if (await within(work, withinMs) !== LATE) return;
-    const told = [...this.errors, ...this.closes].slice(0, 5).map(([what, times]) => `${times} × ${what}`).join('; ');
+    const told = [...this.errors, ...this.closes, ...this.losses].slice(0, 5).map(([what, times]) => `${times} × ${what}`).join('; ');
     throw new Error(`After ${withinMs} ms ${this.live} of ${this.viewers.length} viewers are live. ${told}`);
   }
 }
