@@ -63,8 +63,8 @@ export async function wireLive(app: FastifyInstance, { config, log, redis, keys,
   await app.register(liveSocket, { hub, services, guests, limits, clock });
   await app.register(liveStream, { hub, services, guests, limits, clock });
   app.addHook('onClose', () => { hub.close(); });
-  metrics.gauge('rivulet_sockets', 'Sockets and streams open in this process', () => guests.count);
-  metrics.gauge('rivulet_socket_shoppers', 'Shoppers with a socket in this process', () => hub.shoppers);
-  metrics.gauge('rivulet_socket_channels', 'Channels that sockets of this process listen to', () => hub.channels);
+  metrics.gauge('rivulet_sockets', 'Sockets and streams open', () => guests.count);
+  metrics.gauge('rivulet_socket_shoppers', 'Shoppers with a socket, by process', () => hub.shoppers);
+  metrics.gauge('rivulet_socket_channels', 'Channels that sockets listen to, by process', () => hub.channels);
   return hub;
 }
