@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { startEngine, type Engine } from '../../test/helpers/engine.js';
 import { startRedis, type TestRedis } from '../../test/helpers/redis.js';
+import { askEngine, type AskedOfEngine } from './ask-engine.js';
 import { childrenOf, cpuSeconds, settingOf } from './processes.js';
 import type { Address } from './raw-socket.js';
 
@@ -87,13 +87,8 @@ export class LiveFleet {
     };
   }
 
-  /** A request of the operator or the host; a POST has a new idempotency key. @throws what is wrong with it */
-  async ask(method: 'GET' | 'POST' | 'PUT', path: string, body?: object): Promise<unknown> {
-    const headers = { ...method === 'POST' ? { 'idempotency-key': randomUUID() } : {}, ...body === undefined ? {} : { 'content-type': 'application/json' } };
-    const reply = await fetch(`${this.engine.url}${path}`, { method, headers, ...body === undefined ? {} : { body: JSON.stringify(body) } });
-    const text = await reply.text();
-    if (!reply.ok) throw new Error(`${method} ${path}: ${reply.status} ${text.slice(0, 500)}`);
-    return text === '' ? undefined : JSON.parse(text);
+  ask(...request: AskedOfEngine): Promise<unknown> {
+    return askEngine(this.engine.url, ...request);
   }
 
   /** Ends all; orderly where profiles are to be written. */

@@ -1,3 +1,4 @@
+import { cluster } from './cluster.js';
 import { cue } from './cue.js';
 import { cuts } from './cuts.js';
 import { fuzz } from './fuzz.js';
@@ -9,4 +10,4 @@ import { slow } from './slow.js';
 import { soak } from './soak.js';
 
 /** By name, as the command knows them. */
-export const SCENARIOS: Readonly<Record<string, Scenario>> = { cue, idle, soak, cuts, slow, kill, rolling, fuzz };
+export const SCENARIOS: Readonly<Record<string, Scenario>> = { cue, idle, soak, cuts, slow, kill, rolling, fuzz, cluster };

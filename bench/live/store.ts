@@ -32,14 +32,14 @@ export async function fillLiveStore(fleet: LiveFleet, { viewers, histories, item
 }
 
 /** Opens a room with some products; every process knows it when this resolves. */
-export async function openRoom(fleet: LiveFleet, id: string): Promise<void> {
+export async function openRoom(fleet: Pick<LiveFleet, 'ask'>, id: string): Promise<void> {
   await fleet.ask('POST', '/v1/rooms', { id, title: id, host: { id: 'host', name: 'Host' }, category: ['Live'], products: Array.from({ length: 10 }, (_, index) => itemId(index)), access: 'public' });
   await fleet.ask('POST', `/v1/rooms/${id}/open`);
   await pause(HEARD_MS);
 }
 
 /** Drafts and activates offers; every process knows them when this resolves. */
-export async function launchOffers(fleet: LiveFleet, offers: readonly { readonly id: string }[]): Promise<void> {
+export async function launchOffers(fleet: Pick<LiveFleet, 'ask'>, offers: readonly { readonly id: string }[]): Promise<void> {
   for (const offer of offers) {
     await fleet.ask('POST', '/v1/offers', offer);
     await fleet.ask('POST', `/v1/offers/${offer.id}/activate`);

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { slotOf } from '../../src/redis/keys.js';
+import { slotOfKey } from '../../src/redis/keys.js';
 import { freePort, startRedis, type TestRedis } from './redis.js';
 import { until } from './until.js';
 
@@ -11,8 +11,8 @@ export interface TestCluster {
   readonly nodes: readonly TestRedis[];
   /** CLUSTER-NODE-TIMEOUT, ms. */
   readonly nodeTimeoutMs: number;
-  /** The process that holds a key now, as the others see it. @param tag the key's hash tag */
-  masterOf(tag: string): Promise<TestRedis>;
+  /** @returns which process holds a key now, as far as any knows */
+  holders(): Promise<(key: string) => TestRedis | undefined>;
   /** Resolves when every slot has a living master and every master, as far as they live, its replica. */
   settled(): Promise<void>;
   /** Ends all of it and removes its files. */
@@ -43,7 +43,7 @@ export async function startRedisCluster({ nodeTimeoutMs = 2000, appendOnly = fal
   const cluster: TestCluster = {
     nodes, nodeTimeoutMs,
     url: `redis-cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
-    masterOf: (tag) => masterOf(nodes, tag),
+    holders: () => holders(nodes),
     settled: () => settled(nodes),
     async stop() {
       await Promise.all(nodes.map((node) => node.stop()));
@@ -94,6 +94,7 @@ interface NodeRow {
   readonly port: number;
   readonly flags: readonly string[];
   readonly masterId: string;
+  readonly epoch: number;
   readonly slots: readonly string[];
 }
 
@@ -103,25 +104,26 @@ async function livingReplicas(node: TestRedis): Promise<number> {
   return rows.filter(({ masterId, flags }) => masterId === id && !flags.includes('fail')).length;
 }
 
-async function masterOf(nodes: readonly TestRedis[], tag: string): Promise<TestRedis> {
-  const slot = slotOf(tag);
-  for (const node of nodes) {
-    const rows = await rowsOf(node).catch(() => []);
-    const holder = rows.find(({ flags, slots }) => flags.includes('master') && !flags.includes('fail') && slots.some((range) => {
+async function holders(nodes: readonly TestRedis[]): Promise<(key: string) => TestRedis | undefined> {
+  const views = await Promise.all(nodes.map((node) => rowsOf(node).catch(() => [])));
+  // A node that has just come back may believe in the old order: the most recent change counts.
+  const masters = views.flat().filter(({ flags }) => flags.includes('master') && !flags.includes('fail')).toSorted((a, b) => b.epoch - a.epoch);
+  return (key) => {
+    const slot = slotOfKey(key);
+    const holder = masters.find(({ slots }) => slots.some((range) => {
       const [from = NaN, to = from] = range.split('-').map(Number);
       return slot >= from && slot <= to;
     }));
-    if (holder !== undefined) return nodes.find(({ port }) => port === holder.port)!;
-  }
-  throw new Error(`No node knows who holds slot ${slot}.`);
+    return nodes.find(({ port }) => port === holder?.port);
+  };
 }
 
 /** CLUSTER NODES: id, address, flags, master, ping, pong, epoch, link, slots… */
 async function rowsOf(node: TestRedis): Promise<NodeRow[]> {
   const text = String(await ask(node, (redis) => redis.call('CLUSTER', 'NODES')));
   return text.trim().split('\n').map((line) => {
-    const [id = '', address = '', flags = '', masterId = '', , , , , ...slots] = line.split(' ');
-    return { id, port: Number(/:(\d+)@/u.exec(address)?.[1]), flags: flags.split(','), masterId, slots };
+    const [id = '', address = '', flags = '', masterId = '', , , epoch, , ...slots] = line.split(' ');
+    return { id, port: Number(/:(\d+)@/u.exec(address)?.[1]), flags: flags.split(','), masterId, epoch: Number(epoch), slots };
   });
 }
 

@@ -27,10 +27,11 @@ export class Traffic {
   #stopped = false;
   readonly #running: Promise<void>[];
 
-  constructor(readonly url: string, options: { readers: number; writers: number; scene?: string; items: number }) {
+  constructor(readonly url: string, options: { readers: number; writers: number; scene?: string; items: number; name?: string }) {
+    const { name = 'w' } = options;
     this.#running = [
-      ...Array.from({ length: options.readers }, (_, i) => this.#read(i, options.scene ?? 'home')),
-      ...Array.from({ length: options.writers }, (_, i) => this.#write(`w${i}`, options.items)),
+      ...Array.from({ length: options.readers }, (_, i) => this.#read(i, options.scene ?? 'home', name)),
+      ...Array.from({ length: options.writers }, (_, i) => this.#write(`${name}${i}`, options.items)),
     ];
   }
 
@@ -62,11 +63,11 @@ export class Traffic {
     }
   }
 
-  async #read(reader: number, scene: string): Promise<void> {
+  async #read(reader: number, scene: string, name: string): Promise<void> {
     for (let n = 0; !this.#stopped; n++) {
       const askedAt = Date.now();
       try {
-        const response = await post(`${this.url}/v1/recommendations`, { userId: `w${(reader + n) % 8}`, scene, limit: 10 });
+        const response = await post(`${this.url}/v1/recommendations`, { userId: `${name}${(reader + n) % 8}`, scene, limit: 10 });
         const body = await response.json() as { items?: unknown[]; degraded?: string[] };
         this.ranked.push({ askedAt, at: Date.now(), status: response.status, degraded: body.degraded ?? [], count: body.items?.length ?? 0 });
       } catch (error) {
