@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-export type AskedOfEngine = [method: 'GET' | 'POST' | 'PUT', path: string, body?: object];
+export type AskedOfEngine = [method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: object];
 
 /** A request of the operator or the host; a POST has a new idempotency key. @throws what is wrong with it */
 export async function askEngine(url: string, ...[method, path, body]: AskedOfEngine): Promise<unknown> {

@@ -8,6 +8,7 @@ export interface ClusterFleetOptions {
   /** Api processes on one port; a worker is always there. */
   readonly apis: number;
   readonly nodeTimeoutMs: number;
+  readonly env?: Readonly<Record<string, string>>;
   readonly nodeArgs?: readonly string[];
 }
 
@@ -21,12 +22,12 @@ export class ClusterFleet {
     this.engine = engine;
   }
 
-  static async start({ apis, nodeTimeoutMs, nodeArgs = [] }: ClusterFleetOptions): Promise<ClusterFleet> {
+  static async start({ apis, nodeTimeoutMs, env: more = {}, nodeArgs = [] }: ClusterFleetOptions): Promise<ClusterFleet> {
     const cluster = await startRedisCluster({ nodeTimeoutMs, appendOnly: true });
     const env = {
       REDIS_URL: cluster.url, KEY_PREFIX: FLEET.prefix, API_PROCESSES: String(apis), CLAIM_WAIT_REPLICAS: '1', CLAIMS_PER_MINUTE: '', TRAIN_EVERY_S: '0', LOG_LEVEL: 'error',
       // Where the machine is busy a list may take its time; a Redis that is away still takes longer.
-      RECOMMEND_DEADLINE_MS: '500', CONTACTS_PER_DAY_MAX: '0', CONTACTS_PER_WEEK_MAX: '0',
+      RECOMMEND_DEADLINE_MS: '500', CONTACTS_PER_DAY_MAX: '0', CONTACTS_PER_WEEK_MAX: '0', ...more,
     };
     try {
       return new ClusterFleet(cluster, await startEngine({ role: 'both', redis: cluster.nodes[0]!, env, nodeArgs }));

@@ -55,14 +55,14 @@ export class ClusterProbes {
     });
   }
 
-  /** Whether each has failed since then, and works again. */
+  /** Whether all of it works again. */
   areBackSince(time: number): boolean {
-    return KINDS.every((kind) => this.#probes[kind].isBackSince(time));
+    return KINDS.every((kind) => this.#probes[kind].backAt(time) !== undefined);
   }
 
   /** How long each failed since then, ms. */
   backMs(time: number): Record<`${(typeof KINDS)[number]}Ms`, number> {
-    const since = (kind: (typeof KINDS)[number]): number => this.#probes[kind].backAt(time) - time;
+    const since = (kind: (typeof KINDS)[number]): number => (this.#probes[kind].backAt(time) ?? Infinity) - time;
     return { eventsMs: since('events'), listsMs: since('lists'), cuesMs: since('cues'), claimsMs: since('claims') };
   }
 

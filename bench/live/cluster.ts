@@ -83,7 +83,8 @@ export const cluster = scenario('kill -9 of a Redis Cluster\'s master under clai
   }
 });
 
-async function killMaster(fleet: ClusterFleet, size: Size, seed: number): Promise<Killed> {
+/** Kills the master of a room, and starts its process again as a replica when another has taken over. */
+export async function killMaster(fleet: ClusterFleet, size: Size, seed: number): Promise<Killed> {
   const { cluster: redis, engine } = fleet;
   const keys = makeKeys(FLEET.prefix);
   const holderOf = await redis.holders();

@@ -5,6 +5,8 @@ const PROBE = {
   everyMs: 20,
   /** A try without an answer by then has failed, ms. */
   answerMs: 3000,
+  /** Good answers in a row that tell that it works. */
+  row: 10,
 } as const;
 
 interface Try {
@@ -26,15 +28,19 @@ export class ServiceProbe {
     this.#running = this.#run();
   }
 
-  /** Whether it failed since a moment, and works again. */
-  isBackSince(time: number): boolean {
-    return this.#tries.some(({ askedAt, isGood }) => askedAt >= time && !isGood) && this.#tries.at(-1)?.isGood === true;
-  }
-
-  /** @returns when the first good answer came after the last bad one since a moment, ms of `performance.now()`; the moment itself when there was none */
-  backAt(time: number): number {
-    const last = this.#tries.findLast(({ at, isGood }) => at >= time && !isGood);
-    return last === undefined ? time : this.#tries.find(({ askedAt, isGood }) => askedAt >= last.at && isGood)?.at ?? Infinity;
+  /**
+   * @returns when the first of `PROBE.row` good answers in a row came after a failure since a moment, ms of `performance.now()`; the moment itself
+   *   when nothing failed; undefined when it is not back yet
+   */
+  backAt(time: number): number | undefined {
+    const first = this.#tries.findIndex(({ at, isGood }) => at >= time && !isGood);
+    if (first < 0) return time;
+    let from = first;
+    for (let next = first; next < this.#tries.length; next++) {
+      if (!this.#tries[next]!.isGood) from = next + 1;
+      else if (next - from + 1 === PROBE.row) return this.#tries[from]!.at;
+    }
+    return undefined;
   }
 
   async stop(): Promise<void> {

@@ -13,6 +13,8 @@ export interface TestCluster {
   readonly nodeTimeoutMs: number;
   /** @returns which process holds a key now, as far as any knows */
   holders(): Promise<(key: string) => TestRedis | undefined>;
+  /** Moves a key's slot, with all that is in it, to another master, as `redis-cli --cluster reshard` does. */
+  moveSlot(key: string, to: TestRedis): Promise<void>;
   /** Resolves when every slot has a living master and every master, as far as they live, its replica. */
   settled(): Promise<void>;
   /** Ends all of it and removes its files. */
@@ -29,6 +31,9 @@ export interface TestClusterOptions {
 const MASTERS = 3;
 const SLOTS = 16_384;
 const START_MS = 60_000;
+/** Keys of one step of a slot's move, and its time, ms. */
+const MOVED_AT_ONCE = 100;
+const MOVE_MS = 10_000;
 
 export async function startRedisCluster({ nodeTimeoutMs = 2000, appendOnly = false }: TestClusterOptions = {}): Promise<TestCluster> {
   const busPorts = await Promise.all(Array.from({ length: MASTERS * 2 }, freePort));
@@ -44,6 +49,7 @@ export async function startRedisCluster({ nodeTimeoutMs = 2000, appendOnly = fal
     nodes, nodeTimeoutMs,
     url: `redis-cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
     holders: () => holders(nodes),
+    moveSlot: (key, to) => moveSlot(nodes, slotOfKey(key), to),
     settled: () => settled(nodes),
     async stop() {
       await Promise.all(nodes.map((node) => node.stop()));
@@ -72,6 +78,21 @@ async function form(nodes: readonly TestRedis[], busPorts: readonly number[]): P
     await ask(node, (redis) => redis.cluster('REPLICATE', master.id));
   }));
   await settled(nodes);
+}
+
+async function moveSlot(nodes: readonly TestRedis[], slot: number, to: TestRedis): Promise<void> {
+  const rows = await rowsOf(to);
+  const target = rows.find(({ flags }) => flags.includes('myself'))!;
+  const source = rows.find((row) => isHolder(row, slot))!;
+  const from = nodes.find(({ port }) => port === source.port)!;
+  await ask(to, (redis) => redis.cluster('SETSLOT', slot, 'IMPORTING', source.id));
+  await ask(from, async (redis) => {
+    await redis.cluster('SETSLOT', slot, 'MIGRATING', target.id);
+    for (let keys = await redis.cluster('GETKEYSINSLOT', slot, MOVED_AT_ONCE); keys.length > 0; keys = await redis.cluster('GETKEYSINSLOT', slot, MOVED_AT_ONCE)) {
+      await redis.call('MIGRATE', '127.0.0.1', to.port, '', 0, MOVE_MS, 'KEYS', ...keys as string[]);
+    }
+  });
+  for (const node of [to, from]) await ask(node, (redis) => redis.cluster('SETSLOT', slot, 'NODE', target.id));
 }
 
 async function settled(nodes: readonly TestRedis[]): Promise<void> {
@@ -110,13 +131,15 @@ async function holders(nodes: readonly TestRedis[]): Promise<(key: string) => Te
   const masters = views.flat().filter(({ flags }) => flags.includes('master') && !flags.includes('fail')).toSorted((a, b) => b.epoch - a.epoch);
   return (key) => {
     const slot = slotOfKey(key);
-    const holder = masters.find(({ slots }) => slots.some((range) => {
-      const [from = NaN, to = from] = range.split('-').map(Number);
-      return slot >= from && slot <= to;
-    }));
+    const holder = masters.find((row) => isHolder(row, slot));
     return nodes.find(({ port }) => port === holder?.port);
   };
 }
+
+const isHolder = ({ flags, slots }: NodeRow, slot: number): boolean => flags.includes('master') && slots.some((range) => {
+  const [from = NaN, to = from] = range.split('-').map(Number);
+  return slot >= from && slot <= to;
+});
 
 /** CLUSTER NODES: id, address, flags, master, ping, pong, epoch, link, slots… */
 async function rowsOf(node: TestRedis): Promise<NodeRow[]> {
