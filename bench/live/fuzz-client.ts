@@ -6,6 +6,7 @@ export interface FuzzClientOptions {
   readonly address: Address;
   readonly shopper: string;
   readonly token: string;
+  readonly channels: readonly string[];
   readonly frames: FuzzFrames;
   readonly random: Random;
   /** Each frame that comes back. */
@@ -23,7 +24,7 @@ const FUZZ = {
   answerMs: 30_000,
 } as const;
 
-/** A client that says its name, subscribes to what is its own, talks nonsense until it is thrown out, and comes back. */
+/** A client that says its name, subscribes to what it may, talks nonsense until it is thrown out, and comes back. */
 export class FuzzClient {
   readonly shopper: string;
   readonly #options: FuzzClientOptions;
@@ -41,7 +42,7 @@ export class FuzzClient {
   }
 
   async #connection(isOver: () => boolean): Promise<void> {
-    const { address, token, shopper, frames, random, onFrame, onDone, onClosed } = this.#options;
+    const { address, token, channels, frames, random, onFrame, onDone, onClosed } = this.#options;
     const socket = new RawSocket({
       address,
       onOpen: () => { this.#settle(true); },
@@ -57,7 +58,7 @@ export class FuzzClient {
     let isOpen = await this.#settled('a connection');
     if (random() >= FUZZ.silentShare) {
       socket.send(JSON.stringify({ type: 'auth', token }));
-      socket.send(JSON.stringify({ type: 'subscribe', channel: `user:${shopper}` }));
+      for (const channel of channels) socket.send(JSON.stringify({ type: 'subscribe', channel }));
     }
     while (isOpen && !isOver()) {
       const burst = Array.from({ length: 1 + Math.floor(random() * FUZZ.burstMax) }, () => frames.next());
