@@ -14,7 +14,7 @@ import { drawScenery } from './scenery.js';
  * ranked for the viewer anew whenever something was done that tells of their taste.
  */
 const TOAST_MS = 2600;
-const PRODUCTS = 12;
+const PRODUCTS = 30;
 
 const api = createApi(() => {});
 const session = new Session();
