@@ -37,7 +37,7 @@ const LADDER = ([
   name: `live${step}`, lastsMs: 7 * DAY_MS,
   offer: () => ({
     title, terms, ...(categories === undefined ? {} : { appliesTo: { categories: [...categories] } }),
-    scenes: ['live'], channels: ['socket', 'inbox'], stacking: { group: 'live' }, caps: { perUser: 50 },
+    scenes: ['live'], stacking: { group: 'live' }, caps: { perUser: 50 },
     budget: { moneyMinor: 12_500_000, count: 5000 }, marginMinor: 6000, claimTtlS: 3600,
   }),
 }));

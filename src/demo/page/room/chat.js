@@ -34,7 +34,7 @@ export class Chat {
     for (const { id, from, text, kind } of comments) {
       if (this.#shown.has(id)) continue;
       this.#shown.add(id);
-      list.append(h('li', { data: { kind, commentId: id } }, h('b', {}, from), text ?? 'sends a rose'));
+      list.append(h('li', { data: { kind, commentId: id } }, h('b', {}, from === '' ? 'Guest' : from), text ?? 'sends a rose'));
     }
     while (list.children.length > SHOWN_MAX) {
       this.#shown.delete(list.firstElementChild.dataset.commentId);
