@@ -10,8 +10,9 @@ const JOBS_MAX = 8;
 /** Seconds a file may take before its tests are told that they hang, and those it then gets to say so. */
 const FILE_S_MAX = 400;
 const LAST_WORDS_S = 20;
-/** Measuring and fault-injecting files run alone, after all others. */
-const ALONE = /(^|\/)test\/(fault|bench|e2e)\//;
+/** Whole engines under load and faults: each has several busy processes, so they run after all others, and few at once. */
+const HEAVY = /(^|\/)test\/(fault|bench|e2e)\//;
+const HEAVY_JOBS_MAX = 2;
 /** Files that train or replay take longest: they begin, so that no lane is left with one of them at the end. */
 const LONG = /(^|\/)test\/(learn|replay)\//;
 /** Exit codes of SIGINT and SIGTERM: somebody wants the whole run to end. */
@@ -26,11 +27,12 @@ export async function runFiles(files, { env, onFile }) {
       onFile(result);
     }
   };
-  const together = files.filter((file) => !ALONE.test(file)).toSorted((a, b) => Number(LONG.test(b)) - Number(LONG.test(a)));
+  const together = files.filter((file) => !HEAVY.test(file)).toSorted((a, b) => Number(LONG.test(b)) - Number(LONG.test(a)));
   // One more than cores: most files wait for something half of their time.
   const lanes = Math.min(JOBS_MAX, cpus().length + 1);
-  await Promise.all(Array.from({ length: lanes }, () => lane(together)));
-  await lane(files.filter((file) => ALONE.test(file)));
+  const run = (queue, count) => Promise.all(Array.from({ length: count }, () => lane(queue)));
+  await run(together, lanes);
+  await run(files.filter((file) => HEAVY.test(file)), HEAVY_JOBS_MAX);
 }
 
 async function runFile(name, env) {
