@@ -36,7 +36,7 @@ import { ModelWatcher } from './ranking/model-watcher.js';
 import { shadowOutcome } from './ranking/shadow-outcome.js';
 import type { AttributeStore } from './redis/attribute-store.js';
 import { CatalogStore } from './redis/catalog-store.js';
-import { connectRedis, untilReady, type RedisClient } from './redis/client.js';
+import { connectRedis, mastersOf, untilReady, type RedisClient } from './redis/client.js';
 import { DriftStore } from './redis/drift-store.js';
 import { ImpressionLog } from './redis/impression-log.js';
 import { makeKeys, type Keys } from './redis/keys.js';
@@ -222,7 +222,8 @@ function facts(catalog: Catalog, { status: { model = 'fallback', circuit, encode
 async function missing(state: DrainState, redis: RedisClient): Promise<string[]> {
   if (state.draining) return ['shutting down'];
   try {
-    await redis.ping();
+    // Of a cluster any will do: what lies on the others is served.
+    await Promise.any(mastersOf(redis).map((master) => master.ping()));
     return [];
   } catch {
     return ['Redis does not answer'];

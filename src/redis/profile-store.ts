@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { AppError } from '../errors.js';
 import { HEAD_BYTES, TOKEN_BYTES } from '../profile/codec.js';
 import { ByteWriter } from '../util/byte-writer.js';
+import { groupBy } from '../util/group-by.js';
 import { isCluster, type RedisClient } from './client.js';
 import { partitionOf, type Keys } from './keys.js';
 
@@ -67,19 +68,12 @@ export class ProfileStore {
    */
   async readMany(shoppers: readonly string[]): Promise<(Buffer | null)[]> {
     if (!isCluster(this.#redis)) return this.#redis.mgetBuffer(shoppers.map(this.#keys.profile));
-    const places = new Map<number, number[]>();
-    shoppers.forEach((shopper, place) => {
-      const partition = partitionOf(shopper);
-      const there = places.get(partition);
-      if (there === undefined) places.set(partition, [place]);
-      else there.push(place);
-    });
-    const values: (Buffer | null)[] = shoppers.map(() => null);
-    await Promise.all([...places.values()].map(async (own) => {
-      const found = await this.#redis.mgetBuffer(own.map((place) => this.#keys.profile(shoppers[place]!)));
-      own.forEach((place, i) => { values[place] = found[i]!; });
+    const found = new Map<string, Buffer | null>();
+    await Promise.all(groupBy(shoppers, partitionOf).map(async ([, own]) => {
+      const values = await this.#redis.mgetBuffer(own.map(this.#keys.profile));
+      own.forEach((shopper, i) => { found.set(shopper, values[i]!); });
     }));
-    return values;
+    return shoppers.map((shopper) => found.get(shopper) ?? null);
   }
 
   /** All but the recent event ids, for a reader: at most `HEAD_BYTES`. */

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import type { PushListener, PushSubscriber } from '../domain/channel.js';
+import { groupBy } from '../util/group-by.js';
 import { isCluster, retryStrategy, type RedisClient } from './client.js';
 import { slotOfKey } from './keys.js';
 
@@ -133,14 +134,8 @@ export class ShardSubscriber implements PushSubscriber {
   }
 
   #askAll(line: Line): void {
-    const bySlot = new Map<number, Subscription[]>();
-    for (const subscription of line.own) {
-      if (subscription.state !== 'wanted') continue;
-      const some = bySlot.get(subscription.slot);
-      if (some === undefined) bySlot.set(subscription.slot, [subscription]);
-      else some.push(subscription);
-    }
-    for (const some of bySlot.values()) {
+    const wanted = [...line.own].filter(({ state }) => state === 'wanted');
+    for (const [, some] of groupBy(wanted, ({ slot }) => slot)) {
       for (let from = 0; from < some.length; from += SUBSCRIBER_LIMITS.perCommand) void this.#ask(line, some.slice(from, from + SUBSCRIBER_LIMITS.perCommand));
     }
   }
