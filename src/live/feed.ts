@@ -1,5 +1,6 @@
 import type { ChannelAddress, LoggedFrame, LogPart, Position } from '../domain/channel.js';
 import type { Member } from './audience.js';
+import { FanOut } from './fan-out.js';
 
 /** The last frames kept here, so that a crowd that comes back at once costs Redis nothing. */
 const KEPT_FRAMES_MAX = { room: 300, user: 8 } as const;
@@ -16,8 +17,7 @@ export type Missed = readonly LoggedFrame[] | 'elsewhere' | 'lost';
 export class Feed {
   readonly address: ChannelAddress;
   readonly roomId: string | undefined;
-  /** In order of arrival. */
-  readonly members = new Set<Member>();
+  readonly members: FanOut;
   /** Who will be a member when the feed is current. */
   readonly joining = new Set<Member>();
   /** Redis has confirmed the subscription where the channel is now. */
@@ -38,6 +38,7 @@ export class Feed {
 
   constructor(address: ChannelAddress) {
     this.address = address;
+    this.members = new FanOut(address);
     this.roomId = address.name.startsWith('room:') ? address.name.slice('room:'.length) : undefined;
   }
 

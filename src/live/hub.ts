@@ -109,9 +109,7 @@ export class LiveHub implements Audience {
       throw new AppError('store_unavailable', 'The subscription could not be made in time; connect again in a moment.');
     }
     if (!feed.joining.delete(member)) return undefined;
-    const isNew = !feed.members.has(member);
-    feed.members.add(member);
-    if (isNew && feed.roomId !== undefined) for (const hooks of this.#hooks) hooks.onJoin?.(feed.roomId, member);
+    if (feed.members.add(member) && feed.roomId !== undefined) for (const hooks of this.#hooks) hooks.onJoin?.(feed.roomId, member);
     const head = feed.head!;
     return { head, missed: after === undefined ? undefined : await this.#missed(feed, after, head) };
   }
@@ -120,7 +118,7 @@ export class LiveHub implements Audience {
     const feed = this.#feeds.get(channel.push);
     if (feed === undefined) return;
     feed.joining.delete(member);
-    if (feed.members.delete(member) && feed.roomId !== undefined) for (const hooks of this.#hooks) hooks.onLeave?.(feed.roomId, member);
+    if (feed.members.remove(member) && feed.roomId !== undefined) for (const hooks of this.#hooks) hooks.onLeave?.(feed.roomId, member);
     this.#dropUnused(feed);
   }
 
@@ -154,7 +152,7 @@ export class LiveHub implements Audience {
       this.#take(feed, message.frame);
     } else if (feed.isCurrent) {
       const stateKey = `${channel} ${typeOf(message.frame.json)}`;
-      for (const member of feed.members) member.deliver(feed.address, message.frame.json, stateKey);
+      feed.members.send(message.frame.json, stateKey);
     }
   }
 
@@ -172,7 +170,7 @@ export class LiveHub implements Audience {
 
   #deliver(feed: Feed, frame: LoggedFrame): void {
     feed.accept(frame);
-    for (const member of feed.members) member.deliver(feed.address, frame.json, undefined);
+    feed.members.send(frame.json, undefined);
     if (feed.roomId === undefined || this.#hooks.length === 0) return;
     const type = typeOf(frame.json);
     for (const hooks of this.#hooks) hooks.onFrame?.(feed.roomId, type, frame);
@@ -251,6 +249,7 @@ export class LiveHub implements Audience {
     if (feed.head === undefined || part.frames === undefined) {
       const isLost = feed.head !== undefined;
       feed.restart(part);
+      feed.members.clear();
       if (isLost) for (const member of feed.members) member.resync(feed.address, part.head);
     } else {
       for (const frame of part.frames) this.#deliver(feed, frame);

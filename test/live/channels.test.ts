@@ -123,17 +123,24 @@ await t.test('what this process appended is handed over at once, and not again; 
   const { head } = (await hub.join(room, listener))!;
   await hub.join(room, listener, head);
   t.same([...hub.viewersOf(room)], [listener]);
-  hub.feed(room, { ...head, offset: 2, json: Buffer.from('{"type":"note","n":2}') });
-  hub.feed(room, { ...head, offset: 4, json: Buffer.from('{"type":"note","n":4}') });
-  t.same(listener.heard, [2], 'at once, but nothing before what is still to come');
-  for (let n = 2; n <= 4; n++) await log.publish(room, 'note', { n });
+  const append = async (n: number): Promise<Parameters<LiveHub['feed']>[1]> => {
+    const json = `{"type":"note","n":${n}}`;
+    await server.redis.xadd(room.log, `${head.epoch}-${n}`, 'f', json);
+    return { ...head, offset: n, json: Buffer.from(json) };
+  };
+  const [second, third, fourth] = [await append(2), await append(3), await append(4)];
+  t.equal(hub.feed(room, second), true);
+  t.same(listener.heard, [2], 'at once');
+  hub.feed(room, fourth);
+  await until(() => listener.heard.length === 3, 'what came before it');
+  for (const { offset, json } of [second, third, fourth]) await server.redis.spublish(room.push, `${head.epoch}-${offset} ${json.toString()}`);
   await log.publishState(room, 'count', { n: 'state' });
-  await until(() => listener.heard.length === 4, 'the others');
+  await until(() => listener.heard.length === 4, 'the state');
   t.same(listener.heard, [2, 3, 4, 'state']);
   hub.leave(room, listener);
   hub.leave(room, listener);
   t.same(told, [`${roomId} join`, ...[2, 3, 4].map((offset) => `${roomId} note ${offset}`), `${roomId} leave`]);
-  t.same([hub.channels, [...hub.viewersOf(room)]], [0, []]);
+  t.same([hub.feed(room, fourth), hub.channels, [...hub.viewersOf(room)]], [false, 0, []], 'nobody listens here any more');
 });
 
 await t.test('frames that come while a state is read follow the answer', async (t) => {

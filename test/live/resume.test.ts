@@ -88,7 +88,8 @@ class Viewer {
 
   #receive(frame: Frame): void {
     const continuity = this.channels.get(frame.channel ?? '');
-    if (continuity === undefined) return;
+    // A state frame has no place of its own.
+    if (continuity === undefined || frame.type === 'stats') return;
     const breach = frame.type === 'subscribed' ? continuity.subscribed(frame as Subscribed, performance.now()) : continuity.frame(frame as Position);
     if (breach !== undefined) this.breaches.push(`${this.userId} on ${frame.channel}: ${breach.rule}, ${breach.what}`);
     const wanted = model.get(frame.channel!)?.at.get(placeOf(frame));
@@ -115,7 +116,13 @@ await t.test(`random cuts, publications and restarts (SEED=${SEED}): nothing mis
   const acts: [weight: number, act: () => Promise<unknown> | void][] = [
     [40, () => Promise.all(Array.from({ length: times(8) }, () => publish(stage)))],
     [20, () => publish(one(viewers).own)],
-    [20, () => { one(viewers).leave(); }],
+    // At any time, and more often when it has heard something.
+    [10, () => { one(viewers).leave(); }],
+    [15, async () => {
+      const viewer = one(viewers);
+      await until(() => !viewer.isThere || viewer.isAt(() => undefined), 'its subscriptions');
+      viewer.leave();
+    }],
     [20, () => { const viewer = one(viewers); if (!viewer.isThere) viewer.come(one(servers).url); }],
     [10, () => new Promise((resolve) => { setTimeout(resolve, random() * 20); })],
     [2, () => server.redis.call('CLIENT', 'KILL', 'TYPE', 'PUBSUB')],
