@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { cuts } from '../../../bench/live/cuts.js';
 import { slow } from '../../../bench/live/slow.js';
+import { soak } from '../../../bench/live/soak.js';
 
 /** The short form of `npm run bench:live`: its promises, on the compiled engine and a real Redis. Times are not judged here. */
 
@@ -35,4 +36,10 @@ await t.test('300 cuts over 20 clients: gap-free, duplicate-free, in order', { t
 await t.test('clients that stop reading are let go and come back to what they missed; readers stay', { timeout: 200_000 }, async (t) => {
   const { broken } = await slow.run({ readers: 20, stalled: 4, warmups: 0, rounds: 1, seconds: 1, lightBytes: 0, heavyBytes: 50_000 }, TOOLS);
   t.same(broken, []);
+});
+
+await t.test('steady traffic: nothing missing, no fault, and everything is sampled', { timeout: 200_000 }, async (t) => {
+  const { broken, measured } = await soak.run({ sockets: 50, minutes: 0, seconds: 6, items: 100, histories: 50, sampleEveryS: 1, pinEveryS: 1, ladderEveryS: 3 }, TOOLS);
+  t.same(broken, []);
+  t.match(measured, { lines: [{ name: 'api 1', percentPerHour: Number }, { name: 'api 2' }, { name: 'worker' }], keys: { from: Number, to: Number } });
 });
