@@ -10,7 +10,7 @@ import { itemId, shopperId } from '../workloads.js';
 import { Arrivals, type ArrivalTimes } from './arrivals.js';
 import { withFleet, type CpuUsed, type LiveFleet } from './fleet.js';
 import type { FrameHead } from './frame-head.js';
-import { checkLadder, ladderOf, servedBy, type LadderCounts, type Served } from './ladder.js';
+import { checkLadder, ladderOf, servedBy, type LadderCounts } from './ladder.js';
 import { filesMax } from './processes.js';
 import { scenario, type Outcome, type Tools } from './scenario.js';
 import { fillLiveStore, launchOffers, openRoom } from './store.js';
@@ -72,7 +72,7 @@ class Stage {
   readonly #plays: Play[] = [];
   readonly #broken: string[] = [];
   #awaited: { readonly type: string; readonly arrivals: Arrivals } | undefined;
-  #served: Served[] = [];
+  #offers: { readonly userId: string; readonly head: FrameHead; readonly frame: Buffer }[] = [];
 
   constructor(fleet: LiveFleet, size: Size, tools: Tools) {
     this.#fleet = fleet;
@@ -111,7 +111,7 @@ class Stage {
   async #play(kind: Kind, round: number): Promise<Play> {
     const name = `${kind}-${round}`;
     const offers = this.#ladders.get(name) ?? [];
-    this.#served = [];
+    this.#offers = [];
     const before = this.#fleet.cpu();
     const arrivals = new Arrivals(this.#size.sockets, performance.now());
     this.#awaited = { type: kind === 'pin' ? 'cue' : 'offer', arrivals };
@@ -135,7 +135,7 @@ class Stage {
       await untilReady(redis, 10_000);
       const keys = makeKeys(PREFIX);
       const final = await Promise.all(offers.map(({ id }) => readFinalOffer(redis, keys, id)));
-      const { counts, broken } = checkLadder(final, this.#served, this.#size.sockets);
+      const { counts, broken } = checkLadder(final, this.#offers.map(({ userId, head, frame }) => servedBy(userId, head, frame)), this.#size.sockets);
       this.#broken.push(...broken);
       return counts;
     } finally {
@@ -146,8 +146,8 @@ class Stage {
   #note(viewer: Viewer, head: FrameHead, frame: Buffer, at: number): void {
     if (head.type !== this.#awaited?.type) return;
     this.#awaited.arrivals.note(viewer.index, at);
-    // To be parsed after the fact it would have to be copied here, which costs as much.
-    if (head.type === 'offer') this.#served.push(servedBy(viewer.userId, head, frame));
+    // Parsed when all is quiet: here it would take the engine's time.
+    if (head.type === 'offer') this.#offers.push({ userId: viewer.userId, head, frame: Buffer.from(frame) });
   }
 
   /** Median over the rounds. */
