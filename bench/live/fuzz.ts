@@ -95,6 +95,8 @@ class Fuzz {
     const fuzzers = await this.#clients();
     this.#noteRss('before');
     this.#fleet.engine.proc.once('exit', this.#crashed);
+    // What it took to start is not asked for.
+    await this.#delayOfLate();
     const startedAt = performance.now();
     const beside = [this.#tellSecrets(), this.#watchDelay()];
     try {
@@ -193,12 +195,17 @@ class Fuzz {
 
   async #watchDelay(): Promise<void> {
     while (!this.#isOver) {
-      // An engine that has ended says so otherwise.
-      const text = await fetch(`${this.#fleet.engine.url}/metrics`).then((reply) => reply.text(), () => '');
-      const seconds = Number(/^nodejs_eventloop_lag_max_seconds (\S+)$/mu.exec(text)?.[1]);
-      if (seconds > 0) this.#delayMs = Math.max(this.#delayMs, seconds * 1000 - FUZZ.resolutionMs);
+      this.#delayMs = Math.max(this.#delayMs, await this.#delayOfLate());
       await pause(FUZZ.delayEveryMs);
     }
+  }
+
+  /** The longest delay of the engine's event loop since it was last asked, ms. */
+  async #delayOfLate(): Promise<number> {
+    // An engine that has ended says so otherwise.
+    const text = await fetch(`${this.#fleet.engine.url}/metrics`).then((reply) => reply.text(), () => '');
+    const seconds = Number(/^nodejs_eventloop_lag_max_seconds (\S+)$/mu.exec(text)?.[1] ?? 0);
+    return Math.max(0, seconds * 1000 - FUZZ.resolutionMs);
   }
 
   /** The engine is well, and nobody did anything in another's name. */
