@@ -169,6 +169,7 @@ export class RoomCues {
     requireProduct(room, input.itemId);
     const item = await this.#options.catalog.getItem(input.itemId);
     const { itemId, priceMinor, stock, perUser = 1 } = input;
+    requireLower(item, input);
     const costMinor = input.costMinor ?? costOf(item, input);
     const offer = await this.#sale({
       id: `${SALE_PREFIX}${room.id}_${digestOf(call)}`, title: `${room.title}: ${item?.title ?? itemId}`.slice(0, OFFER_LIMITS.titleCharsMax),
@@ -215,8 +216,15 @@ function requireProduct({ id, products }: Room, itemId: string): void {
   if (!products.includes(itemId)) throw new AppError('invalid_request', `Item ${itemId} is none of the products of room ${id}; add it by PUT first.`);
 }
 
+/** A sale is cheaper than the shop: two zeros too many are a slip, and a told cue cannot be taken back. */
+function requireLower(item: Item | undefined, { itemId, priceMinor }: InputOf<'flash_sale'>): void {
+  if (item?.price === undefined) return;
+  const usual = toMinor(item.price, item.currency);
+  if (priceMinor >= usual) throw new AppError('invalid_request', `priceMinor ${priceMinor} is no sale: item ${itemId} is ${usual} in the catalog.`);
+}
+
 /** What a unit costs the store: what it would have brought, less what it brings. */
 function costOf(item: Item | undefined, { itemId, priceMinor }: InputOf<'flash_sale'>): number {
   if (item?.price === undefined) throw new AppError('invalid_request', `costMinor is missing: the catalog has no price of item ${itemId} to work it out from.`);
-  return Math.max(0, toMinor(item.price, item.currency) - priceMinor);
+  return toMinor(item.price, item.currency) - priceMinor;
 }

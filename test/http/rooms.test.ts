@@ -79,6 +79,7 @@ await t.test('faults are named', async (t) => {
     ['a kind that is none', cue('faults', 'k', { kind: 'dance' }), '400 invalid_request'],
     ['a product of elsewhere', cue('faults', 'k', { kind: 'pin', itemId: 'lamp-1' }), '400 invalid_request'],
     ['a sale without a price to compare', cue('faults', 'k', { kind: 'flash_sale', itemId: 'gone-1', priceMinor: 100, stock: 1, durationS: 60 }), '400 invalid_request'],
+    ['a sale at the usual price', cue('faults', 'k', { kind: 'flash_sale', itemId: 'shoe-1', priceMinor: 8000, stock: 1, durationS: 60 }), '400 invalid_request'],
     ['a ladder of nothing', cue('faults', 'k', ladder), '404 not_found'],
     ['a poll without a choice', cue('faults', 'k', { kind: 'poll', question: 'Well?', options: ['yes'], durationS: 60 }), '400 invalid_request'],
   ];
