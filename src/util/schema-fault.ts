@@ -17,7 +17,7 @@ export function makeChecker(schema: TSchema, what: string): Checker {
 
 /** @param at where the value is within the whole */
 function faultOf(schema: TSchema, value: unknown, at: readonly string[], what: string): string {
-  const [fault] = Errors(schema, value);
+  const fault = tellingOf(Errors(schema, value));
   if (fault === undefined) return `The ${[what, ...at].join('.')} does not fit its schema.`;
   const choice = choiceOf(schema, value, fault);
   if (choice !== undefined) return faultOfChoice(choice, [...at, ...choice.at], what);
@@ -30,8 +30,18 @@ function faultOf(schema: TSchema, value: unknown, at: readonly string[], what: s
   }
   // What no schema allows at this path: TypeBox compiles `additionalProperties: false` to the schema `false`.
   if (fault.keyword === 'boolean') return `${path.slice(0, 100)} is not a known field.`;
-  if (fault.keyword === 'enum' || fault.keyword === 'anyOf') return `${path || what} is not one of the allowed values.`;
+  if (fault.keyword === 'enum') return `${path || what} is not one of ${fault.params.allowedValues.join(', ')}.`;
+  if (fault.keyword === 'anyOf') return `${path || what} is not one of the allowed values.`;
   return `${path || `The ${what}`} ${fault.message}.`;
+}
+
+type Fault = ReturnType<typeof Errors>[number];
+
+/** @returns the first fault; of a value that is one thing or a list of them, what is wrong with the list rather than that it is one */
+function tellingOf(faults: readonly Fault[]): Fault | undefined {
+  const [first] = faults;
+  if (first?.keyword !== 'type' || !first.schemaPath.includes('/anyOf/')) return first;
+  return faults.find(({ keyword, instancePath }) => instancePath === first.instancePath && keyword !== 'type' && keyword !== 'anyOf') ?? first;
 }
 
 /** A place where one of several schemas of objects must fit, and none does. */

@@ -1,4 +1,5 @@
 import { test } from 'tap';
+import { Type } from 'typebox';
 import { CampaignInputSchema } from '../../src/domain/campaign.js';
 import { OfferInputSchema } from '../../src/domain/offer.js';
 import { makeChecker } from '../../src/util/schema-fault.js';
@@ -19,11 +20,20 @@ void test('of several kinds the one that was meant is what a fault is told by', 
   t.end();
 });
 
+void test('of one or a list, what is wrong with the list', (t) => {
+  const name = Type.String({ pattern: '^room:' });
+  const query = makeChecker(Type.Object({ channel: Type.Union([name, Type.Array(name, { maxItems: 2 })]) }), 'query');
+  t.equal(query.fault({ channel: ['room:1', 'room:2', 'room:3'] }), 'channel must not have more than 2 items.');
+  t.equal(query.fault({ channel: 'lists' }), 'channel must match pattern "^room:".');
+  t.equal(query.fault({ channel: 3 }), 'channel must be string.');
+  t.end();
+});
+
 void test('so it is in lists, and without a kind to tell by', (t) => {
   const campaigns = makeChecker(CampaignInputSchema, 'body');
   const withOffer = (offer: unknown) => campaigns.fault({ title: 'A', trigger: { on: 'first_seen' }, steps: [{ afterS: 0, message: { title: 'A' } }, { afterS: 0, message: { title: 'A' }, offer }] });
   t.equal(withOffer({ id: 'a b' }), 'steps.1.offer.id must match pattern "^[A-Za-z0-9_-]{1,64}$".');
-  t.equal(withOffer({ decide: { scene: 'moon' } }), 'steps.1.offer.decide.scene is not one of the allowed values.');
+  t.equal(withOffer({ decide: { scene: 'moon' } }), 'steps.1.offer.decide.scene is not one of home, product, cart, search, live, post_purchase, feed.');
   t.equal(withOffer({ decide: { scene: 'home', foo: 1 } }), 'steps.1.offer.decide.foo is not a known field.');
   t.match(campaigns.fault({ title: 'A', trigger: { on: 'moon' }, steps: [] }), /^trigger\.on is not one of event, first_seen, /u);
   t.end();
