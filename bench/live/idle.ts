@@ -2,12 +2,12 @@ import { pause } from '../../src/util/pause.js';
 import { seededRandom } from '../../src/util/random.js';
 import { shopperId } from '../workloads.js';
 import { withFleet, type LiveFleet } from './fleet.js';
-import { handles, rssBytes } from './processes.js';
+import { COLLECTING, handles, settledRss } from './processes.js';
 import { scenario, type Outcome, type Tools } from './scenario.js';
 import { openRoom } from './store.js';
 import { Swarm } from './swarm.js';
 
-const SIZE = { sockets: 10_000, apis: 2, settleS: 60, warmups: 3 };
+const SIZE = { sockets: 10_000, apis: 2, warmups: 3 };
 type Size = typeof SIZE;
 
 const RUN = {
@@ -15,23 +15,23 @@ const RUN = {
   connectMs: 300_000,
   /** Sockets that come and go before anything is measured, so that the engine has grown to what it needs anyway: a part of all. */
   warmupShare: 0.1,
-  /** Memory is settled when it changed by less than this part … */
-  steadyShare: 0.002,
-  /** … within this time, ms. */
-  steadyMs: 5000,
+  /** What came with connecting is gone by then, ms. */
+  quietMs: 10_000,
   /** What a socket may take, bytes. */
   bytesMax: 30 * 1024,
 } as const;
 
-export const idle = scenario('memory of sockets that only listen', SIZE, (size: Size, tools: Tools): Promise<Outcome> => withFleet({ apis: size.apis, nodeArgs: tools.nodeArgs }, async (fleet) => {
+export const idle = scenario('memory of sockets that only listen', SIZE, (size: Size, tools: Tools): Promise<Outcome> => withFleet({ apis: size.apis, nodeArgs: [...tools.nodeArgs, ...COLLECTING] }, async (fleet) => {
   await openRoom(fleet, RUN.room);
   for (let warmup = 0; warmup < size.warmups; warmup++) (await openSwarm(fleet, Math.ceil(size.sockets * RUN.warmupShare), tools.seed)).end();
   const pids = fleet.apiPids;
-  const before = await settled(pids, size.settleS);
+  await pause(RUN.quietMs);
+  const before = await settledRss(pids);
   const handlesBefore = pids.map(handles);
   tools.say(`${size.sockets} sockets …`);
   const swarm = await openSwarm(fleet, size.sockets, tools.seed);
-  const after = await settled(pids, size.settleS);
+  await pause(RUN.quietMs);
+  const after = await settledRss(pids);
   const sockets = pids.map((pid, index) => handles(pid) - handlesBefore[index]!);
   const mean = (sumOf(after) - sumOf(before)) / size.sockets;
   swarm.end();
@@ -40,7 +40,7 @@ export const idle = scenario('memory of sockets that only listen', SIZE, (size: 
     broken: swarm.breaches.map(({ viewer, channel, rule, what }) => `${viewer} on ${channel}: ${rule}, ${what}`),
     missed: mean > RUN.bytesMax ? [`an idle socket takes ${kib(mean)} KiB of ${kib(RUN.bytesMax)}`] : [],
     rows: [
-      ['api process', 'sockets', 'RSS before, MiB', 'with sockets', 'KiB a socket'],
+      ['api process', 'sockets', 'settled RSS before, MiB', 'with sockets', 'KiB a socket'],
       ...pids.map((_pid, index) => [String(index + 1), String(sockets[index]), mib(before[index]!), mib(after[index]!), kib((after[index]! - before[index]!) / sockets[index]!)]),
       ['all', String(sumOf(sockets)), mib(sumOf(before)), mib(sumOf(after)), kib(mean)],
     ],
@@ -53,18 +53,6 @@ async function openSwarm(fleet: LiveFleet, sockets: number, seed: number): Promi
   });
   await swarm.open(RUN.connectMs);
   return swarm;
-}
-
-/** @returns the memory of each process once it stands still, bytes */
-async function settled(pids: readonly number[], withinS: number): Promise<number[]> {
-  const deadline = performance.now() + withinS * 1000;
-  for (let before = pids.map(rssBytes); ;) {
-    await pause(Math.min(RUN.steadyMs, withinS * 1000));
-    const now = pids.map(rssBytes);
-    const isSteady = now.every((bytes, index) => Math.abs(bytes - before[index]!) <= bytes * RUN.steadyShare);
-    if (isSteady || performance.now() > deadline) return now;
-    before = now;
-  }
 }
 
 const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);

@@ -5,7 +5,7 @@ import { median } from '../report.js';
 import { itemId, shopperId } from '../workloads.js';
 import { withFleet, type LiveFleet } from './fleet.js';
 import { ladderOf } from './ladder.js';
-import { handles, rssBytes } from './processes.js';
+import { COLLECTING, handles, rssBytes, settledRss } from './processes.js';
 import { scenario, type Outcome, type Tools } from './scenario.js';
 import { fitLine } from './slope.js';
 import { fillLiveStore, launchOffers, openRoom } from './store.js';
@@ -40,13 +40,15 @@ interface Sample {
   readonly atS: number;
   /** By process: the apis, then the worker. */
   readonly rss: readonly number[];
+  /** The same after a full collection. */
+  readonly settledRss: readonly number[];
   readonly handles: readonly number[];
   readonly keys: number;
   readonly redisBytes: number;
 }
 
 export const soak = scenario('steady traffic for an hour: memory, handles and keys stand still', SIZE, async (size: Size, tools: Tools): Promise<Outcome> => {
-  return await withFleet({ apis: size.apis, hasWorker: true, nodeArgs: tools.nodeArgs }, async (fleet) => {
+  return await withFleet({ apis: size.apis, hasWorker: true, nodeArgs: [...tools.nodeArgs, ...COLLECTING] }, async (fleet) => {
     await fillLiveStore(fleet, { ...size, viewers: size.sockets });
     await openRoom(fleet, RUN.room);
     const redis = connectRedis(fleet.redis.url, 'commands', { timeoutMs: 30_000, name: 'bench' });
@@ -126,9 +128,9 @@ class Soak {
   async #sample(atS: number): Promise<void> {
     const pids = [...this.#fleet.apiPids, ...this.#fleet.workerPids];
     const memory = await this.#redis.info('memory');
-    const sample = { atS, rss: pids.map(rssBytes), handles: pids.map(handles), keys: await this.#redis.dbsize(), redisBytes: Number(/^used_memory:(\d+)/mu.exec(memory)?.[1]) };
+    const sample = { atS, rss: pids.map(rssBytes), settledRss: await settledRss(pids), handles: pids.map(handles), keys: await this.#redis.dbsize(), redisBytes: Number(/^used_memory:(\d+)/mu.exec(memory)?.[1]) };
     this.#samples.push(sample);
-    if (this.#samples.length % 6 === 0) this.#tools.say(`${Math.round(atS)} s: RSS ${sample.rss.map(mib).join(' ')} MiB, handles ${sample.handles.join(' ')}, ${sample.keys} keys, Redis ${mib(sample.redisBytes)} MiB, ${this.#frames} frames`);
+    if (this.#samples.length % 6 === 0) this.#tools.say(`${Math.round(atS)} s: RSS ${sample.rss.map(mib).join(' ')} MiB, settled ${sample.settledRss.map(mib).join(' ')}, handles ${sample.handles.join(' ')}, ${sample.keys} keys, Redis ${mib(sample.redisBytes)} MiB, ${this.#frames} frames`);
   }
 
   #outcome(): Outcome {
@@ -143,8 +145,9 @@ class Soak {
       return { from: median(judged.slice(0, third).map(read)), to: median(judged.slice(-third).map(read)) };
     };
     const lines = names.map((name, index) => {
-      const { slope, mean } = fitLine(judged.map(({ atS, rss }) => ({ x: atS / 3600, y: rss[index]! })));
-      return { name, percentPerHour: (100 * slope) / mean, mean, handles: grown((sample) => sample.handles[index]!) };
+      const { slope, mean } = fitLine(judged.map(({ atS, settledRss: rss }) => ({ x: atS / 3600, y: rss[index]! })));
+      const busy = judged.reduce((sum, { rss }) => sum + rss[index]!, 0) / judged.length;
+      return { name, percentPerHour: (100 * slope) / mean, mean, busy, handles: grown((sample) => sample.handles[index]!) };
     });
     const keys = grown((sample) => sample.keys);
     const missed: string[] = [];
@@ -159,10 +162,10 @@ class Soak {
     return {
       measured: { lines, keys, redisBytes: redis, frames: this.#frames, resumes, closes: Object.fromEntries(closes), samples: this.#samples }, broken, missed,
       rows: [
-        ['process', 'RSS, MiB', 'slope, %/h', 'handles: first third', 'last third'],
-        ...lines.map(({ name, percentPerHour, mean, handles: { from, to } }) => [name, mib(mean), percentPerHour.toFixed(2), String(from), String(to)]),
-        ['keys in Redis', '', '', String(keys.from), String(keys.to)],
-        ['memory of Redis, MiB', '', '', mib(redis.from), mib(redis.to)],
+        ['process', 'RSS, MiB', 'settled', 'its slope, %/h', 'handles: first third', 'last third'],
+        ...lines.map(({ name, percentPerHour, mean, busy, handles: { from, to } }) => [name, mib(busy), mib(mean), percentPerHour.toFixed(2), String(from), String(to)]),
+        ['keys in Redis', '', '', '', String(keys.from), String(keys.to)],
+        ['memory of Redis, MiB', '', '', '', mib(redis.from), mib(redis.to)],
       ],
     };
   }
