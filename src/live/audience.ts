@@ -36,6 +36,8 @@ export interface Audience {
    * @returns whether this process listens to the channel; else whoever does must be told by Redis
    */
   feed(channel: ChannelAddress, frame: LoggedFrame): boolean;
+  /** Where members of this process stand in a channel's log; undefined where nobody listens, or it is not known just now. */
+  headOf(channel: ChannelAddress): Position | undefined;
   /** Adds hooks, for as long as the process lives. */
   watchRooms(hooks: RoomHooks): void;
 }

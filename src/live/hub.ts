@@ -133,6 +133,11 @@ export class LiveHub implements Audience {
     return true;
   }
 
+  headOf(channel: ChannelAddress): Position | undefined {
+    const feed = this.#feeds.get(channel.push);
+    return feed?.isCurrent === true ? feed.head : undefined;
+  }
+
   watchRooms(hooks: RoomHooks): void {
     this.#hooks.push(hooks);
   }

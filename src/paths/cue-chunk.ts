@@ -1,7 +1,7 @@
 import type { Catalog } from '../catalog/catalog.js';
 import type { LoggedFrame } from '../domain/channel.js';
 import { claimIdOf, partsOfClaimId } from '../domain/claim-code.js';
-import type { Claim } from '../domain/claim.js';
+import type { ClaimStatus } from '../domain/claim.js';
 import type { CueOf } from '../domain/cue.js';
 import type { ShopperKey } from '../domain/shopper.js';
 import { asAppError } from '../errors.js';
@@ -11,17 +11,18 @@ import { pageContact, refusalOf, shutGate, type Asked, type Policy, type Shopper
 import { LadderBatch } from '../offers/decide/ladder-batch.js';
 import { viewCart } from '../offers/decide/offer-features.js';
 import { PRIOR_ERROR } from '../offers/decide/prior.js';
-import type { LiveCase } from '../offers/decide/weigh.js';
+import { propensityOfDrawn, type LiveCase } from '../offers/decide/weigh.js';
+import { emptyProfile } from '../profile/profile.js';
 import type { ModelHolder } from '../ranking/model-holder.js';
 import type { ClaimRefusal, ClaimStore } from '../redis/claim-store.js';
-import type { CueMark, CueOutcome, CueStore } from '../redis/cue-store.js';
+import { cueFrame, type CueMark, type CueOutcome, type CueStore } from '../redis/cue-store.js';
 import type { LoggedDecision } from '../redis/decision-log.js';
 import type { Keys } from '../redis/keys.js';
 import type { Clock } from '../util/clock.js';
 import { groupBy } from '../util/group-by.js';
 import { hash32 } from '../util/hash.js';
-import { choiceOf, cueViewer, deliveryOf, type CueViewer } from './cue-viewer.js';
-import { readCueViewers, type CueReadingDeps } from './read-cue-viewers.js';
+import { choiceOf, cueViewer, type CueViewer } from './cue-viewer.js';
+import { readCueViewers, readEarlierPlay, type CueReadingDeps } from './read-cue-viewers.js';
 
 export interface CueChunkDeps extends CueReadingDeps {
   readonly audience: Audience;
@@ -52,6 +53,7 @@ export interface Ladder {
   readonly pageRow: number;
 }
 
+const NOBODY = emptyProfile();
 const SCENE = 'live';
 /** The viewer has the room before them. */
 const CHANNEL = 'page';
@@ -61,7 +63,7 @@ const EXHAUSTED = { refusal: 'offer_exhausted' } as const;
 /** Refusals that hold for everybody, as long as a cue takes. */
 const FINAL: ReadonlySet<ClaimRefusal> = new Set<ClaimRefusal>(['offer_exhausted', 'outside_window', 'offer_not_active', 'budget_missing', 'backlog_full']);
 /** A claim that stands. */
-const STANDING: ReadonlySet<Claim['status']> = new Set<Claim['status']>(['claimed', 'redeemed']);
+const STANDING: ReadonlySet<ClaimStatus> = new Set<ClaimStatus>(['claimed', 'redeemed']);
 
 /**
  * Some viewers of a cue, from their profiles to their frames: each stage for all of them at once. Stages can be repeated, by this process
@@ -75,6 +77,8 @@ export class CueChunk {
   readonly #batch: LadderBatch;
   #model = 'prior';
   readonly #until: number;
+  /** When the last of its viewers were reached, ms. */
+  deliveredAt = 0;
   /** Its time was up before it was through. */
   isLate = false;
 
@@ -90,7 +94,9 @@ export class CueChunk {
     this.#areReturning = areReturning;
     this.#until = until;
     this.#batch = new LadderBatch(shoppers.length, ladder.cue.offerIds.length);
-    for (const viewer of this.#viewers) this.#admit(viewer);
+    // Of whom it is known already needs not be read.
+    const asked: Asked = { scene: SCENE, channel: CHANNEL, offerIds: undefined, now: 0 };
+    for (const viewer of this.#viewers) this.#admit(viewer, { shopper: viewer.shopper, profile: NOBODY, document: undefined, ...NOT_ASKED }, asked);
   }
 
   get shoppers(): ShopperKey[] {
@@ -104,13 +110,8 @@ export class CueChunk {
 
   /** @returns false when its time was up before anything was delivered @throws whatever breaks; who has no mark then was not reached for certain */
   async play(): Promise<boolean> {
-    const { cue } = this.ladder;
-    const now = this.#deps.clock();
-    const cases = this.ladder.cases(now);
-    await readCueViewers(this.#deps, this.#viewers, { cue, cases, areReturning: this.#areReturning, now });
-    this.#deps.onAnswer();
+    await this.#read();
     if (this.#isOver()) return false;
-    this.#qualify(cases, now);
     await this.#score();
     if (this.#isOver()) return false;
     await this.#claim();
@@ -125,32 +126,40 @@ export class CueChunk {
     return this.isLate;
   }
 
+  async #read(): Promise<void> {
+    const { clock, onAnswer } = this.#deps;
+    const now = clock();
+    if (this.#areReturning) await readEarlierPlay(this.#deps, this.#viewers, this.ladder.cue);
+    const cases = this.ladder.cases(now);
+    const viewers = this.#viewers.filter(({ mark, outcome }) => mark === undefined && outcome === undefined);
+    await readCueViewers(this.#deps, viewers, { cases, now, onViewer: (viewer, profile, document) => { this.#qualify(viewer, { shopper: viewer.owner, profile, document, ...NOT_ASKED }, cases, now); } });
+    onAnswer();
+  }
+
   /** Whoever is given no offers at all is held; whoever wants nothing that is about them gets what everybody might. */
-  #admit(viewer: CueViewer): void {
+  #admit(viewer: CueViewer, facts: ShopperFacts, asked: Asked): void {
     const { flagged, policy } = this.#deps;
-    const gate = flagged.has(viewer.owner) ? 'risk' : shutGate({ facts: factsOf(viewer), asked: this.#asked(0), policy });
-    if (gate !== undefined) viewer.outcome ??= gate === 'consent' ? 'default' : 'held';
+    const gate = flagged.has(viewer.owner) ? 'risk' : shutGate({ facts, asked, policy });
+    if (gate !== undefined) viewer.outcome = gate === 'consent' ? 'default' : 'held';
   }
 
-  #asked(now: number): Asked {
-    return { scene: SCENE, channel: CHANNEL, offerIds: undefined, now };
-  }
-
-  /** Who may have what, by the rules of every decision; and the features of it. */
-  #qualify(cases: readonly LiveCase[], now: number): void {
+  /** What a viewer may have, by the rules of every decision; and the features of it. */
+  #qualify(viewer: CueViewer, facts: ShopperFacts, cases: readonly LiveCase[], now: number): void {
     const { policy, catalog } = this.#deps;
     const { cue, gone, pageRow } = this.ladder;
-    const asked = this.#asked(now);
-    for (const viewer of this.#viewers) {
-      this.#admit(viewer);
-      if (viewer.mark !== undefined || viewer.outcome !== undefined) continue;
-      const { profile, claimedOffer } = viewer;
-      const facts = factsOf(viewer);
-      const own = cases.filter(({ prepared: { offer } }) => offer.id === claimedOffer);
-      const eligible = own.length > 0 ? own : cases.filter(({ prepared, usage }) => !gone.has(prepared.offer.id) && refusalOf({ prepared, usage, facts, asked, policy }) === undefined);
-      if (eligible.length === 0) viewer.outcome = 'sold_out';
-      else viewer.seat = this.#batch.add({ eligible, situation: { profile, cart: viewCart(undefined, profile, catalog), pageRow, channel: CHANNEL, now, catalog }, seed: hash32(`${cue.id}\n${viewer.owner}`) }, SCENE);
+    const asked: Asked = { scene: SCENE, channel: CHANNEL, offerIds: undefined, now };
+    this.#admit(viewer, facts, asked);
+    if (viewer.outcome !== undefined) return;
+    const { profile } = facts;
+    viewer.events = profile.events;
+    const own = cases.filter(({ prepared: { offer } }) => offer.id === viewer.claimedOffer);
+    const eligible = own.length > 0 ? own : cases.filter(({ prepared, usage }) => !gone.has(prepared.offer.id) && refusalOf({ prepared, usage, facts, asked, policy }) === undefined);
+    if (eligible.length === 0) {
+      viewer.outcome = 'sold_out';
+      return;
     }
+    const situation = { profile, cart: viewCart(undefined, profile, catalog), pageRow, channel: CHANNEL, now, catalog } as const;
+    viewer.seat = this.#batch.add({ eligible, seed: hash32(`${cue.id}\n${viewer.owner}`), situation, scene: SCENE });
   }
 
   /** One run of the response model for all; of the prior where there is none. */
@@ -176,7 +185,7 @@ export class CueChunk {
   async #claim(): Promise<void> {
     let waiting = this.#viewers.filter(({ seat }) => seat >= 0);
     while (waiting.length > 0 && !this.#isOver()) {
-      for (const viewer of waiting) viewer.weighed = this.#batch.weigh(viewer.seat);
+      for (const viewer of waiting) viewer.drawn = this.#batch.draw(viewer.seat);
       const tries = await Promise.all(groupBy(waiting, choiceOf).map(([one, viewers]) => this.#claimOne(one, viewers)));
       waiting = tries.flat();
     }
@@ -238,12 +247,13 @@ export class CueChunk {
    * @param isRetry an earlier try may have done it without our hearing of it
    */
   async deliver(isRetry = false): Promise<void> {
-    const { store } = this.#deps;
+    const { store, audience, clock } = this.#deps;
     const waiting = this.#viewers.filter(({ message, mark }) => message !== '' && mark === undefined);
     await Promise.all(groupBy(waiting, ({ partition }) => partition).map(async ([partition, viewers]) => {
-      const deliveries = viewers.map(deliveryOf);
+      const deliveries = viewers.map(({ shopper, message, head, outcome, claim, channel }) => ({ shopper, message, head, claim: outcome === 'offer' ? claim!.id : '', after: audience.headOf(channel) }));
       const marks = await store.deliver(this.ladder.cue, partition, deliveries);
       this.#deps.onAnswer();
+      this.deliveredAt = clock();
       viewers.forEach((viewer, i) => {
         const mark = marks[i]!;
         const isNew = mark.isNew || (isRetry && mark.claim === deliveries[i]!.claim);
@@ -257,7 +267,7 @@ export class CueChunk {
   /** Hands a frame to the viewer's sockets here; when they are elsewhere by now, it goes there. */
   #show({ channel, head, message }: CueViewer, { position: { epoch, offset } }: CueMark): void {
     const { audience, store } = this.#deps;
-    const frame: LoggedFrame = { epoch, offset, json: Buffer.from(`${head},"epoch":"${epoch}","offset":${offset},"offer":${message}}`) };
+    const frame: LoggedFrame = { epoch, offset, json: Buffer.from(cueFrame(head, { epoch, offset }, message)) };
     if (!audience.feed(channel, frame)) store.republish(channel, frame).catch(() => { /* The log has it. */ });
   }
 
@@ -267,7 +277,7 @@ export class CueChunk {
       const { channel, head, message, mark, isTold } = viewer;
       if (message === '' || mark !== undefined || isTold) continue;
       viewer.isTold = true;
-      const frame = Buffer.from(`${head},"offer":${message}}`);
+      const frame = Buffer.from(cueFrame(head, undefined, message));
       for (const member of this.#deps.audience.viewersOf(channel)) member.deliver(channel, frame, undefined);
     }
   }
@@ -284,13 +294,20 @@ export class CueChunk {
     return counts;
   }
 
-  #log({ shopper, owner, profile, seat, weighed, decisionId }: CueViewer): void {
+  /** Sees to inboxes and contacts of those who were reached. */
+  async note(): Promise<void> {
+    const reached = this.#viewers.filter(({ mark }) => mark?.isNew === true);
+    await Promise.all(groupBy(reached, ({ partition }) => partition).map(([partition, viewers]) =>
+      this.#deps.store.note(partition, viewers.map(({ shopper }) => shopper), viewers.map(({ contact }) => contact))));
+  }
+
+  #log({ shopper, owner, events, seat, drawn, decisionId }: CueViewer): void {
     const { cue } = this.ladder;
-    const { eligible, contenders, stakes, seed, choice } = weighed!;
+    const { eligible, contenders, stakes, seed, chosen } = drawn!;
     this.#deps.log.add({
       record: {
-        decisionId, shopper: owner, scene: SCENE, channel: CHANNEL, at: this.#deps.clock(), campaignId: CUE_CAMPAIGN, cueId: cue.id, events: owner === shopper ? profile.events : undefined,
-        model: this.#model, seed, offers: contenders.map((i) => [eligible[i]!.prepared.offer.id, eligible[i]!.prepared.offer.version]), chosen: choice.chosen, propensity: choice.propensity,
+        decisionId, shopper: owner, scene: SCENE, channel: CHANNEL, at: this.#deps.clock(), campaignId: CUE_CAMPAIGN, cueId: cue.id, events: owner === shopper ? events : undefined,
+        model: this.#model, seed, offers: contenders.map((i) => [eligible[i]!.prepared.offer.id, eligible[i]!.prepared.offer.version]), chosen, propensity: propensityOfDrawn(drawn!),
       },
       ...this.#batch.vectors(seat), kept: contenders, stakes,
     });
@@ -318,5 +335,3 @@ export class CueChunk {
     }));
   }
 }
-
-const factsOf = ({ owner: shopper, profile, document }: CueViewer): ShopperFacts => ({ shopper, profile, document, ...NOT_ASKED });

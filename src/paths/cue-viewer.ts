@@ -1,11 +1,9 @@
 import { frameParts, type ChannelAddress } from '../domain/channel.js';
-import type { Claim } from '../domain/claim.js';
+import type { MadeClaim } from '../redis/claim-store.js';
 import type { ShopperKey } from '../domain/shopper.js';
-import type { ShopperFacts } from '../offers/decide/eligibility.js';
-import type { LiveCase, Weighed } from '../offers/decide/weigh.js';
-import { emptyProfile, type Profile } from '../profile/profile.js';
+import type { Drawn, LiveCase } from '../offers/decide/weigh.js';
 import { shopperChannel } from '../redis/channel-log.js';
-import type { CueDelivery, CueMark, CueOutcome } from '../redis/cue-store.js';
+import type { CueMark, CueOutcome } from '../redis/cue-store.js';
 import { partitionOf, type Keys } from '../redis/keys.js';
 import { hash48 } from '../util/hash.js';
 
@@ -18,16 +16,16 @@ export interface CueViewer {
   readonly head: string;
   /** Chosen so that the same viewer is never claimed anything twice for a cue. */
   readonly claimKey: string;
-  profile: Profile;
-  /** Whose profile it is: of a merged visitor the user. */
+  /** Whose profile theirs is: of a merged visitor the user. */
   owner: ShopperKey;
-  document: ShopperFacts['document'];
+  /** Events in the profile that was decided by. */
+  events: number;
   /** Offer that an earlier play has claimed for them. */
   claimedOffer: string | undefined;
   /** Seat in the batch, −1 for none. */
   seat: number;
-  weighed: Weighed | undefined;
-  claim: Claim | undefined;
+  drawn: Drawn | undefined;
+  claim: MadeClaim | undefined;
   /** Offer of which it is not known whether it was claimed. */
   doubtfulOffer: string | undefined;
   /** `held`: gets nothing, and is not told so. */
@@ -43,23 +41,18 @@ export interface CueViewer {
   isTold: boolean;
 }
 
-/** Not changed by anybody. */
-const NOBODY = emptyProfile();
-
 export function cueViewer(keys: Keys, cueId: string, shopper: ShopperKey): CueViewer {
   const channel = shopperChannel(keys, shopper);
   return {
     shopper, partition: partitionOf(shopper), channel, head: frameParts(channel, 'offer', {})[0], claimKey: `cue:${cueId}:${hash48(shopper).toString(36)}`,
-    profile: NOBODY, owner: shopper, document: undefined, claimedOffer: undefined, seat: -1, weighed: undefined, claim: undefined, doubtfulOffer: undefined,
+    owner: shopper, events: 0, claimedOffer: undefined, seat: -1, drawn: undefined, claim: undefined, doubtfulOffer: undefined,
     outcome: undefined, decisionId: '', contact: '', message: '', mark: undefined, isTold: false,
   };
 }
 
 /** What was drawn for a viewer: of a ladder something always is. */
-export function choiceOf({ weighed }: CueViewer): LiveCase {
-  const { eligible, contenders, choice } = weighed!;
-  return eligible[contenders[choice.chosen]!]!;
+export function choiceOf({ drawn }: CueViewer): LiveCase {
+  const { eligible, contenders, chosen } = drawn!;
+  return eligible[contenders[chosen]!]!;
 }
 
-export const deliveryOf = ({ shopper, contact, head, message, outcome, claim }: CueViewer): CueDelivery =>
-  ({ shopper, contact, head, message, claim: outcome === 'offer' ? claim!.id : '' });

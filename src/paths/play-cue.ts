@@ -12,7 +12,7 @@ import type { CueCounts } from '../redis/cue-store.js';
 import { partitionOf } from '../redis/keys.js';
 import { LATE, within } from '../util/deadline.js';
 import { groupBy } from '../util/group-by.js';
-import { backoffMs, pause } from '../util/pause.js';
+import { backoffMs, breathe, pause } from '../util/pause.js';
 import { CueChunk, type CueChunkDeps, type Ladder } from './cue-chunk.js';
 
 /**
@@ -75,7 +75,13 @@ interface Play {
 }
 
 /** A chunk that waits for its turn. */
-interface Job { readonly ladder: Ladder; readonly shoppers: readonly ShopperKey[]; readonly areReturning: boolean; readonly done: () => void }
+interface Job {
+  readonly ladder: Ladder;
+  readonly shoppers: readonly ShopperKey[];
+  readonly areReturning: boolean;
+  /** @param chunk to be concluded; undefined when it was late, and is concluded when it can be */
+  readonly done: (chunk: CueChunk | undefined) => void;
+}
 
 export class CuePlayer {
   readonly #deps: CuePlayerDeps & CueChunkDeps;
@@ -101,7 +107,7 @@ export class CuePlayer {
   async stop(): Promise<void> {
     this.#stopping.abort();
     for (const [id] of this.#plays) this.#end(id);
-    for (const { done } of this.#queue.splice(0)) done();
+    for (const { done } of this.#queue.splice(0)) done(undefined);
     await Promise.all(this.#afterwards);
   }
 
@@ -188,13 +194,22 @@ export class CuePlayer {
     const fresh = shoppers.filter((shopper) => !taken.has(shopper) && taken.add(shopper));
     // A chunk is of few partitions, because each of them is asked for itself.
     const ordered = groupBy(fresh, partitionOf).flatMap(([, group]) => group);
-    const through: Promise<void>[] = [];
+    const through: Promise<CueChunk | undefined>[] = [];
     for (let from = 0; from < ordered.length; from += CUE_LIMITS.chunkMax) {
       const job = { ladder, shoppers: ordered.slice(from, from + CUE_LIMITS.chunkMax), areReturning };
       through.push(new Promise((done) => { this.#queue.push({ ...job, done }); }));
     }
     this.#pump();
-    await Promise.all(through);
+    this.#follow(this.#concludeAll(await Promise.all(through)));
+  }
+
+  /** What can wait until all have their offers: log, reach, contacts. */
+  async #concludeAll(chunks: readonly (CueChunk | undefined)[]): Promise<void> {
+    for (const chunk of chunks) {
+      if (chunk === undefined) continue;
+      await this.#conclude(chunk);
+      await breathe();
+    }
   }
 
   #pump(): void {
@@ -204,23 +219,21 @@ export class CuePlayer {
   async #run({ ladder, shoppers, areReturning, done }: Job): Promise<void> {
     this.#running += 1;
     const { clock, deadlineMs } = this.#deps;
-    await this.#play(new CueChunk(this.#deps, ladder, shoppers, { areReturning, until: clock() + deadlineMs }));
+    const chunk = new CueChunk(this.#deps, ladder, shoppers, { areReturning, until: clock() + deadlineMs });
+    const isInTime = await this.#play(chunk);
     this.#running -= 1;
-    done();
+    done(isInTime ? chunk : undefined);
     this.#pump();
   }
 
-  /** One chunk, within its time. Never rejects. */
-  async #play(chunk: CueChunk): Promise<void> {
+  /** One chunk, within its time. Never rejects. @returns whether that was enough */
+  async #play(chunk: CueChunk): Promise<boolean> {
     const { clock, deadlineMs, onFault } = this.#deps;
     const startedAt = clock();
     // While the store does not answer, nobody waits for it anew.
     const playing = this.#stalled > 0 ? Promise.resolve(false) : chunk.play();
     try {
-      if (await within(playing, deadlineMs) === true) {
-        this.#follow(this.#conclude(chunk, playing));
-        return;
-      }
+      if (await within(playing, deadlineMs) === true) return true;
     } catch (error) {
       onFault(error);
     }
@@ -229,6 +242,7 @@ export class CuePlayer {
     const delivered = chunk.deliver(true).then(() => true, () => false);
     if (!await this.#isTaken(delivered, startedAt)) chunk.tellDirectly();
     this.#follow(this.#makeGood(chunk, playing, delivered));
+    return false;
   }
 
   /** Whether the store takes something, slow as it may be; it does not when it has refused it, or has not said a word for as long as a chunk gets. */
@@ -258,17 +272,17 @@ export class CuePlayer {
     await this.#conclude(chunk, playing);
   }
 
-  /** @param playing what may still be claimed, if it was late */
-  async #conclude(chunk: CueChunk, playing: Promise<unknown>): Promise<void> {
+  /** @param playing of a chunk that was late: what may still be claimed before it ends */
+  async #conclude(chunk: CueChunk, playing?: Promise<unknown>): Promise<void> {
     const { store, metrics, onFault } = this.#deps;
     const counts = chunk.conclude();
     metrics.onChunk(counts, chunk.isLate);
     try {
-      await store.countReach(chunk.ladder.cue, counts);
-      await playing.catch(() => { /* Told already. */ });
+      await Promise.all([store.countReach(chunk.ladder.cue, counts, chunk.deliveredAt), chunk.note()]);
+      await playing?.catch(() => { /* Told already. */ });
       await chunk.giveBack();
     } catch (error) {
-      // The reach lacks some; what was not given back expires.
+      // The reach lacks some, a contact counts less; what was not given back expires.
       onFault(error);
     }
   }

@@ -3,8 +3,8 @@ import { currentProfile } from '../offers/current-profile.js';
 import type { PortraitSource } from '../offers/decide/portrait-source.js';
 import type { LiveCase } from '../offers/decide/weigh.js';
 import { decodeProfile } from '../profile/codec.js';
-import type { PortraitFieldName } from '../profile/portrait-schema.js';
-import { emptyProfile } from '../profile/profile.js';
+import type { PortraitDocument, PortraitFieldName } from '../profile/portrait-schema.js';
+import { emptyProfile, type Profile } from '../profile/profile.js';
 import type { ClaimStore } from '../redis/claim-store.js';
 import type { CueStore } from '../redis/cue-store.js';
 import type { ProfileStore } from '../redis/profile-store.js';
@@ -18,51 +18,57 @@ export interface CueReadingDeps {
   readonly store: Pick<CueStore, 'served'>;
 }
 
-interface Reading {
-  readonly cue: CueOf<'coupon_ladder'>;
-  readonly cases: readonly LiveCase[];
-  /** Whether an earlier play may have begun with these viewers. */
-  readonly areReturning: boolean;
-  /** ms */
-  readonly now: number;
-}
-
-/** First stage of a chunk: what is stored of its viewers, of each partition in one go. */
-export async function readCueViewers(deps: CueReadingDeps, viewers: readonly CueViewer[], { cue, cases, areReturning, now }: Reading): Promise<void> {
-  const { profiles, portraits, store } = deps;
-  const fields = fieldsAsked(cases);
+/** What an earlier play has left behind: who was reached, and what was claimed for others when it was cut short, because nobody gets two. */
+export async function readEarlierPlay({ claims, store }: CueReadingDeps, viewers: readonly CueViewer[], cue: CueOf<'coupon_ladder'>): Promise<void> {
   await Promise.all([
     ...groupBy(viewers, ({ partition }) => partition).map(async ([partition, there]) => {
-      const shoppers = there.map(({ shopper }) => shopper);
-      const [values, documents, marks] = await Promise.all([
-        profiles.readMany(shoppers), portraits.openMany(shoppers, fields), areReturning ? store.served(cue, partition, shoppers) : [],
-      ]);
-      there.forEach((viewer, i) => {
-        viewer.mark = marks[i];
-        const value = values[i];
-        if (value !== null && value !== undefined) viewer.profile = decodeProfile(value, { ids: false });
-        viewer.document = documents[i]!(viewer.profile, now);
-      });
+      const marks = await store.served(cue, partition, there.map(({ shopper }) => shopper));
+      there.forEach((viewer, i) => { viewer.mark = marks[i]; });
     }),
-    ...(areReturning ? cue.offerIds.map((offerId) => readClaims(deps, viewers, offerId)) : []),
+    ...cue.offerIds.map(async (offerId) => {
+      const numbers = await claims.claimedBy(offerId, viewers.map(({ claimKey }) => claimKey));
+      numbers.forEach((number, i) => { if (number !== null) viewers[i]!.claimedOffer ??= offerId; });
+    }),
   ]);
-  await Promise.all(viewers.filter(({ profile }) => profile.movedTo !== undefined).map((viewer) => follow(deps, viewer, fields, now)));
 }
 
-/** What a play that was cut short has claimed: nobody gets two. */
-async function readClaims({ claims }: CueReadingDeps, viewers: readonly CueViewer[], offerId: string): Promise<void> {
-  const numbers = await claims.claimedBy(offerId, viewers.map(({ claimKey }) => claimKey));
-  numbers.forEach((number, i) => { if (number !== null) viewers[i]!.claimedOffer ??= offerId; });
+interface Reading {
+  readonly cases: readonly LiveCase[];
+  /** ms */
+  readonly now: number;
+  /** Told of each viewer. The profile is the next one's as soon as it returns: thousands of their own would keep the garbage collector busy. */
+  readonly onViewer: (viewer: CueViewer, profile: Profile, document: PortraitDocument) => void;
 }
 
-/** A visitor who has become a user since the socket was opened. */
-async function follow({ profiles, portraits }: CueReadingDeps, viewer: CueViewer, fields: ReadonlySet<PortraitFieldName>, now: number): Promise<void> {
-  const current = await currentProfile(profiles, viewer.shopper);
-  viewer.profile = current?.profile ?? emptyProfile();
-  viewer.owner = current?.shopper ?? viewer.shopper;
-  const documentOf = await portraits.open(viewer.owner, fields);
-  viewer.document = documentOf(viewer.profile, now);
+/** What is stored of viewers, of each partition in one go. */
+export async function readCueViewers(deps: CueReadingDeps, viewers: readonly CueViewer[], { cases, now, onViewer }: Reading): Promise<void> {
+  const { profiles, portraits } = deps;
+  const fields = fieldsAsked(cases);
+  const options = { ids: false, isLean: !cases.some(({ prepared }) => prepared.items.size > 0) && !BULKY.some((field) => fields.has(field)), into: emptyProfile() };
+  const moved: CueViewer[] = [];
+  await Promise.all(groupBy(viewers, ({ partition }) => partition).map(async ([, there]) => {
+    const shoppers = there.map(({ shopper }) => shopper);
+    const [values, documents] = await Promise.all([profiles.readMany(shoppers), portraits.openMany(shoppers, fields)]);
+    there.forEach((viewer, i) => {
+      const value = values[i] ?? null;
+      const profile = value === null ? NOBODY : decodeProfile(value, options);
+      if (profile.movedTo === undefined) onViewer(viewer, profile, documents[i]!(profile, now));
+      else moved.push(viewer);
+    });
+  }));
+  // Visitors who have become users since their sockets were opened.
+  await Promise.all(moved.map(async (viewer) => {
+    const { shopper, profile } = await currentProfile(profiles, viewer.shopper) ?? { shopper: viewer.shopper, profile: NOBODY };
+    viewer.owner = shopper;
+    const documentOf = await portraits.open(shopper, fields);
+    onViewer(viewer, profile, documentOf(profile, now));
+  }));
 }
+
+/** Not changed by anybody. */
+const NOBODY = emptyProfile();
+/** Fields that are made of what a lean profile lacks. */
+const BULKY: readonly PortraitFieldName[] = ['brands', 'tags', 'season'];
 
 /** @returns what the offers ask of the portrait */
 function fieldsAsked(cases: readonly LiveCase[]): ReadonlySet<PortraitFieldName> {

@@ -1,6 +1,6 @@
 import { AppError } from '../errors.js';
 import {
-  HALF_LIFE_COUNT, PRICE_LEVELS, PROFILE_LIMITS, emptyProfile,
+  HALF_LIFE_COUNT, PRICE_LEVELS, PROFILE_LIMITS, emptyProfile, resetProfile,
   type Affinities, type Line, type OfferMemory, type Profile, type RecentIds, type Touch,
 } from './profile.js';
 
@@ -75,15 +75,20 @@ export function encodeProfile(profile: Profile, token: Buffer): Buffer {
   return Buffer.from(scratch.subarray(0, at));
 }
 
+/** Sections that most readers can do without, and that take most of the time. */
+const BULKY: ReadonlySet<number> = new Set([SECTION.brands, SECTION.tags, SECTION.touches]);
+
 /**
  * @param value a stored profile, or its first `HEAD_BYTES` with `ids: false`
+ * @param options.into a profile that is made this one, instead of a new one
+ * @param options.isLean without brands, tags and touches
  * @throws AppError `profile_unreadable` when a newer codec wrote it or it is not a profile
  */
-export function decodeProfile(value: Buffer, options: { ids: boolean } = { ids: true }): Profile {
+export function decodeProfile(value: Buffer, options: { ids: boolean; into?: Profile; isLean?: boolean } = { ids: true }): Profile {
   if (value.length < HEADER_BYTES || value[TOKEN_BYTES]! > CODEC_VERSION || value[TOKEN_BYTES] === 0) {
     throw new AppError('profile_unreadable', `codec version ${value[TOKEN_BYTES] ?? 'none'}, known up to ${CODEC_VERSION}`);
   }
-  const profile = emptyProfile();
+  const profile = options.into === undefined ? emptyProfile() : resetProfile(options.into);
   source = value;
   view = new DataView(value.buffer, value.byteOffset, value.length);
   at = HEADER_BYTES;
@@ -93,7 +98,7 @@ export function decodeProfile(value: Buffer, options: { ids: boolean } = { ids: 
     const tag: number = source[at]!;
     end = at + 3 + view.getUint16(at + 1, true);
     at += 3;
-    readSection(tag, profile);
+    if (options.isLean !== true || !BULKY.has(tag)) readSection(tag, profile);
     at = end;
   }
   if (options.ids) profile.ids = readIds(Math.floor(profile.updatedAt / 1000));

@@ -1,7 +1,7 @@
 import { frameParts, type ChannelAddress, type LoggedFrame, type LogPart, type Position } from '../domain/channel.js';
 import type { Clock } from '../util/clock.js';
 import type { RedisClient } from './client.js';
-import type { Keys } from './keys.js';
+import { partitionOf, type Keys } from './keys.js';
 import { readScript } from './profile-store.js';
 
 export const LOG_LIMITS = {
@@ -18,7 +18,10 @@ interface LogScripts {
   readLogBuffer(log: string, now: number, epoch: string, offset: number, last: number): Promise<[Buffer, number, 0 | 1, [Buffer, Buffer[]][]]>;
 }
 
-export const shopperChannel = (keys: Keys, shopper: string): ChannelAddress => ({ name: `user:${shopper.slice(2)}`, log: keys.log(shopper), push: keys.push(shopper) });
+export function shopperChannel(keys: Keys, shopper: string): ChannelAddress {
+  const { log, push } = keys.ofPartition(partitionOf(shopper));
+  return { name: `user:${shopper.slice(2)}`, log: log + shopper, push: push + shopper };
+}
 
 export function roomChannel(keys: Keys, roomId: string): ChannelAddress {
   const { log, push } = keys.room(roomId);

@@ -42,6 +42,11 @@ export interface ClaimRequest {
   readonly at: number;
 }
 
+/** A claim for one of many. */
+export type ManyClaim = Pick<ClaimRequest, 'key' | 'shopper'>;
+export type MadeClaim = Pick<Claim, 'id' | 'code' | 'expiresAt' | 'status'>;
+export type ManyOutcome = { readonly claim: MadeClaim } | { readonly refusal: ClaimRefusal };
+
 export type ClaimOutcome<Refusal> =
   /** `isNew`: false for what was so already. */
   | { readonly claim: Claim; readonly isNew: boolean }
@@ -57,6 +62,7 @@ interface WaitingClaim {
 interface ClaimScripts {
   claimTogether(state: string, ledger: string, due: string, requests: string): Promise<string>;
   claimOffer(state: string, ledger: string, due: string, requests: string): Promise<string>;
+  claimMany(state: string, ledger: string, due: string, now: number, isWaited: 0 | 1, ...claims: string[]): Promise<string>;
   settleClaim(state: string, ledger: string, due: string, what: string, number: string, now: number, spent: number): Promise<string>;
   buyByShare(state: string, ledger: string, due: string, what: string, number: string, shopper: string, purchase: number, item: number | string, at: number, now: number): Promise<number>;
   relinkClaim(state: string, ledger: string, due: string, number: string, from: string, to: string): Promise<number>;
@@ -78,8 +84,10 @@ const STATUSES: Readonly<Record<string, ClaimStatus>> = { h: 'held', c: 'claimed
 const script = (name: string): string => readScript('claim-record') + readScript(name);
 
 function defineScripts(redis: RedisClient): void {
-  const lua = readScript('claim-offer').replace('$LEDGER_MAX, entries', 'Entries').replace('$LEDGER_MAX', String(CLAIM_STORE_LIMITS.ledgerMax));
+  const limited = (name: string): string => readScript(name).replace('$LEDGER_MAX, entries', 'Entries').replace('$LEDGER_MAX', String(CLAIM_STORE_LIMITS.ledgerMax));
+  const lua = limited('claim-offer');
   redis.defineCommand('claimOffer', { numberOfKeys: 3, lua });
+  redis.defineCommand('claimMany', { numberOfKeys: 3, lua: limited('claim-many') });
   redis.defineCommand('claimTogether', { numberOfKeys: 3, lua: readScript('claim-record') + lua.replace('-- $TOGETHER\n', () => readScript('claim-together')) });
   redis.defineCommand('settleClaim', { numberOfKeys: 3, lua: script('settle-claim') });
   redis.defineCommand('buyByShare', { numberOfKeys: 3, lua: script('buy-by-share') });
@@ -120,15 +128,11 @@ export class ClaimStore {
     if (CONTROL.test(key) || CONTROL.test(shopper) || CONTROL.test(named)) {
       throw new AppError('invalid_request', 'A key, a user or an anonymous id that claims may not contain control characters.');
     }
-    const lines = this.#linesOf({ key, shopper, at, deviceId, named, isEligible });
-    const reply = await (kind === 'group_buy' || kind === 'share_reward' ? this.#together(offerId, lines) : this.#inTurn(offerId, lines));
-    return outcomeOf(offerId, reply);
-  }
-
-  #linesOf({ key, shopper, at, deviceId, named = '', isEligible = true }: Omit<ClaimRequest, 'offerId' | 'kind' | 'isEligible'> & { isEligible?: boolean }): string {
     const code = this.#newCode();
     const device = deviceId === undefined ? '' : hash48(deviceId);
-    return `${at}\n${claimNumberOf(code)}\n${code}\n${this.#durable === undefined ? '' : 'w'}${isEligible ? '' : 'x'}\n${key}\n${device}\n${named}\n${shopper}\n`;
+    const lines = `${at}\n${claimNumberOf(code)}\n${code}\n${this.#durable === undefined ? '' : 'w'}${isEligible ? '' : 'x'}\n${key}\n${device}\n${named}\n${shopper}\n`;
+    const reply = await (kind === 'group_buy' || kind === 'share_reward' ? this.#together(offerId, lines) : this.#inTurn(offerId, lines));
+    return outcomeOf(offerId, reply);
   }
 
   /** Of offers whose claims change other claims: one a call. */
@@ -181,17 +185,14 @@ export class ClaimStore {
    * Claims an offer for many shoppers. Of group buys and share rewards there is no such thing.
    * @returns by request; undefined where it is not known whether it was claimed: the same key tells
    */
-  async claimMany(offerId: string, requests: readonly Pick<ClaimRequest, 'key' | 'shopper'>[], at: number): Promise<(ClaimOutcome<ClaimRefusal> | undefined)[]> {
-    const { state, ledger, due } = this.#keys.offer(offerId);
+  async claimMany(offerId: string, requests: readonly ManyClaim[], at: number): Promise<(ManyOutcome | undefined)[]> {
     // Whom a claim cannot name has none.
-    const outcomes = requests.map(({ key, shopper }): ClaimOutcome<ClaimRefusal> | undefined => (CONTROL.test(shopper) || CONTROL.test(key) ? { refusal: 'not_eligible' } : undefined));
+    const outcomes = requests.map(({ key, shopper }): ManyOutcome | undefined => (CONTROL.test(shopper) || CONTROL.test(key) ? { refusal: 'not_eligible' } : undefined));
     const asked = [...requests.keys()].filter((i) => outcomes[i] === undefined);
     const call = async (indexes: readonly number[]): Promise<void> => {
-      let lines = '';
-      for (const i of indexes) lines += this.#linesOf({ ...requests[i]!, at });
       try {
-        const replies = (await this.#durably(state, (scripts) => scripts.claimOffer(state, ledger, due, lines))).split('\0');
-        indexes.forEach((i, n) => { outcomes[i] = outcomeOf(offerId, replies[n]!); });
+        const found = await this.#callMany(offerId, indexes.map((i) => requests[i]!), at);
+        found.forEach((outcome, n) => { outcomes[indexes[n]!] = outcome; });
       } catch {
         // Whether it was refused or is unknown, the same can be done about it.
       }
@@ -200,6 +201,20 @@ export class ClaimStore {
     for (let from = 0; from < asked.length; from += CLAIM_STORE_LIMITS.perCall) calls.push(call(asked.slice(from, from + CLAIM_STORE_LIMITS.perCall)));
     await Promise.all(calls);
     return outcomes;
+  }
+
+  async #callMany(offerId: string, requests: readonly ManyClaim[], at: number): Promise<ManyOutcome[]> {
+    const { state, ledger, due } = this.#keys.offer(offerId);
+    const codes = requests.map(() => this.#newCode());
+    const numbers = codes.map(claimNumberOf);
+    const args: string[] = [];
+    requests.forEach(({ key, shopper }, i) => { args.push(`k:${key}`, `u:${shopper}`, numbers[i]!, `${codes[i]!}\n${key}\n\n\n${shopper}`); });
+    const reply = await this.#durably(state, (scripts) => scripts.claimMany(state, ledger, due, at, this.#durable === undefined ? 0 : 1, ...args));
+    const [expires, ...replies] = reply.split('\0');
+    return replies.map((text, i): ManyOutcome => {
+      if (text === '+') return { claim: { id: claimIdOf(offerId, numbers[i]!), code: codeOf(offerId, codes[i]!), expiresAt: Number(expires), status: 'claimed' } };
+      return outcomeOf<ClaimRefusal>(offerId, text);
+    });
   }
 
   /** @returns the random part of the claim that each key has made of an offer, null for none */

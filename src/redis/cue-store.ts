@@ -6,6 +6,7 @@ import { logScript } from './channel-log.js';
 import type { RedisClient } from './client.js';
 import type { Keys } from './keys.js';
 import { INBOX_LIMITS } from './offer-store.js';
+import { readScript } from './profile-store.js';
 import { ROOM_STORE_LIMITS } from './room-store.js';
 
 export const CUE_STORE_LIMITS = {
@@ -20,12 +21,12 @@ export interface CueDelivery {
   readonly shopper: string;
   /** Id of the claim that goes with it, '' for none. */
   readonly claim: string;
-  /** By what name it counts as a contact, '' for none. */
-  readonly contact: string;
-  /** The frame's JSON before its position: see `frameParts`. */
-  readonly head: string;
   /** The message, JSON. */
   readonly message: string;
+  /** The frame's JSON before its position: see `frameParts`. */
+  readonly head: string;
+  /** Where the shopper's log ends, as far as this process knows. */
+  readonly after: Position | undefined;
 }
 
 /** What has reached a viewer. */
@@ -48,7 +49,8 @@ export interface ReachPiece extends CueCounts {
 }
 
 interface CueScripts {
-  deliverCue(...args: (string | number)[]): Promise<string[]>;
+  deliverCue(...args: (string | number)[]): Promise<string>;
+  noteCue(...args: (string | number)[]): Promise<null>;
 }
 
 /** Whom cues have reached, with what, and when. */
@@ -59,23 +61,51 @@ export class CueStore {
   readonly #clock: Clock;
 
   constructor(redis: RedisClient, keys: Keys, clock: Clock) {
-    redis.defineCommand('deliverCue', { numberOfKeys: 5, lua: logScript(redis, 'deliver-cue') });
+    redis.defineCommand('deliverCue', { numberOfKeys: 4, lua: logScript(redis, 'deliver-cue') });
+    redis.defineCommand('noteCue', { numberOfKeys: 2, lua: readScript('note-cue') });
     this.#redis = redis;
     this.#scripts = redis as unknown as CueScripts;
     this.#keys = keys;
     this.#clock = clock;
   }
 
-  /** Brings messages to viewers of one partition, to each at most once: may be repeated after a failure. */
-  async deliver({ id, endsAt }: Cue, partition: number, deliveries: readonly CueDelivery[]): Promise<CueMark[]> {
-    const { inbox, contacts, log, push } = this.#keys.ofPartition(partition);
+  /**
+   * Brings messages to viewers of one partition, to each at most once: may be repeated after a failure. Their inboxes are to be tidied up
+   * afterwards: see `note`.
+   */
+  async deliver(cue: Cue, partition: number, deliveries: readonly CueDelivery[]): Promise<CueMark[]> {
+    const marks = await this.#deliver(cue, partition, deliveries);
+    // Somebody else has written to their logs since.
+    const behind = deliveries.flatMap((delivery, i) => (marks[i] === undefined ? [{ ...delivery, after: undefined }] : []));
+    const others = behind.length === 0 ? [] : await this.#deliver(cue, partition, behind);
+    let next = 0;
+    return marks.map((mark) => mark ?? others[next++]!);
+  }
+
+  async #deliver({ id, endsAt }: Cue, partition: number, deliveries: readonly CueDelivery[]): Promise<(CueMark | undefined)[]> {
+    const { inbox, log, push } = this.#keys.ofPartition(partition);
     const now = this.#clock();
     const args: (string | number)[] = [
-      this.#keys.cueServed(partition, id), inbox, contacts, log, push,
-      now, Math.max(0, endsAt - now) + CUE_STORE_LIMITS.servedMs, INBOX_LIMITS.messagesMax, INBOX_LIMITS.lifeMs, WEEK_MS,
+      this.#keys.cueServed(partition, id), inbox, log, push, now, Math.max(0, endsAt - now) + CUE_STORE_LIMITS.servedMs, INBOX_LIMITS.lifeMs,
     ];
-    for (const { shopper, claim, contact, head, message } of deliveries) args.push(shopper, claim, contact, head, message);
-    return (await this.#scripts.deliverCue(...args)).map(markOf);
+    const places = deliveries.map(({ after }) => (after === undefined || this.#redis.isCluster ? undefined : { epoch: after.epoch, offset: after.offset + 1 }));
+    deliveries.forEach(({ shopper, claim, message, head }, i) => {
+      const place = places[i];
+      args.push(shopper, claim, Buffer.byteLength(message), place === undefined ? '' : `${place.epoch}-${place.offset}`, cueFrame(head, place, message));
+    });
+    const lines = (await this.#scripts.deliverCue(...args)).split('\n');
+    return lines.map((line, i) => {
+      if (line === '!') return undefined;
+      return line === '+' ? { isNew: true, position: places[i]!, claim: deliveries[i]!.claim } : markOf(line);
+    });
+  }
+
+  /** Tidies the inboxes up of viewers of one partition who were served, and notes that they were contacted. @param contacts by what name, '' for none */
+  async note(partition: number, shoppers: readonly string[], contacts: readonly string[]): Promise<void> {
+    const { inbox, contacts: contact } = this.#keys.ofPartition(partition);
+    await this.#scripts.noteCue(
+      inbox, contact, this.#clock(), INBOX_LIMITS.messagesMax, INBOX_LIMITS.lifeMs, WEEK_MS, ...shoppers.flatMap((shopper, i) => [shopper, contacts[i]!]),
+    );
   }
 
   /** @returns what has reached viewers of one partition so far; undefined of whom nothing has */
@@ -89,10 +119,10 @@ export class CueStore {
     await this.#redis.spublish(push, `${epoch}-${offset} ${json.toString()}`);
   }
 
-  /** Counts viewers that were just reached. */
-  async countReach({ roomId, number, at }: Cue, counts: CueCounts): Promise<void> {
+  /** Counts viewers that were reached at a time, ms. */
+  async countReach({ roomId, number, at }: Cue, counts: CueCounts, reachedAt: number): Promise<void> {
     const key = this.#keys.cueReach(roomId, number);
-    const piece = Math.floor(Math.max(0, this.#clock() - at) / CUE_STORE_LIMITS.reachPieceMs);
+    const piece = Math.floor(Math.max(0, reachedAt - at) / CUE_STORE_LIMITS.reachPieceMs);
     const counted = CUE_OUTCOMES.filter((outcome) => counts[outcome] > 0);
     await Promise.all([
       ...counted.map((outcome) => this.#redis.hincrby(key, `${piece}:${outcome}`, counts[outcome])), this.#redis.pexpire(key, ROOM_STORE_LIMITS.keptMs),
@@ -112,6 +142,10 @@ export class CueStore {
     return [...pieces].toSorted(([a], [b]) => a - b).map(([piece, outcomes]) => ({ fromMs: piece * CUE_STORE_LIMITS.reachPieceMs, ...outcomes }));
   }
 }
+
+/** A frame as the log has it; without a place, as it is sent before. */
+export const cueFrame = (head: string, place: Position | undefined, message: string): string =>
+  (place === undefined ? `${head},"offer":${message}}` : `${head},"epoch":"${place.epoch}","offset":${place.offset},"offer":${message}}`);
 
 /** @param text `+` or `=`, `<epoch>-<offset> <claim>` */
 function markOf(text: string): CueMark {

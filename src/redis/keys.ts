@@ -36,6 +36,10 @@ export const partitionOf = (shopper: string): number => hash48(shopper) % PARTIT
 export function makeKeys(prefix: string) {
   const partition = (index: number): string => `${prefix}{${TAGS[index]!}}`;
   const ofShopper = (shopper: string): string => partition(partitionOf(shopper));
+  const beginnings = TAGS.map((_, index) => {
+    const slot = partition(index);
+    return { inbox: `${slot}:inbox:`, contacts: `${slot}:contacts:`, log: `${slot}:log:`, push: `${slot}:push:` } as const;
+  });
   return {
     prefix,
     profile: (shopper: string) => `${ofShopper(shopper)}:profile:${shopper}`,
@@ -164,10 +168,7 @@ export function makeKeys(prefix: string) {
     /** Of a partition's shoppers those whom a cue has reached: see `deliver-cue.lua`. */
     cueServed: (index: number, cueId: string) => `${partition(index)}:cue-served:${cueId}`,
     /** What the names of some keys of a partition's shoppers begin with; the shopper follows. */
-    ofPartition: (index: number) => {
-      const slot = partition(index);
-      return { inbox: `${slot}:inbox:`, contacts: `${slot}:contacts:`, log: `${slot}:log:`, push: `${slot}:push:` } as const;
-    },
+    ofPartition: (index: number) => beginnings[index]!,
     /** Ids of all rooms that are kept, and of those that are not closed: sorted sets, by when they were made, ms. */
     rooms: `${prefix}{rooms}:all`,
     openRooms: `${prefix}{rooms}:open`,

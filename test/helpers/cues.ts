@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Catalog } from '../../src/catalog/catalog.js';
-import type { ChannelAddress, LoggedFrame } from '../../src/domain/channel.js';
+import type { ChannelAddress, LoggedFrame, Position } from '../../src/domain/channel.js';
 import { codeSource } from '../../src/domain/claim-code.js';
 import type { CueOf } from '../../src/domain/cue.js';
 import type { OfferMessage } from '../../src/domain/offer-message.js';
@@ -43,7 +43,7 @@ export interface Heard { readonly shopper: string; readonly epoch?: string; read
 export class Hall implements Audience {
   readonly heard: Heard[] = [];
   readonly #rooms = new Map<string, Map<string, Member>>();
-  readonly #offsets = new Map<string, number>();
+  readonly #heads = new Map<string, Position>();
   #hooks: RoomHooks = {};
 
   viewersOf(channel: ChannelAddress): Iterable<Member> {
@@ -53,12 +53,16 @@ export class Hall implements Audience {
   }
 
   feed(channel: ChannelAddress, { epoch, offset, json }: LoggedFrame): boolean {
-    // A copy of what was heard is dropped.
-    const at = `${channel.push} ${epoch}`;
     const members = [...this.viewersOf(channel)];
-    if ((this.#offsets.get(at) ?? 0) < offset) for (const member of members) member.deliver(channel, json, undefined);
-    this.#offsets.set(at, offset);
+    // A copy of what was heard is dropped.
+    const head = this.#heads.get(channel.push);
+    if (head?.epoch !== epoch || head.offset < offset) for (const member of members) member.deliver(channel, json, undefined);
+    this.#heads.set(channel.push, { epoch, offset });
     return members.length > 0;
+  }
+
+  headOf(channel: ChannelAddress): Position | undefined {
+    return this.#heads.get(channel.push);
   }
 
   watchRooms(hooks: RoomHooks): void {

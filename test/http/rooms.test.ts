@@ -136,7 +136,7 @@ await t.test('cues of two hosts are in one order; the end ends the sales, and wh
   t.match((await call('shop-key', 'GET', '/v1/rooms/busy/cues/1')).body, { cue: { number: 1, kind: 'flash_sale', offerId }, reach: { reached: 0, default: 0, soldOut: 0, buckets: [] } });
   const redis = await commandsTo(engine.redis.url);
   const played = (await call('shop-key', 'GET', '/v1/rooms/busy/cues/2')).body.cue!;
-  await new CueStore(redis, makeKeys('rivulet:'), () => played.at + 300).countReach(played, { offer: 3, default: 1, sold_out: 1 });
+  await new CueStore(redis, makeKeys('rivulet:'), () => played.at).countReach(played, { offer: 3, default: 1, sold_out: 1 }, played.at + 300);
   redis.disconnect();
   t.match((await call('shop-key', 'GET', '/v1/rooms/busy/cues/2')).body, { reach: { reached: 5, default: 1, soldOut: 1, buckets: [{ ms: 250, count: 5 }] } });
   t.match(await cue('busy', 'end', { kind: 'end' }), { status: 201, body: { cue: { number: 26 } } });

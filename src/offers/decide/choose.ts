@@ -24,13 +24,16 @@ export interface Contender {
   readonly price: number;
 }
 
-export interface Choice {
+export interface Draw {
   /** Index of the contender, −1 for none. */
   readonly chosen: number;
-  /** Probability, over the draws, of this very outcome. */
-  readonly propensity: number;
   /** Drawn logits by contender. */
   readonly draws: readonly number[];
+}
+
+export interface Choice extends Draw {
+  /** Probability, over the draws, of this very outcome. */
+  readonly propensity: number;
 }
 
 export const CHOICE_LIMITS = {
@@ -87,6 +90,12 @@ export function contendersOf(offers: readonly Contender[], none: number, floor =
  * @param floor value that an outcome must exceed
  */
 export function choose(contenders: readonly Contender[], none: number, seed: number, floor = 0): Choice {
+  const { chosen, draws } = draw(contenders, none, seed, floor);
+  return { chosen, propensity: propensityOf(contenders, chosen, none, floor), draws };
+}
+
+/** As `choose`; the propensity, which costs most of it, can be had later. */
+export function draw(contenders: readonly Contender[], none: number, seed: number, floor: number): Draw {
   const random = seededRandom(seed);
   const draws = contenders.map(({ score, deviation }) => score + deviation * gaussian(random));
   let [chosen, best] = [-1, floor];
@@ -94,7 +103,7 @@ export function choose(contenders: readonly Contender[], none: number, seed: num
     const value = pacedValue(contender, probability(draws[i]!), none);
     if (value > best) [chosen, best] = [i, value];
   });
-  return { chosen, propensity: propensityOf(contenders, chosen, none, floor), draws };
+  return { chosen, draws };
 }
 
 /**

@@ -137,4 +137,4 @@ export function shutGate(one: Pick<Case, 'facts' | 'asked' | 'policy'>): Gate | 
 
 const HASHES = 2 ** 48;
 /** The same answer for ever; independent from the holdouts of single offers. */
-const isInStoreHoldout = (shopper: string, share: number): boolean => hash48(`holdout of all\n${shopper}`) / HASHES < share;
+const isInStoreHoldout = (shopper: string, share: number): boolean => share > 0 && hash48(`holdout of all\n${shopper}`) / HASHES < share;

@@ -1,8 +1,8 @@
 import type { Scene } from '../../domain/scene.js';
 import { USER_FEATURES, writeUserFeatures } from '../../profile/vector.js';
-import { OFFER_FEATURES, writeOfferRows, type OfferSituation } from './offer-features.js';
+import { likelyOrder, OFFER_FEATURES, writeOfferRows, type OfferSituation } from './offer-features.js';
 import { priorScores } from './prior.js';
-import { weigh, type LiveCase, type Weighed } from './weigh.js';
+import { drawOne, type Drawn, type LiveCase } from './weigh.js';
 
 const USERS = USER_FEATURES.length;
 const WIDTH = OFFER_FEATURES.length;
@@ -10,9 +10,10 @@ const WIDTH = OFFER_FEATURES.length;
 interface Seat {
   /** What is left for the viewer; row i + 1 is of the i-th. */
   readonly eligible: LiveCase[];
-  readonly situation: OfferSituation;
   /** Of the draws. */
   readonly seed: number;
+  /** The purchase that an offer would be used on, minor units. */
+  readonly order: number;
 }
 
 /**
@@ -40,12 +41,14 @@ export class LadderBatch {
     return this.#seats.length;
   }
 
-  /** @param seat `eligible` is changed by `drop` @returns the seat */
-  add(seat: Seat, scene: Scene): number {
-    const { profile, now } = seat.situation;
-    const index = this.#seats.push(seat) - 1;
-    writeUserFeatures(this.#user(index), profile, scene, now);
-    writeOfferRows(this.#rowsOf(index), seat.eligible.map(({ prepared }) => prepared), seat.situation);
+  /**
+   * @param viewer `eligible` is changed by `drop`; of the situation nothing is kept
+   * @returns the seat
+   */
+  add({ eligible, seed, situation, scene }: { eligible: LiveCase[]; seed: number; situation: OfferSituation; scene: Scene }): number {
+    const index = this.#seats.push({ eligible, seed, order: likelyOrder(situation) }) - 1;
+    writeUserFeatures(this.#user(index), situation.profile, scene, situation.now);
+    writeOfferRows(this.#rowsOf(index), eligible.map(({ prepared }) => prepared), situation);
     return index;
   }
 
@@ -63,9 +66,9 @@ export class LadderBatch {
   }
 
   /** Draws for a viewer who has something left. */
-  weigh(index: number): Weighed {
-    const { eligible, situation, seed } = this.#seats[index]!;
-    return weigh(eligible, { scores: this.#scoresOf(index), error: this.#error, situation, seed, isCue: true });
+  draw(index: number): Drawn {
+    const { eligible, order, seed } = this.#seats[index]!;
+    return drawOne(eligible, { scores: this.#scoresOf(index), error: this.#error, order, seed });
   }
 
   /** Takes an offer away from a viewer, as if it had never been for them. @returns whether anything is left */
