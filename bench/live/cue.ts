@@ -28,7 +28,7 @@ const CUE = {
   /** Everybody has it by then, or is counted as left out, ms. */
   arriveMs: 60_000,
   /** Quiet before and after a cue, ms: what is sent twice comes by then. */
-  quietMs: 1500,
+  quietMs: 1000,
   durationS: 600,
   /** Time of a personal offer to that of an identical frame. */
   ratioMax: 3,

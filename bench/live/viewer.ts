@@ -94,8 +94,9 @@ export class Viewer {
     return this.isLive ? Promise.resolve() : new Promise((resolve) => { this.#waiting.push(resolve); });
   }
 
+  /** Says something; whoever is not there, or not subscribed yet, says nothing. */
   send(frame: string): void {
-    this.#socket?.send(frame);
+    if (this.isLive) this.#socket?.send(frame);
   }
 
   /** The connection, to do it harm; undefined while there is none. */
