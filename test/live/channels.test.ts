@@ -229,8 +229,10 @@ await t.test('only so many sockets of one address, loopback apart', async (t) =>
 });
 
 await t.test('of frames that only say how things stand a slow reader gets the latest', async (t) => {
+  // Slow, not stalled, for however long a busy machine takes.
+  const patient = await withServer(t, { limits: { probeEveryMs: 60_000, stalledMs: 60_000 } });
   const own = shopperChannel(KEYS, 'u:slow');
-  const [slow, quick] = [await LiveClient.open(server.url, { userId: 'slow' }), await LiveClient.open(server.url, { userId: 'slow' })];
+  const [slow, quick] = [await LiveClient.open(patient.url, { userId: 'slow' }), await LiveClient.open(patient.url, { userId: 'slow' })];
   for (const client of [slow, quick]) await client.listen();
   slow.socket.pause();
   const last = 300;
