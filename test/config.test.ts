@@ -1,5 +1,5 @@
 import t from 'tap';
-import { readPlaces } from '../src/config.js';
+import { readConfig, readPlaces } from '../src/config.js';
 import { worthOfDeeds } from '../src/learn/ranker/lists.js';
 
 const valuesOf = (text: string): ReturnType<typeof readPlaces>['deedValues'] => readPlaces({ DEED_WORTH: text }).deedValues;
@@ -10,5 +10,17 @@ await t.test('the worth of deeds is set as wholes and kept as steps', async (t) 
   t.same(worthOfDeeds(valuesOf('0,0,1')), [0, 0, 0, 1], 'only purchases count');
   for (const text of ['', '1,2', '1,2,3,4', '3,2,1', '0,0,0', '-1,1,2', 'a,b,c', '1,2,Infinity']) {
     t.throws(() => valuesOf(text), { code: 'invalid_request', message: /DEED_WORTH/u }, text);
+  }
+});
+
+await t.test('an address of a cluster is read at the start, and not repeated where it is wrong: it may hold a password', async (t) => {
+  const url = 'redis-cluster://ann:secret@10.0.0.1:6379,10.0.0.2:6379';
+  t.equal(readConfig({ REDIS_URL: url }).redisUrl, url);
+  try {
+    readConfig({ REDIS_URL: `${url},` });
+    t.fail('it was taken');
+  } catch (error) {
+    t.match(error, { code: 'invalid_request', message: /REDIS_URL.*redis-cluster:/u });
+    t.notMatch(error, { message: /secret/u });
   }
 });

@@ -2,6 +2,7 @@ import { Redis } from 'ioredis';
 import type { PushListener, PushSubscriber } from '../domain/channel.js';
 import { groupBy } from '../util/group-by.js';
 import { isCluster, retryStrategy, type RedisClient } from './client.js';
+import { isAway } from './errors.js';
 import { slotOfKey } from './keys.js';
 
 const SUBSCRIBER_LIMITS = {
@@ -149,8 +150,8 @@ export class ShardSubscriber implements PushSubscriber {
     } catch (error) {
       const failed = stillAsked();
       for (const subscription of failed) subscription.state = 'wanted';
-      // Where the slot has moved, ioredis has said so itself.
-      if (failed.length > 0 && !(error instanceof Error && error.message.startsWith('MOVED '))) this.#listener.onFault(error);
+      // Where the slot has moved ioredis has said so itself, and a master that is away comes back or is replaced.
+      if (failed.length > 0 && !isAway(error)) this.#listener.onFault(error);
       return;
     }
     for (const subscription of stillAsked()) {

@@ -31,20 +31,14 @@ export interface TestClusterOptions {
 const MASTERS = 3;
 const SLOTS = 16_384;
 const START_MS = 60_000;
+const START_TRIES_MAX = 3;
 /** Keys of one step of a slot's move, and its time, ms. */
 const MOVED_AT_ONCE = 100;
 const MOVE_MS = 10_000;
 
 export async function startRedisCluster({ nodeTimeoutMs = 2000, appendOnly = false }: TestClusterOptions = {}): Promise<TestCluster> {
-  const busPorts = await Promise.all(Array.from({ length: MASTERS * 2 }, freePort));
-  const nodes = await Promise.all(busPorts.map((busPort) => startRedis({
-    appendOnly,
-    settings: {
-      'cluster-enabled': 'yes', 'cluster-port': String(busPort), 'cluster-node-timeout': String(nodeTimeoutMs), 'cluster-replica-validity-factor': '0',
-      // While one master is away the others go on.
-      'cluster-require-full-coverage': 'no', 'repl-diskless-sync-delay': '0',
-    },
-  })));
+  const started = await Promise.all(Array.from({ length: MASTERS * 2 }, () => startNode(nodeTimeoutMs, appendOnly)));
+  const nodes = started.map(({ node }) => node);
   const cluster: TestCluster = {
     nodes, nodeTimeoutMs,
     url: `redis-cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
@@ -56,12 +50,32 @@ export async function startRedisCluster({ nodeTimeoutMs = 2000, appendOnly = fal
     },
   };
   try {
-    await form(nodes, busPorts);
+    await form(nodes, started.map(({ busPort }) => busPort));
   } catch (error) {
     await cluster.stop();
     throw error;
   }
   return cluster;
+}
+
+async function startNode(nodeTimeoutMs: number, appendOnly: boolean): Promise<{ node: TestRedis; busPort: number }> {
+  for (let tries = 1; ; tries++) {
+    const busPort = await freePort();
+    try {
+      const node = await startRedis({
+        appendOnly,
+        settings: {
+          'cluster-enabled': 'yes', 'cluster-port': String(busPort), 'cluster-node-timeout': String(nodeTimeoutMs), 'cluster-replica-validity-factor': '0',
+          // While one master is away the others go on.
+          'cluster-require-full-coverage': 'no', 'repl-diskless-sync-delay': '0',
+        },
+      });
+      return { node, busPort };
+    } catch (error) {
+      // Another process may have taken the port in between.
+      if (tries === START_TRIES_MAX) throw error;
+    }
+  }
 }
 
 /** What `redis-cli --cluster create` does. */
