@@ -94,7 +94,10 @@ async function getsOwn(t: Test, page: Page, taste: keyof typeof TASTES, url: str
   await drop.waitFor({ timeout: WAIT_MS });
   t.equal(await page.locator('#drops .personal').count(), 1, 'one of their own');
   const visitor: string = await page.evaluate('JSON.parse(localStorage.getItem("rivulet-demo-visitor")).anonymousId');
-  const { claims } = await (await fetch(`${url}/v1/users/${visitor}/wallet?kind=anonymous`)).json() as Claims;
+  const wallet = `${url}/v1/users/${visitor}/wallet?kind=anonymous`;
+  // The frame says it first; the wallet is written by whoever follows the offer's ledger.
+  await untilReply(wallet, `"offerId":"${TASTES[taste]}"`);
+  const { claims } = await (await fetch(wallet)).json() as Claims;
   t.match(claims, [{ offerId: TASTES[taste], status: 'claimed', code: await drop.locator('code').textContent() }], 'claimed for them already');
   t.equal(claims.length, 1);
 }
@@ -102,7 +105,7 @@ async function getsOwn(t: Test, page: Page, taste: keyof typeof TASTES, url: str
 async function untilReply(url: string, has: string): Promise<void> {
   const deadline = Date.now() + FILL_MS;
   while (!(await (await fetch(url)).text()).includes(has)) {
-    if (Date.now() > deadline) throw new Error(`the demo store was not filled in time: no reply of ${url} has ${has}`);
+    if (Date.now() > deadline) throw new Error(`waited in vain: no reply of ${url} has ${has}`);
     await pause(250);
   }
 }
