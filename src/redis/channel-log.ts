@@ -5,8 +5,8 @@ import { partitionOf, type Keys } from './keys.js';
 import { readScript } from './profile-store.js';
 
 export const LOG_LIMITS = {
-  /** Frames a log keeps: what can be resumed. */
-  framesMax: 300,
+  /** Frames a log keeps. 300 can be resumed: the others are for what is appended while somebody who stood at the first of them comes back. */
+  framesMax: 350,
   /** Life of a log after its last frame, or its last reader, ms. */
   lifeMs: 10 * 60_000,
   /** Logs kept alive in one go. */
