@@ -19,6 +19,7 @@ export interface ProbePlan {
 
 const KINDS = ['events', 'lists', 'cues', 'claims'] as const;
 const CLAIMS = 1_000_000;
+const FAULT_CHARS = 120;
 
 /** Asks again and again for all that lies on one master: that events are taken, lists are full, cues are taken and claims handed out. */
 export class ClusterProbes {
@@ -39,19 +40,20 @@ export class ClusterProbes {
     return new ClusterProbes({
       events: new ServiceProbe(async (signal) => {
         const reply = await post('/v1/events', { events: [{ id: randomUUID(), type: 'view_item', userId, itemId: 'sku-1' }] }, signal);
-        return (await reply.json() as { accepted?: number }).accepted === 1;
+        return faultOf(reply, ({ accepted }) => accepted === 1);
       }),
       lists: new ServiceProbe(async (signal) => {
         const reply = await post('/v1/recommendations', { userId, scene: 'home', limit: 5 }, signal);
-        const { degraded = [] } = await reply.json() as { degraded?: string[] };
-        return reply.ok && degraded.length === 0;
+        return faultOf(reply, ({ degraded }) => degraded === undefined);
       }),
       cues: new ServiceProbe(async (signal) => {
         const reply = await post(`/v1/rooms/${room}/cues`, { kind: 'pin', itemId: null }, signal);
-        await reply.arrayBuffer();
-        return reply.status === 201;
+        return faultOf(reply, ({ cue }) => cue !== undefined);
       }),
-      claims: new ServiceProbe(async () => (await api.send({ act: 'claim', offer, key: randomUUID(), userId: randomUUID() })).type === 'ok'),
+      claims: new ServiceProbe(async () => {
+        const { type, reason } = await api.send({ act: 'claim', offer, key: randomUUID(), userId: randomUUID() });
+        return type === 'ok' ? '' : reason ?? type;
+      }),
     });
   }
 
@@ -66,7 +68,18 @@ export class ClusterProbes {
     return { eventsMs: since('events'), listsMs: since('lists'), cuesMs: since('cues'), claimsMs: since('claims') };
   }
 
+  /** What went wrong in a time, by what was asked for. */
+  faults(from: number, to: number): string {
+    return KINDS.map((kind) => `${kind}: ${this.#probes[kind].faults(from, to)}`).filter((line) => !line.endsWith(': ')).join('; ');
+  }
+
   async stop(): Promise<void> {
     await Promise.all(KINDS.map((kind) => this.#probes[kind].stop()));
   }
+}
+
+/** @returns '' for a good answer, else its status and the first of its text */
+async function faultOf(reply: Response, isGood: (body: Readonly<Record<string, unknown>>) => boolean): Promise<string> {
+  const text = await reply.text();
+  return reply.ok && isGood(JSON.parse(text) as Record<string, unknown>) ? '' : `${reply.status} ${text.slice(0, FAULT_CHARS)}`;
 }

@@ -52,6 +52,8 @@ interface Killed {
   readonly events: number;
   /** What was acknowledged without waiting for a replica, and the promoted one had not got: events, wallet entries. */
   readonly forgotten: number;
+  /** What was answered wrongly although a replica had taken over. */
+  readonly faults: string;
   readonly broken: readonly string[];
 }
 
@@ -62,8 +64,9 @@ export const cluster = scenario('kill -9 of a Redis Cluster\'s master under clai
     const killed: Killed[] = [];
     for (let round = 0; round < size.rounds; round++) {
       killed.push(await killMaster(fleet, size, tools.seed * 1000 + round));
-      const { promotedMs, eventsMs, claimsMs } = killed.at(-1)!;
+      const { promotedMs, eventsMs, claimsMs, faults } = killed.at(-1)!;
       tools.say(`round ${round}: promoted after ${Math.round(promotedMs)} ms, events taken after ${Math.round(eventsMs)} ms, claims handed out after ${Math.round(claimsMs)} ms`);
+      tools.say(`  since promotion: ${faults === '' ? 'no fault' : faults}`);
     }
     const boundMs = size.nodeTimeoutMs + CLUSTER.backMs;
     const servingMs = ({ eventsMs, listsMs, cuesMs }: Killed): number => Math.max(eventsMs, listsMs, cuesMs);
@@ -126,7 +129,7 @@ export async function killMaster(fleet: ClusterFleet, size: Size, seed: number):
   await Promise.all([api.stop(), rm(folder, { recursive: true })]);
   const isForgotten = ({ rule }: Violation): boolean => rule === 'not_in_wallet';
   return {
-    promotedMs, restartedMs, ...probes.backMs(killedAt), claims: load.counts.made, unknown: load.counts.unknown, events: traffic.events,
+    promotedMs, restartedMs, ...probes.backMs(killedAt), faults: probes.faults(killedAt + promotedMs, Infinity), claims: load.counts.made, unknown: load.counts.unknown, events: traffic.events,
     forgotten: counted.forgotten + violations.filter(isForgotten).length,
     broken: [...broken, ...counted.doubled, ...violations.filter((one) => !isForgotten(one)).map(({ rule, offer, what }) => `${offer}: ${rule} ${what}`)],
   };

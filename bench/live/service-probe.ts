@@ -12,18 +12,19 @@ const PROBE = {
 interface Try {
   readonly askedAt: number;
   readonly at: number;
-  readonly isGood: boolean;
+  /** What is wrong with the answer; '' of a good one. */
+  readonly fault: string;
 }
 
 /** Asks for one thing again and again, to tell since when it works. */
 export class ServiceProbe {
   readonly #tries: Try[] = [];
-  readonly #ask: (signal: AbortSignal) => Promise<boolean>;
+  readonly #ask: (signal: AbortSignal) => Promise<string>;
   readonly #running: Promise<void>;
   #isOver = false;
 
-  /** @param ask resolves with whether the answer is a good one; rejects when there is none */
-  constructor(ask: (signal: AbortSignal) => Promise<boolean>) {
+  /** @param ask resolves with what is wrong with the answer, '' for nothing; rejects when there is none */
+  constructor(ask: (signal: AbortSignal) => Promise<string>) {
     this.#ask = ask;
     this.#running = this.#run();
   }
@@ -33,14 +34,21 @@ export class ServiceProbe {
    *   when nothing failed; undefined when it is not back yet
    */
   backAt(time: number): number | undefined {
-    const first = this.#tries.findIndex(({ at, isGood }) => at >= time && !isGood);
+    const first = this.#tries.findIndex(({ at, fault }) => at >= time && fault !== '');
     if (first < 0) return time;
     let from = first;
     for (let next = first; next < this.#tries.length; next++) {
-      if (!this.#tries[next]!.isGood) from = next + 1;
+      if (this.#tries[next]!.fault !== '') from = next + 1;
       else if (next - from + 1 === PROBE.row) return this.#tries[from]!.at;
     }
     return undefined;
+  }
+
+  /** What went wrong in a time, and how often. */
+  faults(from: number, to: number): string {
+    const counts = new Map<string, number>();
+    for (const { at, fault } of this.#tries) if (fault !== '' && at >= from && at < to) counts.set(fault, (counts.get(fault) ?? 0) + 1);
+    return [...counts].map(([fault, count]) => `${count} × ${fault}`).join(', ');
   }
 
   async stop(): Promise<void> {
@@ -51,8 +59,8 @@ export class ServiceProbe {
   async #run(): Promise<void> {
     while (!this.#isOver) {
       const askedAt = performance.now();
-      const isGood = await this.#ask(AbortSignal.timeout(PROBE.answerMs)).catch(() => false);
-      this.#tries.push({ askedAt, at: performance.now(), isGood });
+      const fault = await this.#ask(AbortSignal.timeout(PROBE.answerMs)).catch(String);
+      this.#tries.push({ askedAt, at: performance.now(), fault });
       await pause(PROBE.everyMs);
     }
   }

@@ -1,6 +1,6 @@
 import { Cluster, Redis } from 'ioredis';
 import { isClusterUrl, parseClusterUrl, type ClusterAddress } from '../util/cluster-url.js';
-import { ClusterClient } from './cluster-client.js';
+import { ClusterClient, IN_DOUBT } from './cluster-client.js';
 
 /** Waits and sizes of a connection. */
 const CONNECTION_LIMITS = {
@@ -18,7 +18,7 @@ const CLUSTER_LIMITS = {
   refreshMs: 500,
   /** Nodes a command is sent on to. */
   redirections: 16,
-  /** After a connection is lost the map is asked for, and what waits for Redis to come back tried again, this often, ms. */
+  /** After a failure the map is asked for, and what waits for Redis to come back tried again, this often, ms. */
   againMs: 100,
 } as const;
 
@@ -73,7 +73,8 @@ function connectCluster(url: string, purpose: Purpose, { name, timeoutMs }: Conn
   const cluster = purpose === 'commands'
     ? new ClusterClient(nodes, {
       ...shared, maxRedirections: redirections, retryDelayOnFailover: 0, retryDelayOnClusterDown: 0,
-      redisOptions: { ...redisOptions, maxRetriesPerRequest: 0, commandTimeout: timeoutMs },
+      // A node that is loading its data is not waited for: it says so.
+      redisOptions: { ...redisOptions, maxRetriesPerRequest: 0, commandTimeout: timeoutMs, enableReadyCheck: false },
     })
     : new Cluster(nodes, {
       ...shared, maxRedirections: Number.MAX_SAFE_INTEGER, retryDelayOnFailover: againMs, retryDelayOnClusterDown: againMs,
@@ -88,12 +89,13 @@ function keepSlotsFresh(cluster: Cluster): void {
   const refresh = (): void => { if (cluster.status === 'ready') cluster.refreshSlotsCache(); };
   const timer = setInterval(refresh, CLUSTER_LIMITS.refreshEveryMs);
   let soon: NodeJS.Timeout | undefined;
-  cluster.on('-node', () => {
+  const refreshSoon = (): void => {
     soon ??= setTimeout(() => {
       soon = undefined;
       refresh();
     }, CLUSTER_LIMITS.againMs);
-  });
+  };
+  for (const event of ['-node', IN_DOUBT]) cluster.on(event, refreshSoon);
   cluster.once('end', () => {
     clearInterval(timer);
     clearTimeout(soon);

@@ -1,7 +1,11 @@
 import { Cluster, type Command, type Redis } from 'ioredis';
+import { isAway } from './errors.js';
 
 /** What a node was asked and could not be: certainly not executed. The same words as a single connection's. */
 const NOT_READY = "Stream isn't writeable: the cluster is not connected";
+
+/** Event: a key's master does not do what it is asked; another may have taken over. */
+export const IN_DOUBT = 'slots in doubt';
 
 /**
  * A client of a Redis Cluster for requests: answers in time or not at all, and sends nothing twice.
@@ -22,6 +26,11 @@ export class ClusterClient extends Cluster {
     }
     if (!this.#isGathering) this.#gather();
     return super.sendCommand(command, stream, node);
+  }
+
+  override handleError(...[error, ...rest]: Parameters<Cluster['handleError']>): void {
+    if (isAway(error)) this.emit(IN_DOUBT);
+    super.handleError(error, ...rest);
   }
 
   /** Holds what is written to the masters until the end of this turn. */

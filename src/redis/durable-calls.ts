@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { AppError } from '../errors.js';
 import { isCluster, slotsRefreshed, type RedisClient } from './client.js';
+import { IN_DOUBT } from './cluster-client.js';
 import { slotOfKey } from './keys.js';
 
 /** How many replicas must have a write before it counts as done. */
@@ -42,7 +43,11 @@ export class DurableCalls<Scripts> {
       const [made, waited] = await pipeline.wait(replicas, timeoutMs).exec() ?? [];
       const fault = made?.[0] ?? waited?.[0];
       if (fault !== undefined && fault !== null) {
-        if (!isCluster(redis) || !fault.message.startsWith('MOVED ') || moves === MOVES_MAX) throw fault;
+        if (!isCluster(redis)) throw fault;
+        if (!fault.message.startsWith('MOVED ') || moves === MOVES_MAX) {
+          redis.emit(IN_DOUBT);
+          throw fault;
+        }
         await slotsRefreshed(redis);
       } else if (Number(waited?.[1]) < replicas) {
         throw new AppError('write_unknown', `Fewer than ${replicas} replicas had this within ${timeoutMs} ms; send the same again, it is done at most once.`);
