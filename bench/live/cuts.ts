@@ -1,8 +1,8 @@
+import { LOG_LIMITS } from '../../src/redis/channel-log.js';
 import { pause } from '../../src/util/pause.js';
 import { seededRandom, type Random } from '../../src/util/random.js';
 import { FaultProxy } from '../claims/fault-proxy.js';
 import { shopperId } from '../workloads.js';
-import { RESUME_WINDOW } from './continuity.js';
 import { CUTS, nextCut, type Cut, type CutKind } from './cut-plan.js';
 import { withFleet, type LiveFleet } from './fleet.js';
 import { Publisher } from './publisher.js';
@@ -194,7 +194,7 @@ class CutRun {
   }
 
   #stayAway(viewer: Viewer): void {
-    this.#away.set(viewer, this.#parts.publisher.published / 2 + RESUME_WINDOW.frames + RUN.awaySpare);
+    this.#away.set(viewer, this.#parts.publisher.published / 2 + LOG_LIMITS.framesMax + RUN.awaySpare);
   }
 
   async #cutProxy(at: number, share: number): Promise<number> {
