@@ -6,7 +6,7 @@ import { loopShare } from '../util/loop-share.js';
 import type { LiveLimits } from './limits.js';
 import { Outbox } from './outbox.js';
 import { encodeFrame, errorFrame } from './protocol.js';
-import { wireFrame } from './wire-frame.js';
+import { PING_FRAME, wireFrame } from './wire-frame.js';
 
 const PING = encodeFrame({ type: 'ping' });
 const MS_PER_MINUTE = 60_000;
@@ -40,17 +40,19 @@ export class LiveConnection {
   #allowanceAt: number;
   #heardAt: number;
   #pingedAt: number;
-  /** When it was asked last whether frames arrive, and since when the answer is awaited; 0: it has come. */
-  #probedAt = 0;
-  #unansweredAt = 0;
-  /** Frames went out since then. */
+  /** Frames went out of which it is not known whether they arrive, and since when, as far as it was noticed; 0: not yet. */
   #hasSent = false;
+  #sentAt = 0;
+  /** The next frame takes the question along. */
+  #isProbeDue = false;
+  /** Since when the answer is awaited; 0: it has come. */
+  #unansweredAt = 0;
   #isClosing = false;
 
   constructor(socket: WebSocket, options: ConnectionOptions) {
     this.#socket = socket;
     this.#options = options;
-    this.#outbox = new Outbox({ ...options, encode: wireFrame });
+    this.#outbox = new Outbox({ ...options, encode: (frame) => this.#encode(frame) });
     const now = options.clock();
     this.#allowance = options.limits.framesPerMinuteMax;
     this.#allowanceAt = now;
@@ -87,7 +89,7 @@ export class LiveConnection {
   /** Looks after the socket; called twice a second or so. */
   beat(now: number): void {
     if (this.#isClosing || this.#isPaused) return;
-    const { pingEveryMs, pongWithinMs, probeEveryMs, stalledMs } = this.#options.limits;
+    const { pingEveryMs, pongWithinMs, stalledMs } = this.#options.limits;
     if (now - this.#heardAt > pingEveryMs + pongWithinMs) {
       this.#socket.terminate();
     } else if (now - this.#outbox.waitingSince > stalledMs || this.#unansweredAt > 0 && now - this.#unansweredAt > stalledMs) {
@@ -99,12 +101,35 @@ export class LiveConnection {
       const hadSent = this.#hasSent;
       this.send(PING);
       this.#hasSent = hadSent;
-    } else if (this.#hasSent && this.#unansweredAt === 0 && now - this.#probedAt >= probeEveryMs) {
-      this.#hasSent = false;
-      this.#probedAt = now;
-      this.#unansweredAt = now;
-      this.#socket.ping();
+    } else if (this.#hasSent && this.#unansweredAt === 0) {
+      this.#probe(now);
     }
+  }
+
+  /**
+   * Asks whether frames arrive: along with a further frame, which costs next to nothing, or after a while by itself. Not at once: whatever was
+   * sent may be the first to thousands, and their answers would come in the middle of what follows it.
+   */
+  #probe(now: number): void {
+    const { probeAfterMs } = this.#options.limits;
+    if (this.#sentAt === 0) this.#sentAt = now;
+    this.#isProbeDue = now - this.#sentAt >= probeAfterMs / 2;
+    if (now - this.#sentAt < probeAfterMs) return;
+    this.#options.stream.write(PING_FRAME);
+    this.#awaitAnswer(now);
+  }
+
+  #encode(frame: Buffer): Buffer {
+    if (!this.#isProbeDue) return wireFrame(frame);
+    this.#awaitAnswer(this.#options.clock());
+    return wireFrame(frame, true);
+  }
+
+  #awaitAnswer(now: number): void {
+    this.#hasSent = false;
+    this.#sentAt = 0;
+    this.#isProbeDue = false;
+    this.#unansweredAt = now;
   }
 
   /**

@@ -18,7 +18,7 @@ export interface Guest {
 
 export interface GuestsOptions {
   readonly origins: OriginRule;
-  readonly limits: Pick<LiveLimits, 'socketsMax' | 'socketsPerIpMax' | 'sweepEveryMs' | 'leaveEveryMs' | 'leaveMs' | 'comeBackMs' | 'closeGraceMs'>;
+  readonly limits: Pick<LiveLimits, 'socketsMax' | 'socketsPerIpMax' | 'sweepEveryMs' | 'sweepSteps' | 'leaveEveryMs' | 'leaveMs' | 'comeBackMs' | 'closeGraceMs'>;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -35,18 +35,28 @@ export class Guests {
   readonly #guests = new Set<Guest>();
   readonly #byAddress = new Map<string, number>();
   readonly #sweep: NodeJS.Timeout;
+  /** Whom this sweep looks after, and how far it is. */
+  #round: readonly Guest[] = [];
+  #step = 0;
   #leaving: Promise<void> | undefined;
 
   constructor(options: GuestsOptions) {
-    const { clock, limits: { sweepEveryMs } } = options;
+    const { limits: { sweepEveryMs, sweepSteps } } = options;
     this.#options = options;
-    const look = (): void => {
-      const now = clock();
-      for (const guest of this.#guests) guest.beat(now);
-    };
+    const look = (): void => { this.#look(); };
     // After whatever has arrived was read: if this process was held up, that is not the clients' silence.
-    this.#sweep = setInterval(() => { setImmediate(look); }, sweepEveryMs);
+    this.#sweep = setInterval(() => { setImmediate(look); }, sweepEveryMs / sweepSteps);
     this.#sweep.unref();
+  }
+
+  /** Looks after some of them. */
+  #look(): void {
+    const { clock, limits: { sweepSteps } } = this.#options;
+    if (this.#step === 0) this.#round = [...this.#guests];
+    const startOf = (step: number): number => Math.floor((this.#round.length * step) / sweepSteps);
+    const now = clock();
+    for (const guest of this.#round.slice(startOf(this.#step), startOf(this.#step + 1))) if (this.#guests.has(guest)) guest.beat(now);
+    this.#step = (this.#step + 1) % sweepSteps;
   }
 
   get count(): number {

@@ -17,16 +17,16 @@ export const LIVE_LIMITS = {
   /** Frames and bytes that may wait for a slow client. */
   outboxFramesMax: 512,
   outboxBytesMax: 2 * 1024 * 1024,
-  /** Who is sent frames is asked this often whether they arrive, ms: the system takes many before it has to wait … */
-  probeEveryMs: 3000,
+  /** So long after a frame it is asked whether frames arrive, ms, and half as long after it if another one takes the question along: the system takes many before it has to wait … */
+  probeAfterMs: 3000,
   /** … and no answer in this time, or nothing of a waiting outbox that got through, is too slow, ms. With the goodbye it is over within 10 s. */
-  stalledMs: 4500,
+  stalledMs: 4000,
   /** A ping this often, ms … */
   pingEveryMs: 25_000,
   /** … and no sign of life this long after one ends the socket, ms. */
   pongWithinMs: 10_000,
-  /** How often sockets are looked at, ms. */
-  sweepEveryMs: 500,
+  /** How often each socket is looked at, ms, and in how many steps all of them are. */
+  sweepEveryMs: 500, sweepSteps: 20,
   /** Time a closing socket gets for its goodbye, and one that does not read, ms. */
   closeGraceMs: 3000,
   slowGraceMs: 1000,

@@ -7,6 +7,7 @@ import { LiveHub } from '../../src/live/hub.js';
 import { LIVE_LIMITS } from '../../src/live/limits.js';
 import { roomChannel, shopperChannel } from '../../src/redis/channel-log.js';
 import { ShardSubscriber } from '../../src/redis/shard-subscriber.js';
+import { pause } from '../../src/util/pause.js';
 import { LiveClient } from '../helpers/live-client.js';
 import { KEYS, startLive, type LiveServerOptions } from '../helpers/live.js';
 import { startRedis } from '../helpers/redis.js';
@@ -230,7 +231,7 @@ await t.test('only so many sockets of one address, loopback apart', async (t) =>
 
 await t.test('of frames that only say how things stand a slow reader gets the latest', async (t) => {
   // Slow, not stalled, for however long a busy machine takes.
-  const patient = await withServer(t, { limits: { probeEveryMs: 60_000, stalledMs: 60_000 } });
+  const patient = await withServer(t, { limits: { probeAfterMs: 60_000, stalledMs: 60_000 } });
   const own = shopperChannel(KEYS, 'u:slow');
   const [slow, quick] = [await LiveClient.open(patient.url, { userId: 'slow' }), await LiveClient.open(patient.url, { userId: 'slow' })];
   for (const client of [slow, quick]) await client.listen();
@@ -249,7 +250,7 @@ await t.test('of frames that only say how things stand a slow reader gets the la
 });
 
 await t.test('who reads nothing of the little that is sent is let go, too', async (t) => {
-  const watchful = await withServer(t, { limits: { probeEveryMs: 100, stalledMs: 1500, sweepEveryMs: 50, slowGraceMs: 100 } });
+  const watchful = await withServer(t, { limits: { probeAfterMs: 100, stalledMs: 1500, sweepEveryMs: 50, slowGraceMs: 100 } });
   const [stalled, quiet, reading] = await Promise.all(['stalled', 'quiet', 'reading'].map((userId) => LiveClient.open(watchful.url, { userId })));
   for (const client of [stalled!, reading!]) await client.listen();
   await new Promise((resolve) => { setTimeout(resolve, 300); });
@@ -259,6 +260,31 @@ await t.test('who reads nothing of the little that is sent is let go, too', asyn
   for (const client of [stalled!, quiet!]) client.socket.resume();
   t.match(await stalled!.untilClosed(), { code: 4503, reason: '{"code":"slow_consumer","resume":true}' });
   t.same([quiet!.closed, reading!.closed], [undefined, undefined], 'who is sent nothing has nothing to read');
+});
+
+await t.test('a frame takes the question along whether frames arrive, and without another one it is asked by itself', async (t) => {
+  const asking = await withServer(t, { limits: { probeAfterMs: 1000, stalledMs: 60_000, sweepEveryMs: 20 } });
+  const client = await LiveClient.open(asking.url, { userId: 'asked' });
+  await client.listen();
+  let notes = 0;
+  let isWithNote = false;
+  const alone: boolean[] = [];
+  client.socket.on('message', () => {
+    notes += 1;
+    isWithNote = true;
+    setImmediate(() => { isWithNote = false; });
+  });
+  client.socket.on('ping', () => { alone.push(!isWithNote); });
+  const own = shopperChannel(KEYS, 'u:asked');
+  while (!alone.includes(false)) {
+    await log.publish(own, 'note', { n: notes });
+    await pause(20);
+  }
+  const sent = notes;
+  await log.publish(own, 'note', {});
+  await until(() => alone.at(-1) === true, 'a ping without a frame');
+  t.equal(notes, sent + 1);
+  t.equal(client.closed, undefined);
 });
 
 t.same(faults.flat(), [], 'nothing unexpected happened');
