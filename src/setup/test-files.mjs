@@ -6,13 +6,13 @@ import { createInterface } from 'node:readline';
 import { foreground, ROOT } from './shell.mjs';
 import { readTap } from './tap-summary.mjs';
 
-const JOBS_MAX = 8;
+/** Files at once that are mostly one process: most of them wait for something half of their time. */
+const LIGHT_JOBS_MAX = 8;
 /** Seconds a file may take before its tests are told that they hang, and those it then gets to say so. */
 const FILE_S_MAX = 400;
 const LAST_WORDS_S = 20;
-/** Whole engines under load and faults: each has several busy processes, so they run after all others, and few at once. */
+/** Whole engines under load and faults: each has several busy processes, so one runs beside the others, and two when those are through. */
 const HEAVY = /(^|\/)test\/(fault|bench|e2e)\//;
-const HEAVY_JOBS_MAX = 2;
 /** Files that train or replay take longest: they begin, so that no lane is left with one of them at the end. */
 const LONG = /(^|\/)test\/(learn|replay)\//;
 /** Exit codes of SIGINT and SIGTERM: somebody wants the whole run to end. */
@@ -20,19 +20,17 @@ const STOPPED = [130, 143];
 
 /** Runs the files with `env` beside the environment and calls `onFile` with what `readTap` says of each, as they end. */
 export async function runFiles(files, { env, onFile }) {
+  const heavy = files.filter((file) => HEAVY.test(file));
+  const light = files.filter((file) => !HEAVY.test(file)).toSorted((a, b) => Number(LONG.test(b)) - Number(LONG.test(a)));
   const lane = async (queue) => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
       const result = await runFile(file, env);
-      if (STOPPED.includes(result.code)) queue.length = 0;
+      if (STOPPED.includes(result.code)) heavy.length = light.length = 0;
       onFile(result);
     }
   };
-  const together = files.filter((file) => !HEAVY.test(file)).toSorted((a, b) => Number(LONG.test(b)) - Number(LONG.test(a)));
-  // One more than cores: most files wait for something half of their time.
-  const lanes = Math.min(JOBS_MAX, cpus().length + 1);
-  const run = (queue, count) => Promise.all(Array.from({ length: count }, () => lane(queue)));
-  await run(together, lanes);
-  await run(files.filter((file) => HEAVY.test(file)), HEAVY_JOBS_MAX);
+  const lightLanes = Array.from({ length: Math.min(LIGHT_JOBS_MAX, cpus().length) }, () => lane(light));
+  await Promise.all([lane(heavy), Promise.all(lightLanes).then(() => lane(heavy))]);
 }
 
 async function runFile(name, env) {
