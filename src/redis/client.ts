@@ -1,6 +1,7 @@
 import { Cluster, Redis } from 'ioredis';
 import { isClusterUrl, parseClusterUrl, type ClusterAddress } from '../util/cluster-url.js';
 import { ClusterClient, IN_DOUBT } from './cluster-client.js';
+import { SingleClient } from './single-client.js';
 
 /** Waits and sizes of a connection. */
 const CONNECTION_LIMITS = {
@@ -55,7 +56,7 @@ export function connectRedis(url: string, purpose: Purpose, options: ConnectOpti
 function connectOne(url: string, purpose: Purpose, { name, timeoutMs }: ConnectOptions): Redis {
   const shared = { connectionName: name, connectTimeout: CONNECTION_LIMITS.connectMs, retryStrategy };
   return purpose === 'commands'
-    ? new Redis(url, { ...shared, maxRetriesPerRequest: 0, enableOfflineQueue: false, commandTimeout: timeoutMs, enableAutoPipelining: true })
+    ? new SingleClient(url, { ...shared, maxRetriesPerRequest: 0, enableOfflineQueue: false, commandTimeout: timeoutMs })
     : new Redis(url, { ...shared, maxRetriesPerRequest: null });
 }
 
