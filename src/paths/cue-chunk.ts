@@ -1,30 +1,28 @@
 import type { Catalog } from '../catalog/catalog.js';
 import type { LoggedFrame } from '../domain/channel.js';
-import { claimIdOf, partsOfClaimId } from '../domain/claim-code.js';
 import type { ClaimStatus } from '../domain/claim.js';
 import type { CueOf } from '../domain/cue.js';
 import type { ShopperKey } from '../domain/shopper.js';
 import { asAppError } from '../errors.js';
 import type { Audience } from '../live/audience.js';
-import { CUE_CAMPAIGN, CueMessages } from '../offers/cue-messages.js';
+import type { CueMessages } from '../offers/cue-messages.js';
 import { pageContact, refusalOf, shutGate, type Asked, type Policy, type ShopperFacts } from '../offers/decide/eligibility.js';
 import { LadderBatch } from '../offers/decide/ladder-batch.js';
 import { viewCart } from '../offers/decide/offer-features.js';
 import { PRIOR_ERROR } from '../offers/decide/prior.js';
-import { propensityOfDrawn, type LiveCase } from '../offers/decide/weigh.js';
+import type { LiveCase } from '../offers/decide/weigh.js';
 import { emptyProfile } from '../profile/profile.js';
 import type { ModelHolder } from '../ranking/model-holder.js';
 import type { ClaimRefusal, ClaimStore } from '../redis/claim-store.js';
-import { cueFrame, type CueMark, type CueOutcome, type CueStore } from '../redis/cue-store.js';
-import type { LoggedDecision } from '../redis/decision-log.js';
+import { cueFrame, type CueMark, type CueStore } from '../redis/cue-store.js';
 import type { Keys } from '../redis/keys.js';
-import type { Clock } from '../util/clock.js';
 import { groupBy } from '../util/group-by.js';
 import { hash32 } from '../util/hash.js';
-import { choiceOf, cueViewer, type CueViewer } from './cue-viewer.js';
+import { CueAftermath, type CueAftermathDeps } from './cue-aftermath.js';
+import { choiceOf, cueViewer, LIVE_PAGE, type CueViewer } from './cue-viewer.js';
 import { readCueViewers, readEarlierPlay, type CueReadingDeps } from './read-cue-viewers.js';
 
-export interface CueChunkDeps extends CueReadingDeps {
+export interface CueChunkDeps extends CueReadingDeps, CueAftermathDeps {
   readonly audience: Audience;
   readonly keys: Keys;
   /** Who looks like abuse, as this process knows it: they are given nothing. */
@@ -34,8 +32,6 @@ export interface CueChunkDeps extends CueReadingDeps {
   readonly policy: Policy;
   readonly claims: Pick<ClaimStore, 'claimMany' | 'claimedBy' | 'settle'>;
   readonly store: CueStore;
-  readonly log: { add(decision: LoggedDecision): void };
-  readonly clock: Clock;
   readonly newId: () => string;
   /** Told whenever the store has answered. */
   readonly onAnswer: () => void;
@@ -54,9 +50,6 @@ export interface Ladder {
 }
 
 const NOBODY = emptyProfile();
-const SCENE = 'live';
-/** The viewer has the room before them. */
-const CHANNEL = 'page';
 /** Caps on contacts do not hold back a page, and caps on claims are the claim's own. */
 const NOT_ASKED: Pick<ShopperFacts, 'claims' | 'contacts'> = { claims: new Map(), contacts: [] };
 const EXHAUSTED = { refusal: 'offer_exhausted' } as const;
@@ -95,7 +88,7 @@ export class CueChunk {
     this.#until = until;
     this.#batch = new LadderBatch(shoppers.length, ladder.cue.offerIds.length);
     // Of whom it is known already needs not be read.
-    const asked: Asked = { scene: SCENE, channel: CHANNEL, offerIds: undefined, now: 0 };
+    const asked: Asked = { ...LIVE_PAGE, offerIds: undefined, now: 0 };
     for (const viewer of this.#viewers) this.#admit(viewer, { shopper: viewer.shopper, profile: NOBODY, document: undefined, ...NOT_ASKED }, asked);
   }
 
@@ -147,7 +140,7 @@ export class CueChunk {
   #qualify(viewer: CueViewer, facts: ShopperFacts, cases: readonly LiveCase[], now: number): void {
     const { policy, catalog } = this.#deps;
     const { cue, gone, pageRow } = this.ladder;
-    const asked: Asked = { scene: SCENE, channel: CHANNEL, offerIds: undefined, now };
+    const asked: Asked = { ...LIVE_PAGE, offerIds: undefined, now };
     this.#admit(viewer, facts, asked);
     if (viewer.outcome !== undefined) return;
     const { profile } = facts;
@@ -158,8 +151,8 @@ export class CueChunk {
       viewer.outcome = 'sold_out';
       return;
     }
-    const situation = { profile, cart: viewCart(undefined, profile, catalog), pageRow, channel: CHANNEL, now, catalog } as const;
-    viewer.seat = this.#batch.add({ eligible, seed: hash32(`${cue.id}\n${viewer.owner}`), situation, scene: SCENE });
+    const situation = { profile, cart: viewCart(undefined, profile, catalog), pageRow, channel: LIVE_PAGE.channel, now, catalog } as const;
+    viewer.seat = this.#batch.add({ eligible, seed: hash32(`${cue.id}\n${viewer.owner}`), situation, scene: LIVE_PAGE.scene });
   }
 
   /** One run of the response model for all; of the prior where there is none. */
@@ -282,56 +275,8 @@ export class CueChunk {
     }
   }
 
-  /** Logs what was decided and has reached its viewers. @returns viewers by outcome, those whom another play had served before apart */
-  conclude(): Record<CueOutcome | 'held' | 'before', number> {
-    const counts = { offer: 0, default: 0, sold_out: 0, held: 0, before: 0 };
-    for (const viewer of this.#viewers) {
-      const { outcome = 'held', mark } = viewer;
-      if (mark === undefined) counts.held += outcome === 'held' ? 1 : 0;
-      else counts[mark.isNew ? outcome : 'before'] += 1;
-      if (outcome === 'offer' && mark?.isNew === true) this.#log(viewer);
-    }
-    return counts;
-  }
-
-  /** Sees to inboxes and contacts of those who were reached. */
-  async note(): Promise<void> {
-    const reached = this.#viewers.filter(({ mark }) => mark?.isNew === true);
-    await Promise.all(groupBy(reached, ({ partition }) => partition).map(([partition, viewers]) =>
-      this.#deps.store.note(partition, viewers.map(({ shopper }) => shopper), viewers.map(({ contact }) => contact))));
-  }
-
-  #log({ shopper, owner, events, seat, drawn, decisionId }: CueViewer): void {
-    const { cue } = this.ladder;
-    const { eligible, contenders, stakes, seed, chosen } = drawn!;
-    this.#deps.log.add({
-      record: {
-        decisionId, shopper: owner, scene: SCENE, channel: CHANNEL, at: this.#deps.clock(), campaignId: CUE_CAMPAIGN, cueId: cue.id, events: owner === shopper ? events : undefined,
-        model: this.#model, seed, offers: contenders.map((i) => [eligible[i]!.prepared.offer.id, eligible[i]!.prepared.offer.version]), chosen, propensity: propensityOfDrawn(drawn!),
-      },
-      ...this.#batch.vectors(seat), kept: contenders, stakes,
-    });
-  }
-
-  /**
-   * Gives back what was claimed for viewers whom something else has reached: a claim that came too late for its chunk, or one that another
-   * play was faster than. What cannot be given back expires.
-   */
-  async giveBack(): Promise<void> {
-    const { claims, clock } = this.#deps;
-    const orphans = this.#viewers.flatMap(({ claim, mark }) => (claim !== undefined && mark !== undefined && mark.claim !== claim.id ? [claim.id] : []));
-    const doubtful = this.#viewers.filter(({ doubtfulOffer }) => doubtfulOffer !== undefined);
-    await Promise.all(groupBy(doubtful, ({ doubtfulOffer }) => doubtfulOffer!).map(async ([offerId, viewers]) => {
-      const numbers = await claims.claimedBy(offerId, viewers.map(({ claimKey }) => claimKey));
-      numbers.forEach((number, i) => {
-        if (number === null) return;
-        const id = claimIdOf(offerId, number);
-        if (viewers[i]!.mark?.claim !== id) orphans.push(id);
-      });
-    }));
-    await Promise.all(orphans.map((id) => {
-      const { offerId, number } = partsOfClaimId(id)!;
-      return claims.settle('release', offerId, number, clock());
-    }));
+  /** What is left to be done for whoever was reached. */
+  get aftermath(): CueAftermath {
+    return new CueAftermath(this.#deps, { cue: this.ladder.cue, viewers: this.#viewers, batch: this.#batch, model: this.#model });
   }
 }

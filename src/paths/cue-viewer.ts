@@ -7,6 +7,9 @@ import type { CueMark, CueOutcome } from '../redis/cue-store.js';
 import { partitionOf, type Keys } from '../redis/keys.js';
 import { hash48 } from '../util/hash.js';
 
+/** A viewer has the room before them: a page like others. */
+export const LIVE_PAGE = { scene: 'live', channel: 'page' } as const;
+
 /** A viewer on the way through a cue: each stage fills in what it finds. */
 export interface CueViewer {
   readonly shopper: ShopperKey;
@@ -55,4 +58,3 @@ export function choiceOf({ drawn }: CueViewer): LiveCase {
   const { eligible, contenders, chosen } = drawn!;
   return eligible[contenders[chosen]!]!;
 }
-

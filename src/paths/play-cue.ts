@@ -275,12 +275,13 @@ export class CuePlayer {
   /** @param playing of a chunk that was late: what may still be claimed before it ends */
   async #conclude(chunk: CueChunk, playing?: Promise<unknown>): Promise<void> {
     const { store, metrics, onFault } = this.#deps;
-    const counts = chunk.conclude();
+    const { aftermath } = chunk;
+    const counts = aftermath.log();
     metrics.onChunk(counts, chunk.isLate);
     try {
-      await Promise.all([store.countReach(chunk.ladder.cue, counts, chunk.deliveredAt), chunk.note()]);
+      await Promise.all([store.countReach(chunk.ladder.cue, counts, chunk.deliveredAt), aftermath.note()]);
       await playing?.catch(() => { /* Told already. */ });
-      await chunk.giveBack();
+      await aftermath.giveBack();
     } catch (error) {
       // The reach lacks some, a contact counts less; what was not given back expires.
       onFault(error);
