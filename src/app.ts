@@ -63,6 +63,8 @@ const START_LIMITS = {
   leaveMs: 1000,
   /** Time that clients get for a last request on their open connections, whose reply then ends them, ms. */
   lastRequestMs: 1500,
+  /** Connections that may wait to be taken in: those of a process that died come all at once, and one too many is tried again by its system only seconds later. */
+  backlog: 8192,
 } as const;
 
 interface DrainState {
@@ -150,7 +152,7 @@ export async function startApi(config: Config, log: Logger, link?: PrimaryLink):
   driftMetrics(metrics.common, new DriftStore(redis, keys));
   const watcher = new ModelWatcher(paths.model, new ModelRegistry(config.modelsDir, config.modelDir, clock));
   await watcher.start();
-  const url = await app.listen({ host: config.host, port: config.port });
+  const url = await app.listen({ host: config.host, port: config.port, backlog: START_LIMITS.backlog });
   return {
     url,
     close: ({ isReplaced = false } = {}) => close(app, { state: isReplaced ? undefined : state, config }, [

@@ -104,9 +104,12 @@ export class Guests {
     const leaving: Promise<void>[] = [];
     const startedAt = performance.now();
     for (const guest of this.#guests) {
-      const aheadMs = startedAt + leaving.length * everyMs - performance.now();
+      const turnAt = startedAt + leaving.length * everyMs;
+      const aheadMs = turnAt - performance.now();
       if (aheadMs > 0) await pause(aheadMs);
-      leaving.push(guest.drain(goodbye, Math.round(random() * comeBackMs)));
+      // Counted from its turn: those whose turn came while this process was held up leave together, and yet come back one after the other.
+      const backAt = turnAt + comeBackMs * (1 + random()) / 2;
+      leaving.push(guest.drain(goodbye, Math.max(0, Math.floor(backAt - performance.now()))));
     }
     const deadline = performance.now() + 2 * closeGraceMs;
     await Promise.race([Promise.all(leaving), pause(closeGraceMs)]);

@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import t, { type Test } from 'tap';
 import { Audience } from '../../bench/live/audience.js';
-import type { Engine } from '../helpers/engine.js';
+import { startEngine, type Engine } from '../helpers/engine.js';
 import { enginesUnder, isAlive } from '../helpers/processes.js';
 import { until } from '../helpers/streams.js';
 import { Traffic, putItems } from '../helpers/traffic.js';
@@ -89,4 +91,18 @@ await t.test('one is killed while a ladder is played: its viewers are served by 
   audience.swarm.end();
   await engine.kill('SIGKILL');
   await until('its processes have ended by themselves', () => !pids.some(isAlive));
+});
+
+await t.test('as many as come at once, when another process has died, wait for a busy one: none is turned away by the system', { timeout: 100_000 }, async (t) => {
+  const engine = await startEngine();
+  t.teardown(() => engine.stop());
+  const { hostname, port } = new URL(engine.url);
+  const most = Number(readFileSync('/proc/sys/net/core/somaxconn', 'utf8'));
+  await engine.kill('SIGSTOP');
+  let connected = 0;
+  const sockets = Array.from({ length: Math.min(1500, most) }, () => connect({ host: hostname, port: Number(port) }, () => { connected += 1; }).on('error', () => { /* counted by what is missing */ }));
+  await until('all wait in the line', () => connected === sockets.length).catch(() => { /* said below */ });
+  await engine.kill('SIGCONT');
+  for (const socket of sockets) socket.destroy();
+  t.equal(connected, sockets.length);
 });

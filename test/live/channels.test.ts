@@ -229,6 +229,29 @@ await t.test('only so many sockets of one address, loopback apart', async (t) =>
   t.equal(guests.refusal({ headers: {}, ip: '2001:db8:1:3::1' }), undefined);
 });
 
+await t.test('a process that is held up while it lets its guests go still has them come back one after the other', async (t) => {
+  const limits = { ...LIVE_LIMITS, leaveEveryMs: 10, comeBackMs: 60_000, closeGraceMs: 1000 };
+  const guests = new Guests({ origins: { allowed: [], isOpen: false }, limits, clock: Date.now, random: () => 0 });
+  const backAt: number[] = [];
+  for (let index = 0; index < 40; index++) {
+    const guest: Guest = {
+      beat: () => { /* fine */ },
+      drain: (_error, retryAfterMs) => {
+        backAt.push(performance.now() + retryAfterMs);
+        guests.leave(guest, '127.0.0.1');
+        if (index === 5) for (const until = performance.now() + 150; performance.now() < until;) { /* Busy: fifteen turns pass. */ }
+        return Promise.resolve();
+      },
+      terminate: () => { /* gone */ },
+    };
+    guests.enter(guest, '127.0.0.1');
+  }
+  await guests.close();
+  const gaps = backAt.slice(1).map((at, index) => at - backAt[index]!);
+  t.equal(gaps.length, 39);
+  t.ok(gaps.every((ms) => ms > 5), `while it was held up, too: ${gaps.map(Math.round).join(' ')}`);
+});
+
 await t.test('of frames that only say how things stand a slow reader gets the latest', async (t) => {
   // Slow, not stalled, for however long a busy machine takes.
   const patient = await withServer(t, { limits: { probeAfterMs: 60_000, stalledMs: 60_000 } });
