@@ -116,7 +116,7 @@ export async function startApi(config: Config, log: Logger, link?: PrimaryLink):
   const growth = await wireGrowth(app, { config, log, redis, keys, clock, portraits });
   const risk = await wireRisk({ config, log, redis, keys, profiles: store, clock }, limits);
   const eligibility = wireEligibility({ redis, keys, profiles: store, clock, portraits, flagged: risk.flagged });
-  const offers = await wireOffers(app, { config, log, redis, keys, catalog, clock, eligibility, guard: risk.guard });
+  const offers = await wireOffers(app, { config, log, redis, keys, catalog, clock, profiles: store, eligibility, guard: risk.guard });
   const rooms = await wireRooms(app, { config, log, redis, keys, catalog: catalogStore, offers: offers.desk, clock });
   const decisions = await wireDecisions(app, { config, log, redis, keys, catalog, metrics: metrics.registry, clock, offers: offers.book, eligibility });
   const campaigns = await wireCampaigns(app, {

@@ -23,6 +23,7 @@ const CATALOGUE = {
   group_closed: { status: 409, close: 4409, retryable: false },
   share_closed: { status: 409, close: 4409, retryable: false },
   claim_held: { status: 409, close: 4409, retryable: false },
+  claim_not_redeemed: { status: 409, close: 4409, retryable: false },
   claim_settled: { status: 409, close: 4409, retryable: false },
   claim_expired: { status: 409, close: 4409, retryable: false },
   room_not_live: { status: 409, close: 4409, retryable: false },

@@ -4,8 +4,8 @@ import { Type, type Static } from 'typebox';
 import type { Catalog } from '../catalog/catalog.js';
 import { AttributesSchema } from '../domain/attributes.js';
 import { SCENES } from '../domain/scene.js';
-import { shopperKey } from '../domain/shopper.js';
 import { named } from '../paths/explain.js';
+import { namedShopper } from '../paths/named-shopper.js';
 import type { Shoppers } from '../paths/shoppers.js';
 import type { StoredPortraits } from '../paths/stored-portraits.js';
 import { USER_FEATURES, writeUserFeatures } from '../profile/vector.js';
@@ -72,6 +72,6 @@ export function userRoutes(server: FastifyInstance, shoppers: Shoppers, portrait
   }, async (request) => {
     const { id } = request.params;
     const { anonymousId } = request.body;
-    return { merged: await shoppers.alias(shopperKey({ userId: id })!, shopperKey({ anonymousId })!) };
+    return { merged: await shoppers.alias(addressedKey(id, 'user'), namedShopper({ anonymousId })!) };
   });
 }

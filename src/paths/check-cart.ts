@@ -2,13 +2,13 @@ import type { Catalog } from '../catalog/catalog.js';
 import { CART_LIMITS, type Cart, type CartCheckInput } from '../domain/cart.js';
 import { claimIdOfCode } from '../domain/claim-code.js';
 import type { Offer, OfferTerms } from '../domain/offer.js';
-import { shopperKey } from '../domain/shopper.js';
 import { AppError } from '../errors.js';
 import { whyNot, type TriedOffer } from '../offers/price/apply-offers.js';
 import { bestCombination } from '../offers/price/best-combination.js';
 import { storeError } from '../redis/errors.js';
 import type { Clock } from '../util/clock.js';
 import type { ClaimView } from './claims.js';
+import { namedShopper } from './named-shopper.js';
 
 export interface CartCheckDeps {
   readonly catalog: Pick<Catalog, 'rowOf' | 'item'>;
@@ -16,6 +16,8 @@ export interface CartCheckDeps {
   /** The offer as this process knows it, and as the store does where it does not. */
   readonly offers: { get(id: string): Offer | undefined; read(id: string): Promise<Offer | undefined> };
   readonly isEligible: (offer: Offer, shopper: string) => Promise<boolean> | boolean;
+  /** Who a shopper is now: of a merged visitor the user. */
+  readonly ownerOf: (shopper: string) => Promise<string>;
   readonly clock: Clock;
 }
 
@@ -84,12 +86,14 @@ export class CartChecker {
   async #find(input: CartCheckInput): Promise<Found> {
     const found: Found = { usable: new Map(), not: [] };
     if (input.codes !== undefined && input.offerIds !== undefined) throw new AppError('invalid_request', 'codes and offerIds: give one of them.');
-    const shopper = shopperKey(input);
+    const named = namedShopper(input);
     if (input.codes !== undefined) await this.#addCodes(found, input.codes, input.cart);
-    else if (shopper === undefined) throw new AppError('invalid_request', 'userId or anonymousId is missing: without codes it must be known whose offers to try.');
-    else if (input.offerIds !== undefined) await Promise.all(input.offerIds.map((id) => this.#addOffer(found, id, shopper, input.cart)));
-    else {
-      const open = (await this.#deps.claims.wallet(shopper)).filter(({ status }) => status === 'claimed').slice(0, CART_LIMITS.offersMax);
+    else if (named === undefined) throw new AppError('invalid_request', 'userId or anonymousId is missing: without codes it must be known whose offers to try.');
+    else if (input.offerIds !== undefined) {
+      const shopper = await this.#deps.ownerOf(named);
+      await Promise.all(input.offerIds.map((id) => this.#addOffer(found, id, shopper, input.cart)));
+    } else {
+      const open = (await this.#deps.claims.wallet(named)).filter(({ status }) => status === 'claimed').slice(0, CART_LIMITS.offersMax);
       await Promise.all(open.map((claim) => this.#addClaim(found, claim, input.cart)));
     }
     return found;
@@ -118,7 +122,7 @@ export class CartChecker {
     const { id: claimId, offerId } = claim;
     const offer = await this.#offer(offerId);
     const reason = offer === undefined ? 'unknown_offer' : isOtherCurrency(offer, cart) ? 'other_currency'
-      : claim.status !== 'claimed' ? 'claim_not_open' : claim.expiresAt <= this.#deps.clock() ? 'claim_expired' : undefined;
+      : hasExpired(claim, this.#deps.clock()) ? 'claim_expired' : claim.status !== 'claimed' ? 'claim_not_open' : undefined;
     if (offer === undefined || reason !== undefined) {
       not.push({ offerId, claimId, reason: reason ?? 'unknown_offer' });
       return;
@@ -180,6 +184,9 @@ export class CartChecker {
 }
 
 const isPerUnit = ({ terms: { kind } }: Offer): boolean => kind === 'flash_sale' || kind === 'group_buy';
+
+/** Whether the sweep has been there yet or not. */
+const hasExpired = ({ status, expiresAt }: ClaimView, now: number): boolean => status === 'expired' || (status === 'claimed' && expiresAt <= now);
 
 const isOtherCurrency = (offer: Offer, cart: Cart): boolean => offer.currency !== undefined && cart.currency !== undefined && offer.currency !== cart.currency;
 

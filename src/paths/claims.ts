@@ -1,12 +1,12 @@
 import { partsOfClaimId } from '../domain/claim-code.js';
 import type { Claim, ClaimInput } from '../domain/claim.js';
 import type { Offer } from '../domain/offer.js';
-import { shopperKey } from '../domain/shopper.js';
 import { AppError } from '../errors.js';
 import type { ClaimOutcome, ClaimRefusal, ClaimStore, SettleRefusal } from '../redis/claim-store.js';
 import { isUncertain, storeError } from '../redis/errors.js';
 import type { WalletStore } from '../redis/wallet-store.js';
 import type { Clock } from '../util/clock.js';
+import { namedShopper } from './named-shopper.js';
 import type { ClaimOrigin } from './share-watch.js';
 
 /** A claim as its shopper sees it. */
@@ -32,6 +32,8 @@ export interface ClaimsOptions {
   readonly offers: { readonly get: (id: string) => Offer | undefined; readonly read: (id: string) => Promise<Offer | undefined> };
   /** Whether the shopper may have the offer at all: holdout, segments, expression. */
   readonly isEligible: (offer: Offer, shopper: string) => Promise<boolean> | boolean;
+  /** Who a shopper is now: of a merged visitor the user. */
+  readonly ownerOf: (shopper: string) => Promise<string>;
   readonly clock: Clock;
   readonly guard?: ClaimGuard;
   /** A wallet was not written at once; the ledger's follower does. */
@@ -51,6 +53,7 @@ const REFUSALS: Readonly<Record<ClaimRefusal | SettleRefusal, string>> = {
   backlog_full: 'Too many claims wait for a worker; start one, or try again later.',
   not_found: 'There is no such claim.',
   claim_held: 'This claim is held until its group is full or its purchase is certain.',
+  claim_not_redeemed: 'This claim has not been redeemed, so there is nothing to refund; release gives it back.',
   claim_settled: 'This claim has been redeemed, given back or refunded before.',
   claim_expired: 'This claim has expired.',
   above_reserved: 'spentMinor is more than the claim has reserved.',
@@ -71,17 +74,21 @@ export class Claims {
    */
   async claim(offerId: string, key: string, input: ClaimInput, ip?: string): Promise<ClaimReply> {
     const { store, offers, guard, clock } = this.#options;
-    const shopper = shopperKey(input);
-    if (shopper === undefined) throw new AppError('invalid_request', 'userId or anonymousId is missing: a claim belongs to somebody.');
+    const named = namedShopper(input);
+    if (named === undefined) throw new AppError('invalid_request', 'userId or anonymousId is missing: a claim belongs to somebody.');
     const origin = { deviceId: input.deviceId, ip };
-    guard?.admit(shopper, origin);
+    guard?.admit(named, origin);
     let outcome: ClaimOutcome<ClaimRefusal>;
     try {
       const offer = offers.get(offerId) ?? await offers.read(offerId);
       if (offer === undefined) throw new AppError('not_found', `There is no offer ${offerId}.`);
-      const named = namedBy(input, offer);
+      const joined = joinedBy(input, offer);
+      const shopper = await this.#options.ownerOf(named);
       const isEligible = await this.#options.isEligible(offer, shopper);
-      outcome = await store.claim({ offerId, kind: offer.terms.kind, key, shopper, deviceId: input.deviceId, named, isEligible, at: clock() });
+      const request = { offerId, kind: offer.terms.kind, key, shopper, deviceId: input.deviceId, named: joined, isEligible, at: clock() };
+      outcome = await store.claim(request);
+      // Claimed as a visitor who was merged a moment ago: what they claimed is not the user's yet.
+      if (shopper !== named && 'refusal' in outcome && outcome.refusal === 'key_reused') outcome = await store.claim({ ...request, shopper: named });
     } catch (error) {
       if (isUncertain(error) || (error instanceof AppError && error.code === 'write_unknown')) return { kind: 'pending' };
       throw storeError(error);
@@ -116,8 +123,9 @@ export class Claims {
   }
 
   /** All claims of a shopper that are kept, newest first, each as its offer has it now. */
-  async wallet(shopper: string): Promise<ClaimView[]> {
-    const { store, wallets } = this.#options;
+  async wallet(named: string): Promise<ClaimView[]> {
+    const { store, wallets, ownerOf } = this.#options;
+    const shopper = await ownerOf(named);
     const entries = await wallets.read(shopper);
     const claims = await Promise.all(entries.map(({ claimId }) => {
       const { offerId, number } = partsOf(claimId);
@@ -133,13 +141,13 @@ export class Claims {
 }
 
 /** @returns the claim that a request names beside its own, by its random part */
-function namedBy({ groupId, shareCode }: ClaimInput, { id, terms: { kind } }: Offer): string | undefined {
+function joinedBy({ groupId, shareCode }: ClaimInput, { id, terms: { kind } }: Offer): string | undefined {
   if (groupId !== undefined && kind !== 'group_buy') throw new AppError('invalid_request', `Offer ${id} is no group buy: leave groupId out.`);
   if (shareCode !== undefined && kind !== 'share_reward') throw new AppError('invalid_request', `Offer ${id} is no share reward: leave shareCode out.`);
-  const named = groupId ?? shareCode;
-  if (named === undefined) return undefined;
-  const parts = partsOf(named);
-  if (parts.offerId !== id) throw new AppError('invalid_request', `${named} is of offer ${parts.offerId}, the claim of ${id}.`);
+  const joined = groupId ?? shareCode;
+  if (joined === undefined) return undefined;
+  const parts = partsOf(joined);
+  if (parts.offerId !== id) throw new AppError('invalid_request', `${joined} is of offer ${parts.offerId}, the claim of ${id}.`);
   return parts.number;
 }
 

@@ -1,12 +1,12 @@
 import type { DecisionDegradation, DecisionInput } from '../domain/decision.js';
 import type { Channel } from '../domain/offer.js';
 import type { Scene } from '../domain/scene.js';
-import { shopperKey } from '../domain/shopper.js';
 import { AppError, asAppError } from '../errors.js';
 import { storeError } from '../redis/errors.js';
 import type { Clock } from '../util/clock.js';
 import { LATE, within } from '../util/deadline.js';
 import type { Decision, DecisionRequest, OfferDecider } from './decide-offer.js';
+import { namedShopper } from './named-shopper.js';
 import { factsOf, type ShopperExtras, type ShopperFactsReader } from './shopper-facts.js';
 import type { ShopperState } from './shopper-reader.js';
 
@@ -49,7 +49,7 @@ export class DecisionService {
 
   /** @throws AppError `invalid_request` when no shopper is named */
   async decide({ userId, anonymousId, scene, channel = 'page', itemId, cart, explain }: DecisionInput): Promise<Decision> {
-    const shopper = shopperKey({ userId, anonymousId });
+    const shopper = namedShopper({ userId, anonymousId });
     if (shopper === undefined) throw new AppError('invalid_request', 'userId or anonymousId is missing: a decision is about a shopper.');
     return this.#decide(shopper, { scene, channel, itemId, cart, explain });
   }

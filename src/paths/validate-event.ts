@@ -1,6 +1,6 @@
 import { EVENT_LIMITS, EVENT_TYPE_INDEX, EventInputSchema, type EventInput, type ShopperEvent } from '../domain/event.js';
 import { toMinor } from '../domain/money.js';
-import { shopperKey } from '../domain/shopper.js';
+import { idFault, shopperKey } from '../domain/shopper.js';
 import { makeChecker } from '../util/schema-fault.js';
 
 const schema = makeChecker(EventInputSchema, 'event');
@@ -23,11 +23,8 @@ export function validateEvent(input: unknown, receivedAt: number): ShopperEvent 
   for (const field of ID_FIELDS) {
     const value = event[field];
     if (value === undefined) continue;
-    if (!value.isWellFormed()) return reject(`${field} has a lone surrogate: it is not valid Unicode.`);
-    // Cheap test first: a string of n units never has more than 3n bytes.
-    if (value.length * 3 > EVENT_LIMITS.idBytesMax && Buffer.byteLength(value) > EVENT_LIMITS.idBytesMax) {
-      return reject(`${field} is longer than ${EVENT_LIMITS.idBytesMax} bytes.`);
-    }
+    const fault = idFault(value);
+    if (fault !== undefined) return reject(`${field} ${fault}`);
   }
   const shopper = shopperKey(event);
   if (shopper === undefined) return reject('userId or anonymousId is missing.');

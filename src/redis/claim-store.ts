@@ -22,7 +22,7 @@ export const CLAIM_REFUSALS = [
 ] as const;
 export type ClaimRefusal = (typeof CLAIM_REFUSALS)[number];
 /** Why a claim was not redeemed, released or refunded. */
-export const SETTLE_REFUSALS = ['not_found', 'claim_held', 'claim_settled', 'claim_expired', 'above_reserved'] as const;
+export const SETTLE_REFUSALS = ['not_found', 'claim_held', 'claim_not_redeemed', 'claim_settled', 'claim_expired', 'above_reserved'] as const;
 export type SettleRefusal = (typeof SETTLE_REFUSALS)[number];
 
 export interface ClaimRequest {

@@ -56,7 +56,7 @@ export function demoKeeper({ config, log, redis, keys, clock }: DemoParts): () =
     store: new ClaimStore(redis, keys, codeSource()), wallets: new WalletStore(redis, keys), clock,
     offers: { get: () => undefined, read: (id) => store.read(id) },
     // Simulated shoppers are whoever an offer is for.
-    isEligible: () => true,
+    isEligible: () => true, ownerOf: (shopper) => Promise.resolve(shopper),
     onWalletFault: (error) => { log.debug({ err: error }, 'wallet not written yet'); },
   });
   const { desk: rooms } = roomDesks({ redis, keys, catalog: new CatalogStore(redis, keys), offers, clock });

@@ -8,6 +8,7 @@ import { OfferBook } from '../follow/offer-book.js';
 import { cartRoutes } from '../http/carts.js';
 import { claimRoutes } from '../http/claims.js';
 import { offerRoutes } from '../http/offers.js';
+import { currentProfile } from '../offers/current-profile.js';
 import { CartChecker } from '../paths/check-cart.js';
 import { Claims, type ClaimGuard } from '../paths/claims.js';
 import { OfferDesk } from '../paths/offer-desk.js';
@@ -15,6 +16,7 @@ import { ClaimStore } from '../redis/claim-store.js';
 import { connectRedis, untilReady, type RedisClient } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
 import { OfferBookStore } from '../redis/offer-book-store.js';
+import type { ProfileStore } from '../redis/profile-store.js';
 import { WalletStore } from '../redis/wallet-store.js';
 import type { Clock } from '../util/clock.js';
 import type { Eligibility } from './decisions.js';
@@ -29,6 +31,7 @@ export interface OfferParts {
   readonly keys: Keys;
   readonly catalog: Catalog;
   readonly clock: Clock;
+  readonly profiles: ProfileStore;
   readonly eligibility: Eligibility;
   readonly guard: ClaimGuard;
 }
@@ -43,12 +46,15 @@ export interface WiredOffers {
 }
 
 /** Offers and claims of an api process, with their routes. */
-export async function wireOffers(app: FastifyInstance, { config, log, redis, keys, catalog, clock, eligibility, guard }: OfferParts): Promise<WiredOffers> {
+export async function wireOffers(app: FastifyInstance, { config, log, redis, keys, catalog, clock, profiles, eligibility, guard }: OfferParts): Promise<WiredOffers> {
   const store = new OfferBookStore(redis, keys);
   const book = new OfferBook({ url: config.redisUrl, keys, store, log });
   await book.ready;
   const offers = { get: (id: string) => book.get(id), read: (id: string) => store.read(id) };
   const isEligible = (offer: Offer, shopper: string): Promise<boolean> => eligibility.isEligible(offer, shopper);
+  // Users are never merged into others: nothing has to be read for them.
+  const ownerOf = async (shopper: string): Promise<string> =>
+    (shopper.startsWith('u:') ? shopper : (await currentProfile(profiles, shopper))?.shopper ?? shopper);
   const wait = config.claimWaitReplicas === 0 ? undefined : {
     redis: connectRedis(config.redisUrl, 'commands', { timeoutMs: config.redisTimeoutMs + config.claimWaitMs, name: 'rivulet-claims' }),
     replicas: config.claimWaitReplicas, timeoutMs: config.claimWaitMs,
@@ -57,13 +63,13 @@ export async function wireOffers(app: FastifyInstance, { config, log, redis, key
   const claimStore = new ClaimStore(redis, keys, codeSource(), wait);
   const claims = new Claims({
     store: claimStore, wallets: new WalletStore(redis, keys), clock,
-    offers, isEligible, guard,
+    offers, isEligible, ownerOf, guard,
     onWalletFault: (error) => { log.debug({ err: error }, 'wallet not written yet'); },
   });
   const desk = new OfferDesk({ store, clock, checkEligibility: (offer) => { eligibility.check(offer); } });
   offerRoutes(app, desk);
   claimRoutes(app, claims);
-  cartRoutes(app, new CartChecker({ catalog, claims, offers, isEligible, clock }));
+  cartRoutes(app, new CartChecker({ catalog, claims, offers, isEligible, ownerOf, clock }));
   return {
     book, desk, store, claims, claimStore,
     async stop() {

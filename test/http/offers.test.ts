@@ -62,6 +62,9 @@ await t.test('what does not fit is refused by name', async (t) => {
     ['no key', call('shopper-key', 'POST', '/v1/offers/spring/claims', { userId: 'ann' }), '400 invalid_request'],
     ['nobody', claim('spring', 'k9', {}), '400 invalid_request'],
     ['control characters', claim('spring', 'k9', { userId: 'a\nb' }), '400 invalid_request'],
+    ['an id of half a character', claim('spring', 'k9', { userId: '\ud800' }), '400 invalid_request'],
+    ['an id longer than that of an event', claim('spring', 'k9', { userId: 'é'.repeat(200) }), '400 invalid_request'],
+    ['the same of an address', call('people-key', 'GET', `/v1/users/${encodeURIComponent('é'.repeat(200))}/wallet`), '400 invalid_request'],
     ['a group of no group buy', claim('spring', 'k9', { userId: 'ann', groupId: `spring.${'0'.repeat(32)}` }), '400 invalid_request'],
     ['no such offer', claim('none', 'k9', { userId: 'ann' }), '404 not_found'],
     ['no such claim', operate('POST', `/v1/claims/spring.${'0'.repeat(32)}/release`), '404 not_found'],
@@ -111,6 +114,20 @@ await t.test('who is held out may not claim, and the same ones for ever', async 
   const held = replies.filter((reply) => codeOf(reply) === '409 not_eligible').length;
   t.ok(held > 5 && held < 35, `${held} of 40`);
   t.equal(held + replies.filter(({ status }) => status === 201).length, 40);
+});
+
+await t.test('a visitor who was merged into a user claims as the user, and gets what they claimed before', async (t) => {
+  await operate('POST', '/v1/offers', draft('merged', { budget: { moneyMinor: 9000, count: 3 } }));
+  await operate('POST', '/v1/offers/merged/activate');
+  await call('people-key', 'POST', '/v1/events', { events: ['v-1', 'v-2'].map((anonymousId) => ({ id: anonymousId, type: 'view_item', anonymousId, itemId: 'boots' })) });
+  const early = await claim('merged', 'early', { anonymousId: 'v-1' });
+  t.equal(early.status, 201);
+  for (const anonymousId of ['v-1', 'v-2']) t.match((await call('people-key', 'POST', '/v1/users/una/alias', { anonymousId })).body, { merged: true });
+  t.same(await claim('merged', 'early', { anonymousId: 'v-1' }), { status: 200, body: early.body });
+  const own = await claim('merged', 'own', { anonymousId: 'v-2' });
+  t.same(await claim('merged', 'own', { userId: 'una' }), { status: 200, body: own.body });
+  t.equal(codeOf(await claim('merged', 'more', { anonymousId: 'v-1' })), '409 cap_reached');
+  await until('the wallet has it', async () => ((await call('people-key', 'GET', '/v1/users/v-1/wallet?kind=anonymous')).body['claims'] as unknown[]).length === 1);
 });
 
 await t.test('a store that does not answer leaves a claim pending, and its key tells later', async (t) => {

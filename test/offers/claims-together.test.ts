@@ -32,6 +32,7 @@ await t.test('a claim that nobody redeems expires; budget and cap are free again
   now += 60_000;
   await keeper.round();
   t.equal(await status(mine), 'expired');
+  for (const what of ['redeem', 'refund'] as const) t.equal(reason(await claims.settle(what, 'one', numberOf(mine), now, 1)), 'claim_expired');
   t.same(await balance(one), { money: 0, count: 0, ofClaims: { money: 0, count: 0 } });
   t.equal(reason(await claim(one, 'u:ann', { at: now })), 'made');
   now += 100 * 86_400_000;

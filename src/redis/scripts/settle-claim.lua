@@ -17,10 +17,10 @@ local function redeem()
     return '='
   elseif claim.status == 'h' then
     return 'claim_held'
+  elseif claim.status == 'e' or (claim.status == 'c' and tonumber(now) >= tonumber(claim.expires)) then
+    return 'claim_expired'
   elseif claim.status ~= 'c' then
     return 'claim_settled'
-  elseif tonumber(now) >= tonumber(claim.expires) then
-    return 'claim_expired'
   elseif tonumber(ARGV[4]) > tonumber(claim.reserved) then
     return 'above_reserved'
   end
@@ -48,8 +48,10 @@ end
 local function refund()
   if claim.status == 'f' then
     return '='
+  elseif is_out then
+    return 'claim_not_redeemed'
   elseif claim.status ~= 'r' then
-    return 'claim_settled'
+    return claim.status == 'e' and 'claim_expired' or 'claim_settled'
   end
   redis.call('HINCRBY', KEYS[1], 'redeemed', -1)
   redis.call('HINCRBY', KEYS[1], 'spent', 0 - claim.spent)
