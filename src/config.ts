@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { AppError } from './errors.js';
+import { tokenKey } from './token-key.js';
 import { isClusterUrl, parseClusterUrl } from './util/cluster-url.js';
 
 /**
@@ -248,12 +249,14 @@ export function readConfig(env: Environment = process.env): Config {
 
 export const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');
 
-/** Whether the key fits the algorithm shows when the verifier is made, at start, too. */
 function readTokenRules(text: (name: Name) => string): Omit<TokenRules, 'lifeS'> {
   const algorithm = JWT_ALGORITHMS.find((known) => known === text('JWT_ALGORITHM'));
   if (algorithm === undefined) throw bad('JWT_ALGORITHM', JWT_ALGORITHMS.join(', '), text('JWT_ALGORITHM'));
   if (text('JWT_AUDIENCE') === '') throw bad('JWT_AUDIENCE', 'the audience that tokens are for', '');
-  return { key: text('JWT_KEY'), algorithm, audience: text('JWT_AUDIENCE'), issuer: text('JWT_ISSUER') || undefined };
+  const key = text('JWT_KEY');
+  // Asked for its refusal.
+  tokenKey(key, algorithm);
+  return { key, algorithm, audience: text('JWT_AUDIENCE'), issuer: text('JWT_ISSUER') || undefined };
 }
 
 function readHours(text: string): { from: number; until: number } {

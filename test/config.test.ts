@@ -24,3 +24,10 @@ await t.test('an address of a cluster is read at the start, and not repeated whe
     t.notMatch(error, { message: /secret/u });
   }
 });
+
+await t.test('a key that does not fit its algorithm ends the start before anything is connected, and is not repeated', async (t) => {
+  t.equal(readConfig({ REDIS_URL: 'redis://127.0.0.1', JWT_KEY: 'k'.repeat(32) }).jwt?.algorithm, 'HS256');
+  for (const settings of [{ JWT_KEY: 'too-short' }, { JWT_KEY: 'too-short', JWT_ALGORITHM: 'ES256' }]) {
+    t.throws(() => readConfig({ REDIS_URL: 'redis://127.0.0.1', ...settings }), { code: 'invalid_request', message: /^Setting JWT_KEY does not fit JWT_ALGORITHM (?!.*too-short)/u });
+  }
+});

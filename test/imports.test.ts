@@ -15,7 +15,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   util: [],
   errors: [],
   command: ['errors'],
-  config: ['errors', 'util'],
+  'token-key': ['errors'],
+  config: ['errors', 'util', 'token-key'],
   domain: ['util'],
   metrics: ['domain', 'type processes'],
   profile: PURE,
@@ -30,7 +31,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   growth: [...PURE, 'segments/expression'],
   risk: [...PURE, 'profile'],
   pulse: PURE,
-  live: [...PURE, 'config', 'type offers'],
+  live: [...PURE, 'config', 'token-key', 'type offers'],
   archive: [...PURE, 'type offers'],
   // What the stores keep: encoded profiles and statistics, and impressions with their features' names.
   redis: [...PURE, 'pulse/decay', 'profile/codec', 'profile/vector', 'type profile/portrait', 'ranking/features', 'candidates/statistics-codec', 'offers/contact-policy', 'offers/decide/offer-features', 'offers/decide/decision-record', 'type candidates', 'type offers', 'type campaigns'],

@@ -77,6 +77,8 @@ export class Audience {
   readonly swarm: Swarm;
   readonly host: Host;
   readonly absences: Absence[] = [];
+  /** Each try of somebody who was away to come back, ms of `performance.now()`. */
+  readonly tries: number[] = [];
   readonly #redis: RedisClient;
   readonly #log: ChannelLog;
   readonly #letters: Rounds;
@@ -98,6 +100,7 @@ export class Audience {
     });
     this.swarm = new Swarm({
       viewers, addresses: [fleet.address], userIdOf: shopperId, random, channelsOf: (index) => [alone(index).name, ROOM.name],
+      onConnecting: (viewer, at) => { if (this.#left.has(viewer)) this.tries.push(at); },
       onFrame: (viewer, head, frame) => { this.#note(viewer, head, frame); },
       onClosed: (viewer, code, _reason, leftAt) => { if (!this.#left.has(viewer)) this.#left.set(viewer, { code, leftAt }); },
       onLive: (viewer, backAt) => {

@@ -31,6 +31,21 @@ export async function settledRss(pids: readonly number[]): Promise<number[]> {
   return pids.map(rssBytes);
 }
 
+/** Options of Node for processes whose event loop is watched: they say what holds it up. */
+export const WATCHED: readonly string[] = [`--import=${new URL('watch-loop.js', import.meta.url).href}`];
+
+/** A delay of an event loop. */
+export interface Stall {
+  /** When it was over, ms since 1970. */
+  readonly at: number;
+  readonly delayMs: number;
+  /** As much of it as the process ran, on all of its threads: the rest is a machine that was busy with something else. */
+  readonly ownMs: number;
+}
+
+/** Finds the stalls in what a watched process has said. */
+export const stallsIn = (output: string): Stall[] => [...output.matchAll(/^\{"stall":(\{.*\})\}$/gmu)].map(([, text = '']) => JSON.parse(text) as Stall);
+
 /** Open files and sockets. */
 export const handles = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
 

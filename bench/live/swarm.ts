@@ -17,6 +17,7 @@ export interface SwarmOptions {
   readonly tokenOf?: (index: number) => string;
   /** Default: that of the demo page. */
   readonly backoff?: Backoff;
+  readonly onConnecting?: (viewer: Viewer, at: number) => void;
   readonly onFrame?: (viewer: Viewer, head: FrameHead, frame: Buffer, at: number) => void;
   readonly onGreeted?: (viewer: Viewer) => void;
   readonly onLive?: (viewer: Viewer, at: number) => void;
@@ -52,6 +53,7 @@ export class Swarm {
   constructor(options: SwarmOptions) {
     const { viewers, userIdOf, channelsOf, random, tokenOf, sources = 1, backoff = SWARM_LIMITS.backoff } = options;
     const events = {
+      onConnecting: options.onConnecting ?? NOTHING,
       onFrame: options.onFrame ?? NOTHING, onGreeted: options.onGreeted ?? NOTHING, onLive: options.onLive ?? NOTHING,
       onClosed: (viewer: Viewer, code: number, reason: string, at: number) => {
         if (this.#isOver) return;

@@ -24,6 +24,8 @@ export interface ViewerOptions {
 
 /** Called with the viewer and the time, ms of `performance.now()`. */
 export interface ViewerEvents {
+  /** It begins a connection, which may or may not come about. */
+  readonly onConnecting: (viewer: Viewer, at: number) => void;
   /** A frame of a channel. It lies in a buffer that the next read overwrites. */
   readonly onFrame: (viewer: Viewer, head: FrameHead, frame: Buffer, at: number) => void;
   /** Subscriptions are sent, and not answered yet. */
@@ -75,6 +77,7 @@ export class Viewer {
     this.#timer = undefined;
     this.#missing = this.channels.size;
     const { nextAddress, localAddress, events } = this.#options;
+    events.onConnecting(this, performance.now());
     const socket: RawSocket = new RawSocket({
       address: nextAddress(), localAddress,
       onOpen: () => { this.#greet(socket); },

@@ -1,4 +1,6 @@
-/** The time of a token: when its client is to be told, and when it is over. A key has no end. */
+import { TOKEN_LIMITS } from './token.js';
+
+/** The time of a token: when its client is to be told, and when it is over. Who was let in within the tolerance of clocks stays as long. A key has no end. */
 export class Expiry {
   readonly #warningMs: number;
   #expiresAt = Infinity;
@@ -18,13 +20,13 @@ export class Expiry {
 
   /** @returns what is due; the warning once */
   due(now: number): 'end' | 'warning' | undefined {
-    if (now >= this.#expiresAt) return 'end';
+    if (now >= this.#expiresAt + TOKEN_LIMITS.clockToleranceS * 1000) return 'end';
     if (now < this.#warnAt) return undefined;
     this.#warnAt = Infinity;
     return 'warning';
   }
 
-  /** What is left, ms; undefined: there is no end. */
+  /** What is left by the token's own words, ms; undefined: there is no end. */
   leftMs(now: number): number | undefined {
     return this.#expiresAt === Infinity ? undefined : Math.max(0, Math.round(this.#expiresAt - now));
   }

@@ -1,16 +1,14 @@
-import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { errors, jwtVerify, type JWTPayload } from 'jose';
 import { Type, type Static } from 'typebox';
 import type { TokenRules } from '../config.js';
 import { AppError } from '../errors.js';
+import { tokenKey } from '../token-key.js';
 import type { Clock } from '../util/clock.js';
 import { makeChecker } from '../util/schema-fault.js';
 
 export const TOKEN_LIMITS = {
   /** Characters of a token. */
   charsMax: 4096,
-  /** Bytes of a secret: what HS256 asks for. */
-  secretBytesMin: 32,
   /** How far clocks of whoever signs may be off, s. */
   clockToleranceS: 5,
 } as const;
@@ -27,7 +25,7 @@ export interface Claims {
   readonly scopes: ReadonlySet<TokenScope>;
   /** Invited rooms that the shopper may enter. */
   readonly rooms: ReadonlySet<string> | '*';
-  /** When it stops counting, ms since 1970. */
+  /** When it stops counting for whoever signed it, ms since 1970; here it counts `clockToleranceS` longer. */
   readonly expiresAt: number;
 }
 
@@ -49,7 +47,7 @@ const CLAIMS = makeChecker(ClaimsSchema, 'token');
  */
 export function tokenVerifier({ key, algorithm, audience, issuer, lifeS }: TokenRules, clock: Clock): TokenVerifier {
   const { clockToleranceS, charsMax } = TOKEN_LIMITS;
-  const material = algorithm === 'HS256' ? secretKey(key) : publicKey(key, algorithm);
+  const material = tokenKey(key, algorithm);
   const rules = { algorithms: [algorithm], audience, clockTolerance: clockToleranceS, requiredClaims: ['exp'], ...(issuer === undefined ? {} : { issuer }) };
   return async (token) => {
     if (token.length > charsMax) throw refused(`it is longer than ${charsMax} characters`);
@@ -67,8 +65,7 @@ export function tokenVerifier({ key, algorithm, audience, issuer, lifeS }: Token
       userId: claims.sub, anonymousId: claims.anon,
       scopes: scopesOf(claims.scope),
       rooms: claims.rooms === '*' ? '*' : new Set(claims.rooms),
-      // Whoever was let in within the tolerance stays as long.
-      expiresAt: (claims.exp + clockToleranceS) * 1000,
+      expiresAt: claims.exp * 1000,
     };
   };
 }
@@ -89,35 +86,3 @@ function asRefusal(error: unknown): AppError {
 }
 
 const refused = (why: string, cause?: Error): AppError => new AppError('unauthorized', `The token is refused: ${why}.`, { cause });
-
-function secretKey(secret: string): KeyObject {
-  const bytes = Buffer.from(secret);
-  // Anybody has a public key; as a secret it would let anybody sign.
-  if (secret.includes('-----BEGIN')) throw misfit('HS256', 'a secret, not a key in PEM');
-  if (bytes.length < TOKEN_LIMITS.secretBytesMin) throw misfit('HS256', `a secret of ${TOKEN_LIMITS.secretBytesMin} bytes or more`);
-  return createSecretKey(bytes);
-}
-
-/** Kinds of keys by algorithm, as Node names them. */
-const KEY_KINDS = { RS256: 'rsa', ES256: 'ec', EdDSA: 'ed25519' } as const;
-const RSA_BITS_MIN = 2048;
-
-function publicKey(pem: string, algorithm: keyof typeof KEY_KINDS): KeyObject {
-  const expected = `a public key in PEM (${KEY_KINDS[algorithm]})`;
-  if (pem.includes('PRIVATE KEY')) throw misfit(algorithm, `${expected}; the private one stays with whoever signs`);
-  let key: KeyObject;
-  try {
-    // Line breaks do not survive every way in which settings are passed on.
-    key = createPublicKey(pem.replaceAll('\\n', '\n'));
-  } catch {
-    throw misfit(algorithm, expected);
-  }
-  const { namedCurve, modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
-  const isFit = key.asymmetricKeyType === KEY_KINDS[algorithm]
-    && (algorithm !== 'ES256' || namedCurve === 'prime256v1') && (algorithm !== 'RS256' || modulusLength >= RSA_BITS_MIN);
-  if (!isFit) throw misfit(algorithm, `${expected}${algorithm === 'ES256' ? ' on P-256' : algorithm === 'RS256' ? ` of ${RSA_BITS_MIN} bits or more` : ''}`);
-  return key;
-}
-
-const misfit = (algorithm: string, expected: string): AppError =>
-  new AppError('invalid_request', `Setting JWT_KEY does not fit JWT_ALGORITHM ${algorithm}; expected ${expected}.`);

@@ -23,7 +23,10 @@ function faultOf(schema: TSchema, value: unknown, at: readonly string[], what: s
   if (choice !== undefined) return faultOfChoice(choice, [...at, ...choice.at], what);
   const path = [...at, ...partsOf(fault.instancePath)].join('.');
   const { params } = fault;
-  if ('requiredProperties' in params) return `${[path, params.requiredProperties.join(', ')].filter((part) => part !== '').join('.')} is missing.`;
+  if ('requiredProperties' in params) {
+    const names = params.requiredProperties.map((name) => (path === '' ? name : `${path}.${name}`));
+    return `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} missing.`;
+  }
   if ('additionalProperties' in params) {
     const name = params.additionalProperties.map(String).join(', ').slice(0, 100);
     return `${[path, name].filter((part) => part !== '').join('.')} is not a known field.`;

@@ -20,6 +20,14 @@ void test('of several kinds the one that was meant is what a fault is told by', 
   t.end();
 });
 
+void test('of several missing fields each is named', (t) => {
+  const cue = makeChecker(Type.Object({ flash: Type.Object({ priceMinor: Type.Integer(), durationS: Type.Integer() }, { additionalProperties: false }) }), 'body');
+  t.equal(cue.fault({ flash: {} }), 'flash.priceMinor, flash.durationS are missing.');
+  t.equal(cue.fault({ flash: { priceMinor: 1 } }), 'flash.durationS is missing.');
+  t.equal(cue.fault({}), 'flash is missing.');
+  t.end();
+});
+
 void test('of one or a list, what is wrong with the list', (t) => {
   const name = Type.String({ pattern: '^room:' });
   const query = makeChecker(Type.Object({ channel: Type.Union([name, Type.Array(name, { maxItems: 2 })]) }), 'query');
