@@ -1,15 +1,16 @@
 import { Type, type Static } from 'typebox';
+import { namedValues } from './named-values.js';
 
 /** Limits of what a store says of a shopper; each is checked at the boundary. */
 export const ATTRIBUTE_LIMITS = { purposesMax: 16, customMax: 32, nameCharsMax: 32, textCharsMax: 128 } as const;
 
 const text = (maxLength: number) => Type.Optional(Type.String({ minLength: 1, maxLength }));
-const Name = Type.String({ pattern: `^[A-Za-z][A-Za-z0-9_]{0,${ATTRIBUTE_LIMITS.nameCharsMax - 1}}$` });
+const NAME = { pattern: `^[A-Za-z][A-Za-z0-9_]{0,${ATTRIBUTE_LIMITS.nameCharsMax - 1}}$` } as const;
 
 /** What the store knows of a shopper beside their behaviour. All of it is erased with the shopper, and none of it archived. */
 export const AttributesSchema = Type.Object({
   /** Purpose → given or not, e.g. `{"marketing": true}`. */
-  consent: Type.Optional(Type.Record(Name, Type.Boolean(), { maxProperties: ATTRIBUTE_LIMITS.purposesMax })),
+  consent: Type.Optional(namedValues(NAME, Type.Boolean(), ATTRIBUTE_LIMITS.purposesMax)),
   gender: text(32),
   region: text(64),
   ageBand: text(16),
@@ -21,9 +22,9 @@ export const AttributesSchema = Type.Object({
   /** `MM-DD`, or with the year before it. */
   birthday: Type.Optional(Type.String({ pattern: '^([0-9]{4}-)?(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' })),
   /** The store's own. */
-  custom: Type.Optional(Type.Record(Name, Type.Union([
+  custom: Type.Optional(namedValues(NAME, Type.Union([
     Type.String({ maxLength: ATTRIBUTE_LIMITS.textCharsMax }), Type.Number({ minimum: -1e15, maximum: 1e15 }), Type.Boolean(),
-  ]), { maxProperties: ATTRIBUTE_LIMITS.customMax })),
+  ]), ATTRIBUTE_LIMITS.customMax)),
 }, { additionalProperties: false });
 export type Attributes = Static<typeof AttributesSchema>;
 

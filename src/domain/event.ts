@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { namedValues } from './named-values.js';
 
 /**
  * Event types: the GA4 e-commerce names, and in the same style the social ones GA4 lacks.
@@ -41,14 +42,14 @@ export const EVENT_LIMITS = {
 const Id = Type.String({ minLength: 1, maxLength: EVENT_LIMITS.idBytesMax });
 
 /** Free key–values of the page (region, device, campaign…): flat, bounded. */
-export const ContextSchema = Type.Record(
-  Type.String({ minLength: 1, maxLength: EVENT_LIMITS.contextCharsMax }),
+export const ContextSchema = namedValues(
+  { minLength: 1, maxLength: EVENT_LIMITS.contextCharsMax },
   Type.Union([
     Type.String({ maxLength: EVENT_LIMITS.contextCharsMax }),
     Type.Number({ minimum: -1e15, maximum: 1e15 }),
     Type.Boolean(),
   ]),
-  { maxProperties: EVENT_LIMITS.contextKeysMax },
+  EVENT_LIMITS.contextKeysMax,
 );
 export type Context = Static<typeof ContextSchema>;
 

@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { namedValues } from './named-values.js';
 
 export const ITEM_KINDS = ['product', 'post', 'video', 'room'] as const;
 
@@ -13,7 +14,8 @@ export const ITEM_LIMITS = {
   textCharsMax: 512,
 } as const;
 
-const Name = Type.String({ minLength: 1, maxLength: 128 });
+const NAME = { minLength: 1, maxLength: 128 } as const;
+const Name = Type.String(NAME);
 
 /** An item as a client sends it, and as the catalog keeps it. `price` is a GA4 decimal. */
 export const ItemSchema = Type.Object({
@@ -30,10 +32,10 @@ export const ItemSchema = Type.Object({
   kind: Type.Optional(Type.Enum([...ITEM_KINDS])),
   /** ISO 8601. */
   publishedAt: Type.Optional(Type.String({ maxLength: 40 })),
-  attributes: Type.Optional(Type.Record(
-    Name,
+  attributes: Type.Optional(namedValues(
+    NAME,
     Type.Union([Type.String({ maxLength: ITEM_LIMITS.textCharsMax }), Type.Number({ minimum: -1e15, maximum: 1e15 }), Type.Boolean()]),
-    { maxProperties: ITEM_LIMITS.attributesMax },
+    ITEM_LIMITS.attributesMax,
   )),
 }, { additionalProperties: false });
 export type Item = Static<typeof ItemSchema>;

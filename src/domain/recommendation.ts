@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
 import { ContextSchema, EVENT_LIMITS } from './event.js';
+import { namedValues } from './named-values.js';
 import { RoomIdSchema } from './room.js';
 import { SCENES } from './scene.js';
 
@@ -23,9 +24,8 @@ export const FilterSchema = Type.Object({
   priceMax: Type.Optional(Type.Number({ minimum: 0, maximum: 1e9 })),
   /** true (default): only what is in stock; false: everything. */
   inStock: Type.Optional(Type.Boolean()),
-  attributes: Type.Optional(Type.Record(
-    Type.String({ minLength: 1, maxLength: 128 }),
-    Type.Union([Type.String({ maxLength: 512 }), Type.Number(), Type.Boolean()]), { maxProperties: 16 },
+  attributes: Type.Optional(namedValues(
+    { minLength: 1, maxLength: 128 }, Type.Union([Type.String({ maxLength: 512 }), Type.Number(), Type.Boolean()]), 16,
   )),
 }, { additionalProperties: false });
 export type Filter = Static<typeof FilterSchema>;

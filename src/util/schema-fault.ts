@@ -17,12 +17,14 @@ export function makeChecker(schema: TSchema, what: string): Checker {
 
 /** @param at where the value is within the whole */
 function faultOf(schema: TSchema, value: unknown, at: readonly string[], what: string): string {
-  const fault = tellingOf(Errors(schema, value));
+  const faults = Errors(schema, value);
+  const fault = tellingOf(faults);
   if (fault === undefined) return `The ${[what, ...at].join('.')} does not fit its schema.`;
   const choice = choiceOf(schema, value, fault);
   if (choice !== undefined) return faultOfChoice(choice, [...at, ...choice.at], what);
   const path = [...at, ...partsOf(fault.instancePath)].join('.');
   const { params } = fault;
+  if (fault.schemaPath.endsWith('/propertyNames')) return `A name in ${[...at, ...partsOf(fault.instancePath).slice(0, -1)].join('.')} ${fault.message}.`;
   if ('requiredProperties' in params) {
     const names = params.requiredProperties.map((name) => (path === '' ? name : `${path}.${name}`));
     return `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} missing.`;
@@ -35,7 +37,12 @@ function faultOf(schema: TSchema, value: unknown, at: readonly string[], what: s
   if (fault.keyword === 'boolean') return `${path.slice(0, 100)} is not a known field.`;
   if (fault.keyword === 'enum') return `${path || what} is not one of ${fault.params.allowedValues.join(', ')}.`;
   if (fault.keyword === 'anyOf') return `${path || what} is not one of the allowed values.`;
-  return `${path || `The ${what}`} ${fault.message}.`;
+  return `${path || `The ${what}`} ${fault.keyword === 'type' ? `must be ${typesOf(faults, fault.instancePath).join(' or ')}` : fault.message}.`;
+}
+
+/** @returns all that a value may be where it is of no type that it could have */
+function typesOf(faults: readonly Fault[], instancePath: string): string[] {
+  return faults.flatMap((fault) => (fault.keyword === 'type' && fault.instancePath === instancePath ? [fault.params.type].flat() : []));
 }
 
 type Fault = ReturnType<typeof Errors>[number];

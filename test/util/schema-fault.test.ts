@@ -1,5 +1,6 @@
 import { test } from 'tap';
 import { Type } from 'typebox';
+import { AttributesSchema } from '../../src/domain/attributes.js';
 import { CampaignInputSchema } from '../../src/domain/campaign.js';
 import { OfferInputSchema } from '../../src/domain/offer.js';
 import { makeChecker } from '../../src/util/schema-fault.js';
@@ -33,7 +34,7 @@ void test('of one or a list, what is wrong with the list', (t) => {
   const query = makeChecker(Type.Object({ channel: Type.Union([name, Type.Array(name, { maxItems: 2 })]) }), 'query');
   t.equal(query.fault({ channel: ['room:1', 'room:2', 'room:3'] }), 'channel must not have more than 2 items.');
   t.equal(query.fault({ channel: 'lists' }), 'channel must match pattern "^room:".');
-  t.equal(query.fault({ channel: 3 }), 'channel must be string.');
+  t.equal(query.fault({ channel: 3 }), 'channel must be string or array.');
   t.end();
 });
 
@@ -44,5 +45,14 @@ void test('so it is in lists, and without a kind to tell by', (t) => {
   t.equal(withOffer({ decide: { scene: 'moon' } }), 'steps.1.offer.decide.scene is not one of home, product, cart, search, live, post_purchase, feed.');
   t.equal(withOffer({ decide: { scene: 'home', foo: 1 } }), 'steps.1.offer.decide.foo is not a known field.');
   t.match(campaigns.fault({ title: 'A', trigger: { on: 'moon' }, steps: [] }), /^trigger\.on is not one of event, first_seen, /u);
+  t.end();
+});
+
+void test('names of a client’s choosing are all looked at, and so are their values', (t) => {
+  const attributes = makeChecker(AttributesSchema, 'body');
+  for (const custom of [{ 'a-b': 1 }, { 'a\nb': {} }, { '': 1 }, { ok: {} }, { ['x'.repeat(33)]: true }]) t.notOk(attributes.check({ custom }), JSON.stringify(custom));
+  t.ok(attributes.check({ custom: { vip: true, spent_2025: 3 }, consent: { marketing: false } }));
+  t.match(attributes.fault({ custom: { 'a-b': 1 } }), /^A name in custom must match pattern/u);
+  t.equal(attributes.fault({ custom: { vip: null } }), 'custom.vip must be string or number or boolean.');
   t.end();
 });
