@@ -4,6 +4,7 @@ import { Type } from 'typebox';
 import type { Catalog } from '../catalog/catalog.js';
 import { ITEM_LIMITS, ItemSchema, type Item } from '../domain/item.js';
 import { SCENES } from '../domain/scene.js';
+import { idFault } from '../domain/shopper.js';
 import { AppError, type ErrorCode } from '../errors.js';
 import type { CatalogStore } from '../redis/catalog-store.js';
 import { hash48 } from '../util/hash.js';
@@ -19,7 +20,7 @@ const Body = Type.Object({ items: Type.Array(Type.Unknown(), { minItems: 1, maxI
 const Params = Type.Object({ id: Type.String({ minLength: 1 }) });
 const SceneParams = Type.Object({ scene: Type.Enum([...SCENES]) });
 const Page = Type.Object({
-  cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,20}$' })),
+  cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,19}$' })),
   limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,4}$', description: 'about so many, 1 to 1000' })),
 }, { additionalProperties: false });
 const Pins = Type.Object({ itemIds: Type.Array(Type.String({ minLength: 1, maxLength: 256 }), { maxItems: PINS_MAX }) }, { additionalProperties: false });
@@ -94,6 +95,7 @@ async function putItems(
     if (part.length === PART) await flush();
   }
   await flush();
+  if (report.accepted + report.rejected.length === 0) throw new AppError('invalid_request', 'The body has no lines; send one item per line.');
   return report;
 }
 
@@ -101,8 +103,8 @@ async function putItems(
 function faultOf(value: unknown): string | undefined {
   if (!checker.check(value)) return checker.fault(value);
   const item = value as Item;
-  if (!item.id.isWellFormed()) return 'id has a lone surrogate: it is not valid Unicode.';
-  if (Buffer.byteLength(item.id) > 256) return 'id is longer than 256 bytes.';
+  const fault = idFault(item.id);
+  if (fault !== undefined) return `id ${fault}`;
   if (item.publishedAt !== undefined && Number.isNaN(Date.parse(item.publishedAt))) return 'publishedAt is not ISO 8601.';
   return undefined;
 }

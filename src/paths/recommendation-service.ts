@@ -8,6 +8,7 @@ import { ByteWriter } from '../util/byte-writer.js';
 import type { Decision } from './decide-offer.js';
 import type { ListDecisions } from './decision-service.js';
 import type { IngestReport } from './ingest-events.js';
+import { namedShopper } from './named-shopper.js';
 import { findRoom, type RoomFinder } from './room-finder.js';
 import type { ListRequest, RankedItem, RankedList, Recommender } from './recommend.js';
 import type { ShopperReader, ShopperState } from './shopper-reader.js';
@@ -83,7 +84,10 @@ export class RecommendationService {
   }
 
   async #state(input: { userId?: string; anonymousId?: string; events?: unknown[] }): Promise<ShopperState> {
-    const shopper = shopperKey(input);
+    const shopper = namedShopper(input);
+    if (shopper === undefined && input.events !== undefined && input.events.length > 0) {
+      throw new AppError('invalid_request', 'userId or anonymousId is missing: events are folded into the profile of whoever they name.');
+    }
     if (shopper === undefined) return { profile: emptyProfile(), degraded: [], events: undefined };
     return this.reader.read(shopper, input.events, this.deadlineMs / 2);
   }
