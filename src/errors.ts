@@ -79,5 +79,5 @@ export const ERROR_CATALOGUE: Readonly<Record<ErrorCode, { status: number; close
 /** @returns the error itself when it is one of ours, else an `internal` one that keeps it as the cause */
 export function asAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
-  return new AppError('internal', 'Something went wrong on our side; the log has the details under this request id.', { cause: error });
+  return new AppError('internal', 'Something went wrong on our side; the log has the details, of a request under its x-request-id.', { cause: error });
 }

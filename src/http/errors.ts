@@ -11,10 +11,8 @@ export function toAppError(thrown: unknown): AppError {
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return new AppError('unsupported_media_type', 'Send application/json or application/x-ndjson.', { cause: thrown });
   }
-  if (code === 'FST_ERR_CTP_EMPTY_JSON_BODY') return new AppError('invalid_json', 'The body is empty; send a JSON object.', { cause: thrown });
-  if (thrown instanceof SyntaxError || code === 'FST_ERR_CTP_INVALID_JSON_BODY') {
-    return new AppError('invalid_json', `The body is not valid JSON: ${thrown.message.slice(0, 120)}.`, { cause: thrown });
-  }
+  if (code === 'FST_ERR_BAD_URL') return new AppError('invalid_request', 'The address has a part that is not percent-encoded UTF-8.', { cause: thrown });
+  if (code === 'FST_ERR_MAX_PARAM_LENGTH') return new AppError('invalid_request', 'The address has a part that is longer than any id.', { cause: thrown });
   if (status === 429) return new AppError('rate_limited', 'Too many requests; wait a minute.', { cause: thrown });
   if (status === 503) return new AppError('overloaded', thrown.message, { cause: thrown });
   if (status >= 400 && status < 500) return new AppError('invalid_request', thrown.message, { cause: thrown });

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { EVENT_LIMITS, EventInputSchema } from '../domain/event.js';
 import { AppError } from '../errors.js';
-import type { EventIngestor } from '../paths/ingest-events.js';
+import type { EventIngestor, IngestReport } from '../paths/ingest-events.js';
 import { parseNdjson } from './ndjson.js';
 
 /** Events are checked one by one on the path, so that a bad one does not sink its batch. */
@@ -28,21 +28,25 @@ export function eventRoutes(server: FastifyInstance, ingestor: EventIngestor, ad
     schema: { summary: 'Take events', tags: ['events'], body: Type.Union([Body, Type.String()], documented), response: { 200: Reply } },
   }, async (request) => {
     const { body } = request;
-    const events = typeof body === 'string' ? await linesOf(body) : body.events;
-    admit(request.ip, events.length);
-    return ingestor.ingest(events);
+    if (typeof body === 'string') return ingestLines(body, ingestor, (events) => { admit(request.ip, events); });
+    admit(request.ip, body.events.length);
+    return ingestor.ingest(body.events);
   });
 }
 
-/** A line that is not JSON becomes a value no schema takes, so that it is rejected at its own index. */
-async function linesOf(body: string): Promise<unknown[]> {
+async function ingestLines(body: string, ingestor: EventIngestor, admit: (events: number) => void): Promise<IngestReport> {
   const events: unknown[] = [];
+  const faults = new Map<number, string>();
   for await (const line of parseNdjson(body)) {
     if (events.length === EVENT_LIMITS.batchMax) {
       throw new AppError('payload_too_large', `More than ${EVENT_LIMITS.batchMax} lines; send them in several requests.`);
     }
+    // What is not JSON becomes a value no schema takes, so that it is rejected at its own index.
     events.push(line.fault === undefined ? line.value : null);
+    if (line.fault !== undefined) faults.set(line.index, line.fault);
   }
   if (events.length === 0) throw new AppError('invalid_request', 'The body has no lines; send one event per line.');
-  return events;
+  admit(events.length);
+  const report = await ingestor.ingest(events);
+  return { ...report, rejected: report.rejected.map((entry) => ({ ...entry, message: faults.get(entry.index) ?? entry.message })) };
 }

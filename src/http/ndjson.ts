@@ -1,4 +1,5 @@
-import sjson from 'secure-json-parse';
+import { asAppError } from '../errors.js';
+import { parseJson } from './json.js';
 
 /** Lines parsed before other requests get their turn. */
 const LINES_PER_TURN = 500;
@@ -6,7 +7,7 @@ const LINES_PER_TURN = 500;
 export interface Line {
   readonly index: number;
   readonly value?: unknown;
-  /** Set when the line is not JSON. */
+  /** What is wrong with a line that is not JSON. */
   readonly fault?: string;
 }
 
@@ -26,8 +27,8 @@ export async function* parseNdjson(text: string): AsyncGenerator<Line> {
 
 function parseLine(line: string, index: number): Line {
   try {
-    return { index, value: sjson.parse(line, null, { protoAction: 'error', constructorAction: 'error' }) as unknown };
+    return { index, value: parseJson(line, 'line') };
   } catch (error) {
-    return { index, fault: `The line is not valid JSON: ${error instanceof Error ? error.message.slice(0, 120) : 'parse error'}.` };
+    return { index, fault: asAppError(error).message };
   }
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
 import sensible from '@fastify/sensible';
@@ -12,6 +13,7 @@ import { AppError } from '../errors.js';
 import { makeChecker } from '../util/schema-fault.js';
 import { limitRequests, requireScope, type RequestLimiter } from './auth.js';
 import { toAppError } from './errors.js';
+import { parseJson } from './json.js';
 
 const SERVER_LIMITS = {
   /** A 256-byte id, percent-encoded, with room. */
@@ -20,6 +22,8 @@ const SERVER_LIMITS = {
   keepAliveMs: 72_000,
   /** Delay of the event loop from which on new work is refused, recommendations excepted, ms. */
   eventLoopDelayMaxMs: 2000,
+  /** A body that is too large is read on for so long before its refusal. */
+  refusedBodyMs: 2000,
 } as const;
 
 /**
@@ -34,8 +38,10 @@ export async function makeServer(config: Config, log: Logger, requests?: Request
     requestTimeout: SERVER_LIMITS.requestTimeoutMs,
     keepAliveTimeout: SERVER_LIMITS.keepAliveMs,
     routerOptions: { maxParamLength: SERVER_LIMITS.paramCharsMax },
-    onProtoPoisoning: 'error',
-    onConstructorPoisoning: 'error',
+    frameworkErrors: (error, _request, reply: FastifyReply) => {
+      const told = toAppError(error);
+      void reply.status(told.statusCode).send(told.toJSON());
+    },
     // While draining, requests on open connections are still served; the load balancer sees /health/ready fail.
     return503OnClosing: false,
   }) as unknown as FastifyInstance;
@@ -45,9 +51,14 @@ export async function makeServer(config: Config, log: Logger, requests?: Request
     const checker = makeChecker(schema, httpPart ?? 'request');
     return (value: unknown) => (checker.check(value) ? { value } : { error: new AppError('invalid_request', checker.fault(value)) });
   });
-  app.setErrorHandler((thrown, request, reply) => {
+  app.setErrorHandler(async (thrown, request, reply) => {
     const error = toAppError(thrown);
-    if (error.statusCode >= 500) request.log.error({ err: thrown, code: error.code }, 'request failed');
+    if (error.code === 'payload_too_large') await restOf(request.raw);
+    if (error.statusCode >= 500) {
+      request.log.error({ err: thrown, code: error.code }, 'request failed');
+      // The log has it as `reqId`.
+      void reply.header('x-request-id', request.id);
+    }
     if (error.retryAfterS !== undefined) void reply.header('retry-after', String(error.retryAfterS));
     else if (error.retryable && error.statusCode === 503) void reply.header('retry-after', '1');
     return reply.status(error.statusCode).send(error.toJSON());
@@ -55,6 +66,15 @@ export async function makeServer(config: Config, log: Logger, requests?: Request
   app.setNotFoundHandler((request, reply) => {
     const error = new AppError('not_found', `There is no ${request.method} ${request.url.split('?')[0]!.slice(0, 200)}; /docs lists what there is.`);
     return reply.status(404).send(error.toJSON());
+  });
+  // Not Fastify's own: it does not say where the fault is, and takes plain text, which any page of any origin may send.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+    try {
+      done(null, parseJson(body as string, 'body'));
+    } catch (error) {
+      done(error as AppError);
+    }
   });
   app.addContentTypeParser(['application/x-ndjson', 'application/ndjson'], { parseAs: 'string', bodyLimit: config.ndjsonBytesMax }, (_request, body, done) => {
     done(null, body);
@@ -84,6 +104,13 @@ export async function makeServer(config: Config, log: Logger, requests?: Request
     },
   });
   return app;
+}
+
+/** Reads a refused body on, for a while: a connection that ends with bytes unread takes the reply along, and the client sees but a broken pipe. */
+async function restOf(request: FastifyRequest['raw']): Promise<void> {
+  if (request.complete || request.destroyed) return;
+  request.resume();
+  await once(request, 'close', { signal: AbortSignal.timeout(SERVER_LIMITS.refusedBodyMs) }).catch(() => { /* It has had its while. */ });
 }
 
 /**

@@ -85,12 +85,22 @@ await t.test('bad input gets a clear 4xx with the field named, and the next requ
     ['empty batch', post('/v1/events', { events: [] }), 400, /events/u],
     ['too many', post('/v1/events', { events: Array.from({ length: 1001 }, (_, i) => ({ ...event, id: String(i) })) }), 400, /events/u],
     ['unknown field', post('/v1/events', { events: [event], extra: 1 }), 400, /extra|body/u],
-    ['not JSON', post('/v1/events', '{"events":[NaN]}'), 400, /not valid JSON/u],
+    ['not JSON', post('/v1/events', '{"events":[NaN]}'), 400, /not valid JSON: Unexpected token 'N'/u],
+    ['cut off', post('/v1/events', '{"events":['), 400, /not valid JSON: Unexpected end/u],
     ['empty body', post('/v1/events', ''), 400, /empty|JSON/u],
-    ['poisoned', post('/v1/events', '{"events":[{"id":"x","type":"like","userId":"u","__proto__":{"a":1}}]}'), 400, /./u],
+    ['poisoned', post('/v1/events', '{"events":[{"id":"x","type":"like","userId":"u","__proto__":{"a":1}}]}'), 400, /key __proto__/u],
     ['deep', post('/v1/recommendations', `{"scene":"home","filter":${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}}`), 400, /./u],
     ['oversized', post('/v1/events', JSON.stringify({ events: [{ ...event, query: 'x'.repeat(5_000_000) }] })), 413, /./u],
     ['media type', call('POST', '/v1/events', 'a=1', { 'content-type': 'application/x-www-form-urlencoded' }), 415, /./u],
+    ['plain text, which pages of other origins may send', call('POST', '/v1/events', JSON.stringify(event), { 'content-type': 'text/plain' }), 415, /x-ndjson/u],
+    ['no lines', call('POST', '/v1/items', '\n', { 'content-type': 'application/x-ndjson' }), 400, /no lines/u],
+    ['no UTF-8 in the address', call('GET', '/v1/items/%ff'), 400, /address/u],
+    ['endless id in the address', call('GET', `/v1/items/${'x'.repeat(2000)}`), 400, /address/u],
+    ['long id in the address', call('GET', `/v1/users/${encodeURIComponent('é'.repeat(129))}/profile`), 400, /id is longer/u],
+    ['long id of a shopper', post('/v1/recommendations', { scene: 'home', userId: 'é'.repeat(129) }), 400, /userId is longer than 256 bytes/u],
+    ['lone surrogate', post('/v1/users/bob/alias', { anonymousId: '\ud800' }), 400, /anonymousId has a lone surrogate/u],
+    ['events of nobody', post('/v1/recommendations', { scene: 'home', events: [{ id: 'x', type: 'view_item' }] }), 400, /userId or anonymousId is missing/u],
+    ['cursor that no page gives', call('GET', '/v1/items?cursor=99999999999999999999'), 400, /cursor/u],
     ['unknown scene', post('/v1/recommendations', { scene: 'attic' }), 400, /scene/u],
     ['huge limit', post('/v1/recommendations', { scene: 'home', limit: 1e9 }), 400, /limit/u],
     ['wrong type', post('/v1/recommendations', { scene: 'home', limit: '5' }), 400, /limit/u],
@@ -104,6 +114,12 @@ await t.test('bad input gets a clear 4xx with the field named, and the next requ
   }
   const huge = await post('/v1/events', `{"events":[{"id":"h","type":"purchase","userId":"bob","value":1e999},{"id":"h2","type":"purchase","userId":"bob","value":-3}]}`);
   t.match(huge.body, { accepted: 0, rejected: [{ message: /value/u }, { message: /value/u }] });
+  const contexts = [{ ['k'.repeat(257)]: 1 }, { '': 1 }, { 'a\nb': { c: {} } }, { a: null }].map((context, i) => ({ ...event, id: `c${i}`, context }));
+  t.match((await post('/v1/events', { events: contexts })).body, {
+    accepted: 0, rejected: [{ message: /A name in context must not have more than 256/u }, { message: /A name in context/u }, { message: /a\nb must be string or number or boolean/u }, { message: /context\.a must be string or/u }],
+  });
+  const lines = await post('/v1/events', `${JSON.stringify(event).slice(0, -3)}\n{"id":"p","type":"like","userId":"u","__proto__":{}}\n5`, { 'content-type': 'application/x-ndjson' });
+  t.match(lines.body, { accepted: 0, rejected: [{ message: /line is not valid JSON: Unterminated/u }, { message: /line has an object with the key __proto__/u }, { message: /not an object/u }] });
   t.match((await post('/v1/events', { events: [event] })).body, { accepted: 1 });
 });
 
