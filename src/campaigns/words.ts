@@ -28,8 +28,10 @@ export interface Facts {
   readonly offer?: { readonly id: string; readonly title: string; readonly endsAt: number; readonly decisionId?: string | undefined } | undefined;
 }
 
-const PLACE = /\{(item|was|now|level|offer)\}/gu;
-type Place = 'item' | 'was' | 'now' | 'level' | 'offer';
+/** What words may name, in braces. */
+export const PLACES = ['item', 'was', 'now', 'level', 'offer'] as const;
+type Place = (typeof PLACES)[number];
+const PLACE = new RegExp(`\\{(${PLACES.join('|')})\\}`, 'gu');
 
 /** @returns the message of a step, or undefined where its words name what is not known */
 export function messageOf(enrolment: Enrolment, step: Step, facts: Facts, now: number): OfferMessage | undefined {

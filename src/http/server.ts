@@ -69,9 +69,11 @@ export async function makeServer(config: Config, log: Logger, requests?: Request
   });
   // Not Fastify's own: it does not say where the fault is, and takes plain text, which any page of any origin may send.
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    // Many clients name the type with every request: where no body is asked for, an empty one is none.
+    const isNone = body.length === 0 && request.routeOptions.schema?.body === undefined;
     try {
-      done(null, parseJson(body as string, 'body'));
+      done(null, isNone ? undefined : parseJson(body as string, 'body'));
     } catch (error) {
       done(error as AppError);
     }

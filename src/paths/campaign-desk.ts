@@ -1,4 +1,5 @@
 import { mergeCampaigns } from '../campaigns/merge-campaigns.js';
+import { PLACES } from '../campaigns/words.js';
 import { CAMPAIGN_LIMITS, type Campaign, type CampaignInput } from '../domain/campaign.js';
 import { AppError } from '../errors.js';
 import type { CampaignStore } from '../redis/campaign-store.js';
@@ -55,6 +56,8 @@ export class CampaignDesk {
   }
 }
 
+const namedIn = (words: string): string[] => [...words.matchAll(/\{(\w+)\}/gu)].map(([, name]) => name!);
+
 const notFound = (id: string): AppError => new AppError('not_found', `There is no campaign ${id}.`);
 
 function check({ audience, steps, trigger }: CampaignInput): void {
@@ -62,7 +65,11 @@ function check({ audience, steps, trigger }: CampaignInput): void {
   const none = trigger.on === 'date' ? trigger.dates.find((date) => !isDay(date)) : undefined;
   if (none !== undefined) throw new AppError('invalid_request', `trigger.dates names ${none}, and there is no such day.`);
   for (const [i, { message, offer }] of steps.entries()) {
-    const named = [...(message.plainTitle ?? message.title).matchAll(/\{(\w+)\}/gu)].map(([, name]) => name!);
+    for (const field of ['title', 'plainTitle', 'text'] as const) {
+      const none = namedIn(message[field] ?? '').find((name) => !PLACES.some((place) => place === name));
+      if (none !== undefined) throw new AppError('invalid_request', `steps.${i}.message.${field} names {${none}}, which is not one of ${PLACES.map((place) => `{${place}}`).join(', ')}.`);
+    }
+    const named = namedIn(message.plainTitle ?? message.title);
     const known = new Set(['was', 'now'].filter(() => trigger.on === 'catalog' && trigger.change === 'price_drop'));
     if (trigger.on === 'catalog') known.add('item');
     if (trigger.on === 'level_up') known.add('level');

@@ -59,6 +59,7 @@ class Survey {
   #value(node: ASTNode, value: unknown): number {
     // Bytes and unsigned integers: nothing in a portrait is either.
     if (typeof value === 'object' && value !== null) this.refuse('has a literal that nothing can be compared with', node);
+    if (typeof value === 'bigint' && BigInt.asIntN(64, value) !== value) this.refuse('has a whole number of more than 64 bits', node);
     return 1;
   }
 

@@ -53,6 +53,7 @@ await t.test('campaigns and webhooks are stated over HTTP, and refused where the
   t.match(await api('PUT', '/campaigns/thanks', thanks), { status: 200, body: { campaign: { id: 'thanks', status: 'paused' } } });
   t.match(await api('PUT', '/campaigns/thanks', { ...thanks, audience: 'orders >' }), { status: 400, body: { code: 'invalid_expression' } });
   t.match(await api('PUT', '/campaigns/thanks', { ...thanks, steps: [{ afterS: 0, message: { title: 'About {item}' } }] }), { status: 400, body: { message: /plainTitle/u } });
+  t.match(await api('PUT', '/campaigns/thanks', { ...thanks, steps: [{ afterS: 0, message: { title: '{name}', plainTitle: 'You' } }] }), { status: 400, body: { message: /names \{name\}, which is not one of/u } });
   t.match(await api('POST', '/campaigns/thanks/activate'), { body: { campaign: { status: 'active', title: 'Thanks' } } });
   t.match(await api('POST', '/campaigns/unheard_of/activate'), { status: 404 });
   t.equal((await api('DELETE', '/campaigns/welcome')).status, 204);

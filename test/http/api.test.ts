@@ -121,6 +121,7 @@ await t.test('bad input gets a clear 4xx with the field named, and the next requ
   const lines = await post('/v1/events', `${JSON.stringify(event).slice(0, -3)}\n{"id":"p","type":"like","userId":"u","__proto__":{}}\n5`, { 'content-type': 'application/x-ndjson' });
   t.match(lines.body, { accepted: 0, rejected: [{ message: /line is not valid JSON: Unterminated/u }, { message: /line has an object with the key __proto__/u }, { message: /not an object/u }] });
   t.match((await post('/v1/events', { events: [event] })).body, { accepted: 1 });
+  t.match(await post('/v1/users/bob/check-ins', ''), { status: 200, body: { counted: true } }, 'where no body is asked for, JSON may be nothing');
 });
 
 await t.test('ids of any Unicode up to 256 bytes work, longer ones and lone surrogates do not', async (t) => {

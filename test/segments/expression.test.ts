@@ -46,6 +46,7 @@ await t.test('a fault is named with its position', async (t) => {
     ['orders >', 1, 9, /Unexpected token/u],
     ['orders > 2 &&\n  lifecycel == "new"', 2, 3, /lifecycel, which the portrait does not have/u],
     ['orders > "2"', 1, 1, /no such overload: int > string/u],
+    ['orders > 9223372036854775808', 1, 10, /more than 64 bits/u],
     ['orders', 1, 1, /of type int, not bool/u],
     ['lifecycle.matches("(a+)+b")', 1, 1, /matches\(\), which is not among/u],
     ['orders > 1 && cel.bind(a, 2, a > 1)', 1, 15, /cel, which/u],
