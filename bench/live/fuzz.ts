@@ -10,7 +10,7 @@ import { PREFIX } from '../store.js';
 import { LiveFleet } from './fleet.js';
 import { FuzzClient } from './fuzz-client.js';
 import { FuzzFrames, type FuzzKind } from './fuzz-frames.js';
-import { COLLECTING, rssBytes, settledRss, stallsIn, WATCHED, type Stall } from './processes.js';
+import { COLLECTING, settledRss, stallsIn, WATCHED, type Stall } from './processes.js';
 import { scenario, type Outcome, type Tools } from './scenario.js';
 import { Swarm } from './swarm.js';
 
@@ -77,6 +77,9 @@ class Fuzz {
   #done = 0;
   #ownSecrets = 0;
   readonly #stalls = new Map<number, Stall>();
+  /** From when to when a collection was under way that we have asked for: what it holds up is ours. */
+  readonly #collections: [number, number][] = [];
+  #halfway = Promise.resolve();
   #isOver = false;
   readonly #rssMb = { before: NaN, half: NaN, after: NaN };
 
@@ -102,13 +105,13 @@ class Fuzz {
       this.#broken.add(String(error));
     }
     this.#isOver = true;
-    await Promise.all(beside);
+    await Promise.all([...beside, this.#halfway]);
     const seconds = (performance.now() - startedAt) / 1000;
     await this.#noteRss('after');
     await this.#verify(canariesHere);
     canariesHere.end();
     this.#fleet.engine.proc.off('exit', this.#crashed);
-    const stalls = [...this.#stalls.values()];
+    const stalls = [...this.#stalls.values()].filter(({ at }) => !this.#collections.some(([from, to]) => from <= at && at <= to));
     const longest = (of: 'delayMs' | 'ownMs'): number => stalls.reduce((most, stall) => Math.max(most, stall[of]), 0);
     const measured = {
       frames: this.#done, kinds: Object.fromEntries(this.#kinds), closes: Object.fromEntries(this.#closes), secretsRead: this.#ownSecrets,
@@ -118,7 +121,7 @@ class Fuzz {
       measured, broken: [...this.#broken],
       missed: longest('ownMs') > FUZZ.delayMsMax ? [`the process held up its event loop for ${longest('ownMs')} ms (aim: ${FUZZ.delayMsMax})`] : [],
       rows: [
-        ['frames', 'clients', 'canaries', 'frames/s', 'connections', 'own secrets read', 'longest delay, ms', 'by itself', 'settled RSS before, MB', 'at half, with garbage', 'settled after'],
+        ['frames', 'clients', 'canaries', 'frames/s', 'connections', 'own secrets read', 'longest delay, ms', 'by itself', 'settled RSS before, MB', 'at half', 'after'],
         [frames, clients, canaries, Math.round(this.#done / seconds), [...this.#closes.values()].reduce((sum, count) => sum + count, 0), this.#ownSecrets, longest('delayMs'), longest('ownMs'), ...Object.values(this.#rssMb).map((mb) => mb.toFixed(0))].map(String),
       ],
     };
@@ -130,10 +133,12 @@ class Fuzz {
   };
 
   /** Memory after a collection: what is garbage is no leak. */
-  async #noteRss(when: 'before' | 'after'): Promise<void> {
+  async #noteRss(when: 'before' | 'half' | 'after'): Promise<void> {
     if (this.#isOver && this.#broken.size > 0) return;
+    const askedAt = Date.now();
     const [bytes = NaN] = await settledRss(this.#fleet.apiPids);
     this.#rssMb[when] = bytes / MB;
+    this.#collections.push([askedAt, Date.now()]);
   }
 
   /** Shoppers who do nothing wrong. Whatever happens beside them, they get what is theirs, whole and in order. */
@@ -166,7 +171,7 @@ class Fuzz {
           const before = this.#done;
           this.#done += kinds.length;
           if (Math.floor(before / FUZZ.sayEvery) < Math.floor(this.#done / FUZZ.sayEvery)) this.#tools.say(`${this.#done} frames …`);
-          if (before < frames / 2 && this.#done >= frames / 2) this.#rssMb.half = rssBytes(this.#fleet.apiPids[0]!) / MB;
+          if (before < frames / 2 && this.#done >= frames / 2) this.#halfway = this.#noteRss('half');
           this.#isOver ||= this.#done >= frames;
         },
       });

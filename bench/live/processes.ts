@@ -39,7 +39,7 @@ export interface Stall {
   /** When it was over, ms since 1970. */
   readonly at: number;
   readonly delayMs: number;
-  /** As much of it as the process ran, on all of its threads: the rest is a machine that was busy with something else. */
+  /** Without the time that the process waited for a core, which another one had. */
   readonly ownMs: number;
 }
 

@@ -21,6 +21,7 @@ export class RoomBook {
   readonly #looker: Looker;
   #rooms: ReadonlyMap<string, Room> = new Map();
   #live: readonly Room[] = [];
+  #onChange: (room: Room) => void = () => { /* Nobody asks. */ };
 
   constructor({ url, keys, store, log, everyMs }: RoomBookOptions) {
     this.#store = store;
@@ -42,6 +43,11 @@ export class RoomBook {
     return this.#live;
   }
 
+  /** @param onChange told of each open room that is no longer as this process knew it, once it is in the book */
+  watch(onChange: (room: Room) => void): void {
+    this.#onChange = onChange;
+  }
+
   stop(): Promise<void> {
     return this.#looker.stop();
   }
@@ -56,7 +62,9 @@ export class RoomBook {
       return known?.version === versions[i] ? known : store.read(id);
     }));
     const open = read.filter((room): room is Room => room !== undefined && room.status !== 'closed');
+    const changed = open.filter((room) => (this.#rooms.get(room.id) ?? room) !== room);
     this.#rooms = new Map(open.map((room) => [room.id, room]));
     this.#live = open.filter(({ status }) => status === 'live');
+    for (const room of changed) this.#onChange(room);
   }
 }

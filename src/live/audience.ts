@@ -16,6 +16,8 @@ export interface Member {
   touched(): void;
   /** Another socket takes this one's place. */
   replaced(): void;
+  /** Who may enter a room it has joined has changed: it leaves where it may not stay. Not asked of who joins no rooms. */
+  recheck?(channel: ChannelAddress): Promise<void>;
 }
 
 /** What happens in rooms that somebody in this process watches. Hooks must neither throw nor take long. */

@@ -5,7 +5,7 @@ import { AppError, asAppError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import type { Member } from './audience.js';
 import type { Identity } from './authentication.js';
-import { roomOf } from './channels.js';
+import { channelOf, roomOf, type LiveChannels } from './channels.js';
 import type { ChannelStates } from './channel-states.js';
 import { Expiry } from './expiry.js';
 import type { Guest } from './guests.js';
@@ -22,6 +22,7 @@ export interface EventStreamOptions {
   readonly identity: Identity;
   readonly hub: LiveHub;
   readonly states: ChannelStates;
+  readonly channels: LiveChannels;
   readonly limits: LiveLimits;
   readonly clock: Clock;
   readonly onFault: (error: unknown) => void;
@@ -101,6 +102,19 @@ export class EventStream implements Member, Guest {
 
   replaced(): void {
     this.end(new AppError('conflict', 'A newer connection of the same shopper took the place of this one.'));
+  }
+
+  async recheck(channel: ChannelAddress): Promise<void> {
+    const { channels, identity } = this.#options;
+    try {
+      await channelOf(channels, channel.name, identity);
+    } catch (thrown) {
+      const error = asAppError(thrown);
+      // Whether it may stay cannot be said now: it comes back and is asked again.
+      if (error.retryable) this.end(error);
+      this.#subscriptions.unsubscribe(channel.name);
+      this.#send(encodeFrame({ type: 'unsubscribed', channel: channel.name, code: error.code }));
+    }
   }
 
   beat(now: number): void {

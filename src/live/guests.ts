@@ -103,11 +103,14 @@ export class Guests {
     const everyMs = Math.min(leaveEveryMs, leaveMs / this.#guests.size);
     const leaving: Promise<void>[] = [];
     const startedAt = performance.now();
+    let dueAt = startedAt;
     for (const guest of this.#guests) {
       const turnAt = startedAt + leaving.length * everyMs;
-      const aheadMs = turnAt - performance.now();
+      // Held up, it makes up for lost time, but not all at once.
+      dueAt = Math.max(turnAt, Math.max(dueAt, performance.now() - CATCH_UP.lateMs) + everyMs / CATCH_UP.pace);
+      const aheadMs = dueAt - performance.now();
       if (aheadMs > 0) await pause(aheadMs);
-      // Counted from its turn: those whose turn came while this process was held up leave together, and yet come back one after the other.
+      // Counted from its turn: whoever is told late comes back in time all the same.
       const backAt = turnAt + comeBackMs * (1 + random()) / 2;
       leaving.push(guest.drain(goodbye, Math.max(0, Math.floor(backAt - performance.now()))));
     }
@@ -126,6 +129,9 @@ export class Guests {
     else this.#byAddress.set(home, count);
   }
 }
+
+/** Whose turn to leave was longer ago than this, ms, leaves at this many times the usual pace. */
+const CATCH_UP = { lateMs: 50, pace: 1.5 } as const;
 
 /** Hextets of a network that is handed to one household. */
 const NETWORK_PARTS = 4;

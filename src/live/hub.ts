@@ -2,6 +2,7 @@ import type { ChannelAddress, LoggedFrame, LogPart, Position, PushListener, Push
 import type { ShopperKey } from '../domain/shopper.js';
 import { AppError } from '../errors.js';
 import { LATE, within } from '../util/deadline.js';
+import { loopShare } from '../util/loop-share.js';
 import { pause } from '../util/pause.js';
 import type { Audience, Member, RoomHooks } from './audience.js';
 import { Feed, parseMessage, typeOf } from './feed.js';
@@ -140,6 +141,16 @@ export class LiveHub implements Audience {
 
   watchRooms(hooks: RoomHooks): void {
     this.#hooks.push(hooks);
+  }
+
+  /** Asks everybody in a channel, or about to be, whether they may stay, over some turns of the event loop; those who may not are told and leave. */
+  async recheck({ push }: ChannelAddress): Promise<void> {
+    const feed = this.#feeds.get(push);
+    if (feed === undefined) return;
+    for (const member of [...feed.members, ...feed.joining]) {
+      for (let turn = loopShare(); turn !== undefined; turn = loopShare()) await turn;
+      await member.recheck?.(feed.address);
+    }
   }
 
   close(): void {

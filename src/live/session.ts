@@ -132,6 +132,10 @@ export class LiveSession implements Member {
     this.end();
   }
 
+  async recheck({ name }: ChannelAddress): Promise<void> {
+    if (this.#shopper !== undefined) await this.#recheck(name, this.#shopper);
+  }
+
   async #answer(frame: ClientFrame): Promise<void> {
     const shopper = this.#shopper;
     if (frame.type === 'auth') await this.#authenticate(frame);
@@ -180,16 +184,19 @@ export class LiveSession implements Member {
     this.#expiry.begin(shopper.expiresAt, now);
     connection.send(encodeFrame({ type: 'refreshed', replyTo: id, expiresInMs: this.#expiry.leftMs(now) }));
     const names = [...this.#subscriptions.names, ...this.#list?.wanted === undefined ? [] : [LIST]];
-    for (const name of names) {
-      try {
-        await this.#authorise(name, shopper);
-      } catch (thrown) {
-        const error = this.#asError(thrown);
-        // Whether it may stay cannot be said now: it comes back and is asked again.
-        if (error.retryable) connection.close(error);
-        this.#leave(name, shopper);
-        connection.send(encodeFrame({ type: 'unsubscribed', channel: name, code: error.code }));
-      }
+    for (const name of names) await this.#recheck(name, shopper);
+  }
+
+  async #recheck(name: string, shopper: Identity): Promise<void> {
+    const { connection } = this.#options;
+    try {
+      await this.#authorise(name, shopper);
+    } catch (thrown) {
+      const error = this.#asError(thrown);
+      // Whether it may stay cannot be said now: it comes back and is asked again.
+      if (error.retryable) connection.close(error);
+      this.#leave(name, shopper);
+      connection.send(encodeFrame({ type: 'unsubscribed', channel: name, code: error.code }));
     }
   }
 

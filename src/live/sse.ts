@@ -56,7 +56,7 @@ export async function liveStream(app: FastifyInstance, options: LiveStreamOption
     const response = takeOver(reply);
     // Gone while it was asked who it is.
     if (response.destroyed) return;
-    const stream = new EventStream({ response, identity, hub, states: services.states, limits, clock, onFault: services.onFault });
+    const stream = new EventStream({ response, identity, hub, states: services.states, channels: services.channels, limits, clock, onFault: services.onFault });
     guests.enter(stream, request.ip);
     response.once('close', () => {
       guests.leave(stream, request.ip);

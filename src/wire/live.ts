@@ -16,7 +16,7 @@ import type { Inbox } from '../paths/inbox.js';
 import type { EventIngestor } from '../paths/ingest-events.js';
 import { liveChannels } from '../paths/live-channels.js';
 import type { RecommendationService } from '../paths/recommendation-service.js';
-import { ChannelLog } from '../redis/channel-log.js';
+import { ChannelLog, roomChannel } from '../redis/channel-log.js';
 import type { RedisClient } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
 import { ShardSubscriber } from '../redis/shard-subscriber.js';
@@ -47,6 +47,8 @@ export async function wireLive(app: FastifyInstance, { config, log, redis, keys,
   const hub = new LiveHub({ subscriber: (listener) => new ShardSubscriber(redis, listener), logs: new ChannelLog(redis, clock), limits: LIVE_LIMITS, onFault });
   const { channels, reader } = liveChannels({ keys, ...rooms, pulses: interaction.pulses, inbox, clock });
   hub.watchRooms(interaction.hooks);
+  // Who came in while everybody might is not to stay where only the invited may.
+  rooms.book.watch(({ id, access }) => { if (access === 'invited') void hub.recheck(roomChannel(keys, id)); });
   const limits = { ...LIVE_LIMITS, socketsPerIpMax: config.socketsPerIpMax, leaveMs: Math.min(LIVE_LIMITS.leaveMs, config.drainMs / 2) };
   const guests = new Guests({ origins: { allowed: config.corsOrigins, isOpen }, limits, clock, random: Math.random });
   const services: LiveServices = {

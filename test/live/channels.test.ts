@@ -232,12 +232,13 @@ await t.test('only so many sockets of one address, loopback apart', async (t) =>
 await t.test('a process that is held up while it lets its guests go still has them come back one after the other', async (t) => {
   const limits = { ...LIVE_LIMITS, leaveEveryMs: 10, comeBackMs: 60_000, closeGraceMs: 1000 };
   const guests = new Guests({ origins: { allowed: [], isOpen: false }, limits, clock: Date.now, random: () => 0 });
-  const backAt: number[] = [];
+  const [toldAt, backAt]: number[][] = [[], []];
   for (let index = 0; index < 40; index++) {
     const guest: Guest = {
       beat: () => { /* fine */ },
       drain: (_error, retryAfterMs) => {
-        backAt.push(performance.now() + retryAfterMs);
+        toldAt!.push(performance.now());
+        backAt!.push(performance.now() + retryAfterMs);
         guests.leave(guest, '127.0.0.1');
         if (index === 5) for (const until = performance.now() + 150; performance.now() < until;) { /* Busy: fifteen turns pass. */ }
         return Promise.resolve();
@@ -247,9 +248,10 @@ await t.test('a process that is held up while it lets its guests go still has th
     guests.enter(guest, '127.0.0.1');
   }
   await guests.close();
-  const gaps = backAt.slice(1).map((at, index) => at - backAt[index]!);
+  const gaps = backAt!.slice(1).map((at, index) => at - backAt![index]!);
   t.equal(gaps.length, 39);
   t.ok(gaps.every((ms) => ms > 5), `while it was held up, too: ${gaps.map(Math.round).join(' ')}`);
+  t.ok(toldAt![20]! - toldAt![6]! > 30, 'and those whose turn has passed are not told all at once');
 });
 
 await t.test('of frames that only say how things stand a slow reader gets the latest', async (t) => {

@@ -6,6 +6,7 @@ import type { ClientOptions } from 'ws';
 import { launchChromium, skipWithoutChromium } from '../helpers/chromium.js';
 import { startEngine } from '../helpers/engine.js';
 import { LiveClient } from '../helpers/live-client.js';
+import { SseClient } from '../helpers/sse-client.js';
 import { startRedis } from '../helpers/redis.js';
 import { JWT, signToken } from '../helpers/tokens.js';
 import { until } from '../helpers/until.js';
@@ -16,12 +17,13 @@ import { until } from '../helpers/until.js';
  */
 const SHOP = 'https://shop.example';
 const KEY = 'key-of-the-storefront';
+const HOST_KEY = 'key-of-the-host';
 
 const pages = await Promise.all([pageServer(), pageServer()]);
 const [ownPages, foreignPages] = [originOf(pages[0]!), originOf(pages[1]!)];
 const redis = await startRedis();
 const [keyed, open] = await Promise.all([
-  startEngine({ redis, env: { KEY_PREFIX: 'keyed:', LOG_LEVEL: 'trace', JWT_KEY: JWT.key, API_KEYS: `${KEY}:recommend+events`, CORS_ORIGINS: `${SHOP},https://m.shop.example:8443,${ownPages}` } }),
+  startEngine({ redis, env: { KEY_PREFIX: 'keyed:', LOG_LEVEL: 'trace', JWT_KEY: JWT.key, API_KEYS: `${KEY}:recommend+events,${HOST_KEY}:host`, CORS_ORIGINS: `${SHOP},https://m.shop.example:8443,${ownPages}` } }),
   startEngine({ redis, env: { KEY_PREFIX: 'open:', CORS_ORIGINS: SHOP } }),
 ]);
 t.teardown(async () => {
@@ -90,6 +92,28 @@ await t.test('an open engine cannot be reached by a name that was rebound to thi
     t.equal((await handshake(open.url, [`Host: ${name}:${port}`, `Origin: http://${name}:${port}`])).status, 403, name);
   }
   t.equal((await handshake(open.url, [`Host: evil.example:${port}`, `Origin: http://localhost:${port}`])).status, 403, 'a page of this machine at a foreign name');
+});
+
+await t.test('a room that is for the invited from now on is left by everybody else who is there, by socket and by stream', async (t) => {
+  const room = { id: 'salon', title: 'Salon', host: { id: 'h', name: 'H' }, category: ['Live'], products: [] };
+  const ask = async (method: string, path: string, body: object): Promise<number> =>
+    (await fetch(`${keyed.url}${path}`, { method, headers: { 'content-type': 'application/json', authorization: `Bearer ${HOST_KEY}`, 'idempotency-key': `${method}-${path}` }, body: JSON.stringify(body) })).status;
+  t.equal(await ask('POST', '/v1/rooms', { ...room, access: 'public' }), 201);
+  const [stranger, guest] = await Promise.all([signToken({ sub: 'bob' }), signToken({ sub: 'ann', rooms: ['salon'] })]);
+  const sockets = await Promise.all([{ userId: 'bob', token: stranger }, { userId: 'ann', token: guest }].map(({ token, ...ids }) => LiveClient.open(keyed.url, ids, { token })));
+  const streams = await Promise.all([stranger, guest].map((token) => SseClient.open(keyed.url, ['room:salon'], { headers: { authorization: `Bearer ${token}` } })));
+  t.teardown(async () => {
+    for (const stream of streams) stream.cut();
+    await Promise.all(sockets.map((socket) => socket.close()));
+  });
+  for (const socket of sockets) t.match(await socket.listen({ channel: 'room:salon' }), { type: 'subscribed' });
+  t.equal(await ask('PUT', '/v1/rooms/salon', { ...room, title: 'Still for all', access: 'public' }), 200);
+  t.equal(await ask('PUT', '/v1/rooms/salon', { ...room, access: 'invited' }), 200);
+  for (const client of [sockets[0]!, streams[0]!]) t.match(await client.next('unsubscribed'), { channel: 'room:salon', code: 'forbidden' });
+  t.equal(await ask('POST', '/v1/rooms/salon/open', {}), 200);
+  t.equal(await ask('POST', '/v1/rooms/salon/cues', { kind: 'pin', itemId: null }), 201);
+  for (const client of [sockets[1]!, streams[1]!]) t.match(await client.next('cue'), { channel: 'room:salon' }, 'who is invited stays');
+  t.same([sockets[0]!, streams[0]!].map(({ frames }) => frames.filter(({ type }) => type === 'cue')), [[], []], 'what comes then is not for the others');
 });
 
 await t.test('a token in the address is refused, and written down nowhere', async (t) => {
