@@ -7,6 +7,7 @@ import { fold } from '../profile/fold.js';
 import { emptyProfile } from '../profile/profile.js';
 import { isUncertain, storeError } from '../redis/errors.js';
 import type { ProfileStore } from '../redis/profile-store.js';
+import { BoundedMap } from '../util/bounded-map.js';
 import type { Clock } from '../util/clock.js';
 import { loopShare } from '../util/loop-share.js';
 import { validateEvent } from './validate-event.js';
@@ -18,6 +19,8 @@ export const INGEST_LIMITS = {
   attempts: 16,
   /** Merged shoppers followed one after another. */
   redirects: 4,
+  /** Profiles kept as they were stored, at about 1.2 KB: whoever sends an event soon sends another. */
+  keptMax: 5000,
 } as const;
 
 export interface IngestReport {
@@ -66,6 +69,8 @@ interface Folded {
 
 export class EventIngestor {
   readonly #deps: IngestDeps;
+  /** As this process stored them last. Somebody else may have written since: then the store refuses the write and says what is there now. */
+  readonly #kept = new BoundedMap<string, Buffer>(INGEST_LIMITS.keptMax);
 
   constructor(deps: IngestDeps) {
     this.#deps = deps;
@@ -85,9 +90,10 @@ export class EventIngestor {
       return report;
     }
     const failures: AppError[] = [];
-    let values: readonly (Buffer | null)[];
+    let values: readonly (Buffer | null)[] = [];
     try {
-      values = await this.#deps.store.readMany(groups.map(({ shopper }) => shopper));
+      // One alone may be kept here.
+      if (groups.length > 1) values = await this.#deps.store.readMany(groups.map(({ shopper }) => shopper));
     } catch (error) {
       throw storeError(error);
     }
@@ -110,19 +116,24 @@ export class EventIngestor {
 
   /**
    * Folds one shopper's events and stores profile and events together.
-   * @param known the stored profile, where it has been read already (null: there is none)
+   * @param read the stored profile, where it has been read already (null: there is none)
    * @returns what came of it, with the profile as stored
    */
-  async store(shopper: string, events: readonly ShopperEvent[], known?: Buffer | null): Promise<Outcome> {
+  async store(shopper: string, events: readonly ShopperEvent[], read?: Buffer | null): Promise<Outcome> {
     let key = shopper;
-    let value = known;
+    let value = read;
     for (let hop = 0; hop <= INGEST_LIMITS.redirects; hop++) {
-      const outcome = await this.#compareAndSet(key, events, value === undefined ? await this.#deps.store.read(key) : value);
+      const outcome = await this.#compareAndSet(key, events, value);
       if (typeof outcome !== 'string') return outcome;
       key = outcome;
       value = undefined;
     }
     throw new AppError('conflict', `Shopper ${shopper} was merged more than ${INGEST_LIMITS.redirects} times in a row.`);
+  }
+
+  /** Forgets what is kept of an erased shopper. */
+  forget(shopper: string): void {
+    this.#kept.delete(shopper);
   }
 
   /** Counts an event. @returns why it is not taken: its shopper or device sends too many */
@@ -158,8 +169,10 @@ export class EventIngestor {
   }
 
   /** @returns what came of it, or the key of the shopper this one was merged into */
-  async #compareAndSet(shopper: string, events: readonly ShopperEvent[], read: Buffer | null): Promise<Outcome | string> {
-    let value = read;
+  async #compareAndSet(shopper: string, events: readonly ShopperEvent[], read: Buffer | null | undefined): Promise<Outcome | string> {
+    const { store, afterStored } = this.#deps;
+    const kept = read === undefined ? this.#kept.get(shopper) : undefined;
+    let value = read ?? kept ?? (read === null ? null : await store.read(shopper));
     /** An unknown write may have landed: what it held is then "seen before", yet it is ours and counts as accepted. */
     let attempted: readonly ShopperEvent[] = [];
     for (let attempt = 0; attempt < INGEST_LIMITS.attempts; attempt++) {
@@ -167,18 +180,25 @@ export class EventIngestor {
       if (movedTo !== undefined) return movedTo;
       const accepted = attempted.length > fresh.length ? attempted.length : fresh.length;
       const outcome = { shopper, accepted, duplicates: events.length - accepted, value: next };
-      if (fresh.length === 0) return outcome;
+      if (fresh.length === 0) {
+        if (value !== kept) return outcome;
+        // Whether they are still known, only the store can tell: the shopper may have been erased.
+        value = await store.read(shopper);
+        continue;
+      }
       try {
-        const result = await this.#deps.store.write(shopper, value, next, fresh.map((event) => JSON.stringify(event)));
+        const result = await store.write(shopper, value, next, fresh.map((event) => JSON.stringify(event)));
         if (result.written) {
-          this.#deps.afterStored?.({ shopper, events: fresh, value: next, isNew: value === null });
+          // Of batches none: so many living on would keep the garbage collector busy.
+          if (read === undefined) this.#kept.set(shopper, next);
+          afterStored?.({ shopper, events: fresh, value: next, isNew: value === null });
           return outcome;
         }
         value = result.current;
       } catch (error) {
         if (!isUncertain(error) || attempted.length > 0) throw error;
         attempted = fresh;
-        value = await this.#deps.store.read(shopper);
+        value = await store.read(shopper);
       }
     }
     throw new AppError('write_contended', `Shopper ${shopper} is written from too many places at once; send the same events again.`);

@@ -55,6 +55,7 @@ export class ShopperReader {
   /** Forgets what is kept of an erased shopper. */
   forget(shopper: string): void {
     this.#stale.delete(shopper);
+    this.ingestor.forget(shopper);
   }
 
   /** @returns the profile in Redis, of the user it was merged into where it was; an empty one for a new shopper */
