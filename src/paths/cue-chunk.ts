@@ -146,7 +146,7 @@ export class CueChunk {
     const { profile } = facts;
     viewer.events = profile.events;
     const own = cases.filter(({ prepared: { offer } }) => offer.id === viewer.claimedOffer);
-    const eligible = own.length > 0 ? own : cases.filter(({ prepared, usage }) => !gone.has(prepared.offer.id) && refusalOf({ prepared, usage, facts, asked, policy }) === undefined);
+    const eligible = own.length > 0 ? own : cases.filter((one) => !gone.has(one.prepared.offer.id) && refusalOf(one, { facts, asked, policy }) === undefined);
     if (eligible.length === 0) {
       viewer.outcome = 'sold_out';
       return;

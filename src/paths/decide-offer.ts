@@ -5,7 +5,7 @@ import type { Channel } from '../domain/offer.js';
 import type { Scene } from '../domain/scene.js';
 import { asAppError } from '../errors.js';
 import { isPushed, type Contact } from '../offers/contact-policy.js';
-import { pageContact, refusalOf, shutGate, wasShown, type Asked, type Gate, type Policy, type ShopperFacts } from '../offers/decide/eligibility.js';
+import { pageContact, refusalOf, shutGate, wasShown, type Asked, type Gate, type Policy, type Question, type ShopperFacts } from '../offers/decide/eligibility.js';
 import { viewCart, writeOfferRows, type OfferSituation } from '../offers/decide/offer-features.js';
 import type { OfferPreparer, PreparedOffer } from '../offers/decide/prepared-offer.js';
 import { PRIOR_ERROR, priorScores } from '../offers/decide/prior.js';
@@ -102,8 +102,9 @@ export class OfferDecider {
     const { facts, scene, channel, offerIds } = request;
     const asked: Asked = { scene, channel, offerIds, now };
     const cases = this.#liveCases(now);
-    const gate = cases.length === 0 ? undefined : shutGate({ facts, asked, policy });
-    const eligible = gate === undefined ? this.#eligible(cases, facts, asked) : [];
+    const question: Question = { facts, asked, policy };
+    const gate = cases.length === 0 ? undefined : shutGate(question);
+    const eligible = gate === undefined ? eligibleOf(cases, question) : [];
     if (eligible.length === 0) return this.#nothing(request, asked, cases, gate);
     const slot = this.#deps.model.pool.acquire();
     try {
@@ -113,8 +114,9 @@ export class OfferDecider {
       const scored = await this.#score(slot, eligible.length + 1);
       const weighed = weigh(eligible, { ...scored, situation, seed: Math.floor(this.#deps.random() * 2 ** 32) });
       return this.#conclude(request, asked, { cases, weighed, scored, slot });
-    } finally {
+    } catch (error) {
       this.#deps.model.pool.release(slot);
+      throw error;
     }
   }
 
@@ -129,16 +131,6 @@ export class OfferDecider {
     }
     this.#known = { live, cases, fields };
     return cases;
-  }
-
-  #eligible(cases: readonly LiveCase[], facts: ShopperFacts, asked: Asked): LiveCase[] {
-    const { policy } = this.#deps;
-    const eligible: LiveCase[] = [];
-    for (const one of cases) {
-      const { prepared, usage } = one;
-      if (refusalOf({ prepared, usage, facts, asked, policy }) === undefined && eligible.push(one) + 1 === DECISION_LIMITS.rowsMax) break;
-    }
-    return eligible;
   }
 
   #situation({ facts: { profile }, cart, itemId, channel }: DecisionRequest, now: number): OfferSituation {
@@ -163,18 +155,24 @@ export class OfferDecider {
     return { scores: priorScores(slot.user, slot.items, count), model: 'prior', error: PRIOR_ERROR.prior, degraded: ['prior_scores'] };
   }
 
+  /** The log is written behind the reply, which keeps the slot until then. */
   #conclude(request: DecisionRequest, asked: Asked, made: { cases: readonly LiveCase[]; weighed: Weighed; scored: Scores; slot: ScoreSlot }): Decision {
     const { cases, weighed, scored, slot } = made;
     const { eligible, contenders, stakes, choice } = weighed;
     const decisionId = this.#deps.newId();
     const chosen = choice.chosen < 0 ? undefined : eligible[contenders[choice.chosen]!]!.prepared;
-    this.#deps.log.add({ record: recordOf(request, asked, { decisionId, model: scored.model, weighed }), user: slot.user, rows: slot.items, noneScore: scored.scores[0]!, kept: contenders, stakes });
     if (chosen !== undefined) this.#noteShown(request, chosen, asked.now);
     const decision: Decision = {
       decisionId, offer: chosen?.shown ?? null, ...chosen === undefined ? { reason: 'not_worth_it' as const } : {},
       model: scored.model, propensity: choice.propensity, degraded: scored.degraded,
     };
-    return request.explain === true ? { ...decision, explain: explainDecision(this.#question(request, asked), cases, { weighed, slot }) } : decision;
+    const explained = request.explain === true ? { ...decision, explain: explainDecision(this.#question(request, asked), cases, { weighed, slot }) } : decision;
+    setImmediate(() => {
+      const { log, model } = this.#deps;
+      log.add({ record: recordOf(request, asked, { decisionId, model: scored.model, weighed }), user: slot.user, rows: slot.items, noneScore: scored.scores[0]!, kept: contenders, stakes });
+      model.pool.release(slot);
+    });
+    return explained;
   }
 
   /** What is pushed is noted by the script that pushes it. */
@@ -199,13 +197,19 @@ export class OfferDecider {
     pool.release(slot);
   }
 
-  #question({ facts }: DecisionRequest, asked: Asked): { facts: ShopperFacts; asked: Asked; policy: Policy } {
+  #question({ facts }: DecisionRequest, asked: Asked): Question {
     return { facts, asked, policy: this.#deps.policy };
   }
 }
 
 /** Of the gates; the others are those that live offers ask for. */
 const ALWAYS_READ: ReadonlySet<PortraitFieldName> = new Set<PortraitFieldName>(['consent', 'attributes', 'riskScore']);
+
+function eligibleOf(cases: readonly LiveCase[], question: Question): LiveCase[] {
+  const eligible: LiveCase[] = [];
+  for (const one of cases) if (refusalOf(one, question) === undefined && eligible.push(one) + 1 === DECISION_LIMITS.rowsMax) break;
+  return eligible;
+}
 
 function recordOf(
   { facts, isStored, itemId, campaignId }: DecisionRequest, { scene, channel, now }: Asked,

@@ -100,7 +100,9 @@ export class DecisionService {
       if (!isStore && code !== 'overloaded') onFault(error);
       decision = this.#none(isStore ? 'not_known' : 'failed');
     }
-    metrics.onDecision(performance.now() - startedAt, decision.reason ?? 'offer', decision.degraded);
+    const elapsedMs = performance.now() - startedAt;
+    // Not before the reply.
+    setImmediate(() => { metrics.onDecision(elapsedMs, decision.reason ?? 'offer', decision.degraded); });
     return decision;
   }
 

@@ -1,5 +1,5 @@
 import { expectedProfit, pacedValue, probability, propensityOf } from '../offers/decide/choose.js';
-import { GATES, OFFER_RULES, type Asked, type Gate, type OfferRule, type Policy, type ShopperFacts } from '../offers/decide/eligibility.js';
+import { GATES, OFFER_RULES, type Gate, type OfferRule, type Question } from '../offers/decide/eligibility.js';
 import { OFFER_FEATURES } from '../offers/decide/offer-features.js';
 import { plannedShare, spentShare } from '../offers/decide/pacing.js';
 import type { LiveCase, Weighed } from '../offers/decide/weigh.js';
@@ -40,16 +40,14 @@ export interface OfferExplanation {
   };
 }
 
-type Question = { readonly facts: ShopperFacts; readonly asked: Asked; readonly policy: Policy };
-
 /** @param made undefined when nothing was scored */
 export function explainDecision(question: Question, cases: readonly LiveCase[], made: { readonly weighed: Weighed; readonly slot: ScoreSlot } | undefined): DecisionExplanation {
   const explained = {
-    gates: checked(GATES, question),
+    gates: checked(GATES, (isOpen) => isOpen(question)),
     offers: cases.map((one): OfferExplanation => {
       const { id, version } = one.prepared.offer;
       const index = made?.weighed.eligible.indexOf(one) ?? -1;
-      const rules = checked(OFFER_RULES, { ...question, ...one });
+      const rules = checked(OFFER_RULES, (holds) => holds(one, question));
       return made === undefined || index < 0 ? { id, version, rules } : { id, version, rules, weighed: explainStake(made, index, question.asked.now) };
     }),
   };
@@ -84,6 +82,6 @@ function explainStake({ weighed, slot }: { readonly weighed: Weighed; readonly s
   };
 }
 
-function checked<Name extends string, Subject>(rules: Readonly<Record<Name, (subject: Subject) => boolean>>, subject: Subject): Record<Name, boolean> {
-  return Object.fromEntries(Object.entries<(subject: Subject) => boolean>(rules).map(([name, holds]) => [name, holds(subject)])) as Record<Name, boolean>;
+function checked<Name extends string, Rule>(rules: Readonly<Record<Name, Rule>>, holds: (rule: Rule) => boolean): Record<Name, boolean> {
+  return Object.fromEntries(Object.entries<Rule>(rules).map(([name, rule]) => [name, holds(rule)])) as Record<Name, boolean>;
 }

@@ -139,6 +139,8 @@ await t.test('a logged decision comes out the same when it is made again from th
       if (reason !== 'no_offer') made.set(decisionId, { id: offer?.id, propensity });
     }
   }
+  // A decision is logged behind its reply.
+  await new Promise((resolve) => { setImmediate(resolve); });
   await log.flush();
 
   const writer = new ArchiveWriter(join(dir.path, 'archive'), 'test', Date.now);

@@ -132,7 +132,7 @@ class Window {
     const facts = { shopper: store.shoppers[visit.shopper]!.key, profile, document: undefined, claims, contacts };
     const asked: Asked = { scene: 'home', channel: 'page', offerIds: undefined, now: visit.at };
     const eligible = shutGate({ facts, asked, policy: RULES }) === undefined
-      ? this.#cases.filter((one) => refusalOf({ ...one, facts, asked, policy: RULES }) === undefined) : [];
+      ? this.#cases.filter((one) => refusalOf(one, { facts, asked, policy: RULES }) === undefined) : [];
     const situation: OfferSituation = { profile, cart: viewCart(undefined, profile, store.catalog), pageRow: -1, channel: 'page', now: visit.at, catalog: store.catalog };
     writeUserFeatures(this.#user, profile, 'home', visit.at);
     writeOfferRows(this.#rows, eligible.map(({ prepared }) => prepared), situation);

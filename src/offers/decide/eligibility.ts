@@ -5,10 +5,10 @@ import type { Profile } from '../../profile/profile.js';
 import { hash48 } from '../../util/hash.js';
 import { DAY_MS, hasRoom, isPushed, quietUntil, type Contact, type ContactCaps, type QuietHours } from '../contact-policy.js';
 import { isHeldOut } from '../holdout.js';
-import type { OfferUsage } from '../live-offer.js';
 import { memoryOf, OFFER_SEEN } from './offer-features.js';
 import { spentShare } from './pacing.js';
 import type { PreparedOffer } from './prepared-offer.js';
+import type { LiveCase } from './weigh.js';
 
 /** Who may be decided an offer, rule by rule. Pure: all that is asked of the shopper has been read. */
 
@@ -49,55 +49,53 @@ export interface Policy {
   readonly riskMax: number;
 }
 
-/** What a rule looks at. */
-export interface Case {
-  readonly prepared: PreparedOffer;
-  readonly usage: OfferUsage;
+/** What is the same for all offers of a decision. */
+export interface Question {
   readonly facts: ShopperFacts;
   readonly asked: Asked;
   readonly policy: Policy;
 }
 
-/** The part of it that a claim is about. */
-interface ClaimCase {
-  readonly prepared: PreparedOffer;
+/** What a claim is about. */
+type ClaimOffer = Pick<LiveCase, 'prepared'>;
+interface ClaimQuestion {
   readonly facts: Pick<ShopperFacts, 'shopper' | 'document'>;
 }
 
 /** In the order in which they are asked: what costs nothing first. The first that does not hold is the reason. */
 export const OFFER_RULES = {
   status: ({ prepared }) => prepared.offer.status === 'active',
-  window: ({ prepared: { offer: { window } }, asked: { now } }) => now >= window.startsAt && now < window.endsAt,
-  campaign: ({ prepared, asked: { offerIds } }) => offerIds === undefined || offerIds.has(prepared.offer.id),
-  scene: ({ prepared, asked }) => prepared.scenes?.has(asked.scene) !== false,
-  channel: ({ prepared: { offer }, asked }) => offer.channels?.includes(asked.channel) !== false,
+  window: ({ prepared: { offer: { window } } }, { asked: { now } }) => now >= window.startsAt && now < window.endsAt,
+  campaign: ({ prepared }, { asked: { offerIds } }) => offerIds === undefined || offerIds.has(prepared.offer.id),
+  scene: ({ prepared }, { asked }) => prepared.scenes?.has(asked.scene) !== false,
+  channel: ({ prepared: { offer } }, { asked }) => offer.channels?.includes(asked.channel) !== false,
   budget: ({ prepared, usage }) => spentShare(prepared.offer, usage) < 1,
-  claimed: ({ prepared: { offer }, facts }) => (facts.claims.get(offer.id) ?? 0) < (offer.caps?.perUser ?? 1),
-  holdout: ({ prepared: { offer }, facts }: ClaimCase) => !isHeldOut(offer, facts.shopper),
-  dismissed: ({ prepared, facts: { profile }, asked: { now } }) => {
+  claimed: ({ prepared: { offer } }, { facts }) => (facts.claims.get(offer.id) ?? 0) < (offer.caps?.perUser ?? 1),
+  holdout: ({ prepared: { offer } }: ClaimOffer, { facts }: ClaimQuestion) => !isHeldOut(offer, facts.shopper),
+  dismissed: ({ prepared }, { facts: { profile }, asked: { now } }) => {
     const memory = memoryOf(profile, prepared.key);
     return memory === undefined || (memory.state & OFFER_SEEN.dismissed) === 0 || memory.at < now - RULE_LIMITS.dismissedMs;
   },
-  frequency: ({ prepared, facts: { contacts }, asked: { now }, policy: { caps } }) => hasRoom(caps, contacts, now) || wasShown(contacts, prepared.offer.id, now),
-  segments: ({ prepared: { offer }, facts: { document } }: ClaimCase) =>
+  frequency: ({ prepared }, { facts: { contacts }, asked: { now }, policy: { caps } }) => hasRoom(caps, contacts, now) || wasShown(contacts, prepared.offer.id, now),
+  segments: ({ prepared: { offer } }: ClaimOffer, { facts: { document } }: ClaimQuestion) =>
     offer.eligibility?.segments === undefined || offer.eligibility.segments.some((segment) => document?.segments?.includes(segment) === true),
-  expression: ({ prepared: { rule }, facts: { document } }: ClaimCase) => rule === undefined || (document !== undefined && rule.matches(document)),
-} as const satisfies Readonly<Record<string, (one: Case) => boolean>>;
+  expression: ({ prepared: { rule } }: ClaimOffer, { facts: { document } }: ClaimQuestion) => rule === undefined || (document !== undefined && rule.matches(document)),
+} as const satisfies Readonly<Record<string, (one: LiveCase, question: Question) => boolean>>;
 export type OfferRule = keyof typeof OFFER_RULES;
 const RULE_NAMES = Object.keys(OFFER_RULES) as OfferRule[];
-const RULES: readonly ((one: Case) => boolean)[] = Object.values(OFFER_RULES);
+const RULES: readonly ((one: LiveCase, question: Question) => boolean)[] = Object.values(OFFER_RULES);
 /** Those that also a claim must meet: the others are the claim script's own, or about showing. */
 const CLAIM_RULES = ['holdout', 'segments', 'expression'] as const satisfies readonly OfferRule[];
 
 /** @returns the first rule that does not hold, undefined when the offer may be shown */
-export function refusalOf(one: Case): OfferRule | undefined {
-  for (let i = 0; i < RULES.length; i++) if (!RULES[i]!(one)) return RULE_NAMES[i];
+export function refusalOf(one: LiveCase, question: Question): OfferRule | undefined {
+  for (let i = 0; i < RULES.length; i++) if (!RULES[i]!(one, question)) return RULE_NAMES[i];
   return undefined;
 }
 
 /** Whether a shopper may claim the offer, as far as that is a matter of who they are. */
 export function mayClaim(prepared: PreparedOffer, facts: Pick<ShopperFacts, 'shopper' | 'document'>): boolean {
-  return CLAIM_RULES.every((rule) => OFFER_RULES[rule]({ prepared, facts }));
+  return CLAIM_RULES.every((rule) => OFFER_RULES[rule]({ prepared }, { facts }));
 }
 
 /** The name of a page's contact: the same offer on further pages of the day is not a further one. */
@@ -125,13 +123,13 @@ export const GATES = {
     const timezone = document?.attributes?.get('timezone');
     return !isPushed(channel) || quietUntil(quiet, typeof timezone === 'string' ? timezone : undefined, now) === undefined;
   },
-} as const satisfies Readonly<Record<string, (one: Pick<Case, 'facts' | 'asked' | 'policy'>) => boolean>>;
+} as const satisfies Readonly<Record<string, (question: Question) => boolean>>;
 export type Gate = keyof typeof GATES;
-const GATE_LIST = Object.entries(GATES) as [Gate, (one: Pick<Case, 'facts' | 'asked' | 'policy'>) => boolean][];
+const GATE_LIST = Object.entries(GATES) as [Gate, (question: Question) => boolean][];
 
 /** @returns the gate that is shut, undefined when all are open */
-export function shutGate(one: Pick<Case, 'facts' | 'asked' | 'policy'>): Gate | undefined {
-  for (const [name, isOpen] of GATE_LIST) if (!isOpen(one)) return name;
+export function shutGate(question: Question): Gate | undefined {
+  for (const [name, isOpen] of GATE_LIST) if (!isOpen(question)) return name;
   return undefined;
 }
 

@@ -10,9 +10,10 @@ import { anOffer, ASKED, documentOf, factsOf, NOW, ON_PLAN, OPEN_POLICY, prepare
 interface Twist { offer?: Partial<Offer>; facts?: Partial<ShopperFacts>; asked?: Partial<Asked>; policy?: Partial<Policy>; usage?: { count: number; moneyMinor: number } }
 
 function refusal({ offer, facts, asked, policy, usage }: Twist): OfferRule | undefined {
-  return refusalOf({
-    prepared: prepared(anOffer('spring', offer)), usage: usage ?? ON_PLAN, facts: { ...factsOf(), ...facts }, asked: { ...ASKED, ...asked }, policy: { ...OPEN_POLICY, ...policy },
-  });
+  return refusalOf(
+    { prepared: prepared(anOffer('spring', offer)), usage: usage ?? ON_PLAN },
+    { facts: { ...factsOf(), ...facts }, asked: { ...ASKED, ...asked }, policy: { ...OPEN_POLICY, ...policy } },
+  );
 }
 
 const memory = (state: number, at: number): Partial<ShopperFacts> => {
