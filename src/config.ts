@@ -22,12 +22,12 @@ export const SETTINGS = {
   JWT_AUDIENCE: { fallback: 'rivulet', about: '`aud` that tokens must be for' },
   JWT_ISSUER: { fallback: '', about: '`iss` that tokens must be from; empty: anybody with the key' },
   JWT_LIFE_S_MAX: { fallback: '900', about: 'a token whose `exp` is further away is refused, s' },
-  CORS_ORIGINS: { fallback: '', about: 'comma-separated origins of storefronts; also the allowlist of the socket and of SSE' },
+  CORS_ORIGINS: { fallback: '', about: 'comma-separated origins of storefronts, e.g. https://shop.example; also the allowlist of the socket and of SSE' },
   DATA_DIR: { fallback: '.data', about: 'folder of the event archive' },
   MODEL_DIR: { fallback: 'models/default', about: 'folder of the ranking model that serves until another is promoted' },
   MODELS_DIR: { fallback: '', about: 'folder of trained versions and of which of them serves; empty: `models` in DATA_DIR' },
   DEMO: { fallback: '0', about: '1: fill an empty store with the demo shop and its shoppers' },
-  LOG_LEVEL: { fallback: 'info', about: 'pino level' },
+  LOG_LEVEL: { fallback: 'info', about: 'trace, debug, info, warn, error, fatal or silent' },
   BODY_BYTES_MAX: { fallback: '4194304', about: 'bytes of a JSON body' },
   NDJSON_BYTES_MAX: { fallback: '67108864', about: 'bytes of an NDJSON body' },
   SOCKETS_PER_IP_MAX: { fallback: '1000', about: 'sockets of one address (of IPv6 one /64 network) in one process, loopback not counted; behind a proxy the address is the proxy\'s; 0: any number' },
@@ -76,6 +76,7 @@ const DEMO_FALLBACKS: Readonly<Partial<Record<Name, string>>> = { CART_ABANDONED
 export const SCOPES = ['events', 'recommend', 'catalog', 'users', 'offers', 'host', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 export const JWT_ALGORITHMS = ['HS256', 'RS256', 'ES256', 'EdDSA'] as const;
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export const ROLES = ['api', 'worker', 'both'] as const;
 
 /** How tokens of shoppers are verified; everything but the issuer is pinned. */
@@ -185,10 +186,13 @@ export function readConfig(env: Environment = process.env): Config {
     if (!(value >= 0 && value <= max)) throw bad(name, `a share from 0 to ${max}`, text(name));
     return value;
   };
-  const role = ROLES.find((known) => known === text('ROLE'));
-  if (role === undefined) throw bad('ROLE', ROLES.join(', '), text('ROLE'));
+  const oneOf = <Known extends string>(name: Name, known: readonly Known[]): Known => {
+    const found = known.find((value) => value === text(name));
+    if (found === undefined) throw bad(name, known.join(', '), text(name));
+    return found;
+  };
   const config: Config = {
-    role,
+    role: oneOf('ROLE', ROLES),
     apiProcesses: whole('API_PROCESSES', 1, 64),
     host: text('HOST'),
     port: whole('PORT', 0, 65_535),
@@ -196,10 +200,10 @@ export function readConfig(env: Environment = process.env): Config {
     keyPrefix: text('KEY_PREFIX'),
     apiKeys: readKeys(text('API_KEYS')),
     jwt: text('JWT_KEY') === '' ? undefined : { ...readTokenRules(text), lifeS: whole('JWT_LIFE_S_MAX', 10, 86_400) },
-    corsOrigins: list(text('CORS_ORIGINS')),
+    corsOrigins: readOrigins(text('CORS_ORIGINS')),
     ...readPlaces(env),
-    demo: text('DEMO') === '1',
-    logLevel: text('LOG_LEVEL'),
+    demo: whole('DEMO', 0, 1) === 1,
+    logLevel: oneOf('LOG_LEVEL', LOG_LEVELS),
     bodyBytesMax: whole('BODY_BYTES_MAX', 1024, 2 ** 30),
     ndjsonBytesMax: whole('NDJSON_BYTES_MAX', 1024, 2 ** 30),
     socketsPerIpMax: whole('SOCKETS_PER_IP_MAX', 0, 1e6),
@@ -238,6 +242,7 @@ export function readConfig(env: Environment = process.env): Config {
     drainMs: whole('DRAIN_MS', 100, 600_000),
   };
   if (config.redisUrl === '') throw bad('REDIS_URL', 'the address of a Redis 7 server, or a start by `npm start`, which brings one', '');
+  if (!(/^redis(-cluster|s|s-cluster)?:\/\//u).test(config.redisUrl)) throw bad('REDIS_URL', 'redis://user:password@host:port, or rediss:// for TLS', '(not shown)');
   if (isClusterUrl(config.redisUrl) && parseClusterUrl(config.redisUrl) === undefined) {
     throw bad('REDIS_URL', 'redis-cluster://user:password@host:port,host:port, all but the hosts optional', '(not shown)');
   }
@@ -257,6 +262,14 @@ function readTokenRules(text: (name: Name) => string): Omit<TokenRules, 'lifeS'>
   // Asked for its refusal.
   tokenKey(key, algorithm);
   return { key, algorithm, audience: text('JWT_AUDIENCE'), issuer: text('JWT_ISSUER') || undefined };
+}
+
+/** As browsers send them: what ends with a path, be it `/`, or has a wildcard would be compared with them in vain. */
+function readOrigins(text: string): string[] {
+  const origins = list(text);
+  const odd = origins.find((origin) => !(/^[a-z][a-z0-9+.-]*:\/\/[^/*\sA-Z]+$/u).test(origin));
+  if (odd !== undefined) throw bad('CORS_ORIGINS', 'origins as browsers send them, e.g. https://shop.example,http://localhost:3000', odd);
+  return origins;
 }
 
 function readHours(text: string): { from: number; until: number } {

@@ -31,3 +31,13 @@ await t.test('a key that does not fit its algorithm ends the start before anythi
     t.throws(() => readConfig({ REDIS_URL: 'redis://127.0.0.1', ...settings }), { code: 'invalid_request', message: /^Setting JWT_KEY does not fit JWT_ALGORITHM (?!.*too-short)/u });
   }
 });
+
+await t.test('a setting that would be of no effect, or fail later, ends the start by its name', (t) => {
+  const REDIS_URL = 'redis://127.0.0.1';
+  const misfits = { LOG_LEVEL: ['loud'], DEMO: ['yes'], REDIS_URL: ['127.0.0.1:6379', 'http://10.0.0.1'], CORS_ORIGINS: ['*', 'https://shop.example/', 'shop.example', 'https://*.shop.example'] };
+  for (const [name, values] of Object.entries(misfits)) {
+    for (const value of values) t.throws(() => readConfig({ REDIS_URL, [name]: value }), { code: 'invalid_request', message: new RegExp(`^Setting ${name} `, 'u') }, value);
+  }
+  t.same(readConfig({ REDIS_URL, CORS_ORIGINS: 'https://shop.example, http://localhost:3000,capacitor://localhost' }).corsOrigins, ['https://shop.example', 'http://localhost:3000', 'capacitor://localhost']);
+  t.end();
+});

@@ -1,4 +1,5 @@
 import { Cluster, Redis } from 'ioredis';
+import { AppError } from '../errors.js';
 import { isClusterUrl, parseClusterUrl, type ClusterAddress } from '../util/cluster-url.js';
 import { ClusterClient, IN_DOUBT } from './cluster-client.js';
 import { SingleClient } from './single-client.js';
@@ -121,15 +122,22 @@ export function onLost(redis: RedisClient, listener: () => void): void {
   redis.on(isCluster(redis) ? '-node' : 'close', listener);
 }
 
-/** Resolves when the connection is usable. */
+/**
+ * Resolves when the connection is usable.
+ * @throws AppError `store_unavailable`, with what was last heard of the connection
+ */
 export async function untilReady(redis: RedisClient, timeoutMs: number): Promise<void> {
   if (redis.status === 'ready') return;
   await new Promise<void>((resolve, reject) => {
+    let heard = 'nothing';
+    const hear = (error: Error): void => { heard = error.message; };
+    redis.on('error', hear);
     const timer = setTimeout(() => {
-      redis.off('ready', ready);
-      reject(new Error(`Redis did not answer within ${timeoutMs} ms.`));
+      redis.off('ready', ready).off('error', hear);
+      reject(new AppError('store_unavailable', `Redis did not answer within ${timeoutMs} ms (last heard: ${heard}). See that it runs, and that REDIS_URL is its address.`));
     }, timeoutMs);
     const ready = (): void => {
+      redis.off('error', hear);
       clearTimeout(timer);
       resolve();
     };
