@@ -2,6 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import type { Catalog } from '../catalog/catalog.js';
+import { isoTime } from '../domain/iso-time.js';
 import { ITEM_LIMITS, ItemSchema, type Item } from '../domain/item.js';
 import { SCENES } from '../domain/scene.js';
 import { idFault } from '../domain/shopper.js';
@@ -105,7 +106,7 @@ function faultOf(value: unknown): string | undefined {
   const item = value as Item;
   const fault = idFault(item.id);
   if (fault !== undefined) return `id ${fault}`;
-  if (item.publishedAt !== undefined && Number.isNaN(Date.parse(item.publishedAt))) return 'publishedAt is not ISO 8601.';
+  if (item.publishedAt !== undefined && Number.isNaN(isoTime(item.publishedAt))) return 'publishedAt is not ISO 8601.';
   return undefined;
 }
 

@@ -1,4 +1,5 @@
 import { EVENT_LIMITS, EVENT_TYPE_INDEX, EventInputSchema, type EventInput, type ShopperEvent } from '../domain/event.js';
+import { isoTime } from '../domain/iso-time.js';
 import { toMinor } from '../domain/money.js';
 import { idFault, shopperKey } from '../domain/shopper.js';
 import { makeChecker } from '../util/schema-fault.js';
@@ -49,7 +50,7 @@ function inner(event: EventInput, shopper: string, at: number): ShopperEvent {
 /** @returns the event's time in ms, or what is wrong with it */
 function timeOf(timestamp: string | number | undefined, receivedAt: number): number | string {
   if (timestamp === undefined) return receivedAt;
-  const at = typeof timestamp === 'number' ? Math.floor(timestamp) : Date.parse(timestamp);
+  const at = typeof timestamp === 'number' ? Math.floor(timestamp) : isoTime(timestamp);
   if (!Number.isFinite(at)) return 'timestamp is neither ISO 8601 nor milliseconds since 1970.';
   if (at < EVENT_LIMITS.earliestMs) return 'timestamp is before 2000-01-01; send ISO 8601 or milliseconds (not seconds) since 1970.';
   if (at > receivedAt + EVENT_LIMITS.futureToleranceMs) return `timestamp is more than ${EVENT_LIMITS.futureToleranceMs / 60_000} minutes in the future.`;
