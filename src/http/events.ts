@@ -11,7 +11,7 @@ const Body = Type.Object({
   events: Type.Array(Type.Unknown(), { minItems: 1, maxItems: EVENT_LIMITS.batchMax }),
 }, { additionalProperties: false });
 
-const documented = { description: 'One event per entry (or per line of NDJSON); see the schema of an event.', examples: [{ events: [{ id: 'e1', type: 'view_item', userId: 'u1', itemId: 'i1' }] }] };
+const documented = { description: 'One event per entry (or per line of NDJSON); see the schema Event.', examples: [{ events: [{ id: 'e1', type: 'view_item', userId: 'u1', itemId: 'i1' }] }] };
 
 const Reply = Type.Object({
   accepted: Type.Integer({ description: 'now in the profile and in the stream' }),
@@ -25,7 +25,7 @@ export function eventRoutes(server: FastifyInstance, ingestor: EventIngestor, ad
   app.addSchema({ ...EventInputSchema, $id: 'Event' });
   app.post('/v1/events', {
     config: { scope: 'events' },
-    schema: { summary: 'Take events', tags: ['events'], body: Type.Union([Body, Type.String()], documented), response: { 200: Reply } },
+    schema: { summary: 'Take events', tags: ['events'], consumes: ['application/json', 'application/x-ndjson'], body: Type.Union([Body, Type.String()], documented), response: { 200: Reply } },
   }, async (request) => {
     const { body } = request;
     if (typeof body === 'string') return ingestLines(body, ingestor, (events) => { admit(request.ip, events); });

@@ -36,7 +36,7 @@ export function itemRoutes(server: FastifyInstance, store: CatalogStore, catalog
   app.addSchema({ ...ItemSchema, $id: 'Item' });
   app.post('/v1/items', {
     config: { scope: 'catalog' },
-    schema: { summary: 'Add or replace items (JSON, or NDJSON with one item per line)', tags: ['catalog'], body: Type.Union([Body, Type.String()]) },
+    schema: { summary: 'Add or replace items (JSON, or NDJSON with one item per line)', tags: ['catalog'], consumes: ['application/json', 'application/x-ndjson'], body: Type.Union([Body, Type.String()], { description: 'Items, each as in the schema Item, or one a line of NDJSON.' }) },
   }, async (request) => {
     const { body } = request;
     const entries = typeof body === 'string' ? parseNdjson(body) : body.items.map((value, index) => ({ value, index }));
@@ -87,7 +87,7 @@ async function putItems(
     part = [];
   };
   for await (const { index, value, fault } of entries) {
-    if (index >= ITEM_LIMITS.ndjsonMax) throw new AppError('payload_too_large', `More than ${ITEM_LIMITS.ndjsonMax} items; send them in several requests.`);
+    if (index >= ITEM_LIMITS.ndjsonMax) throw new AppError('payload_too_large', `More than ${ITEM_LIMITS.ndjsonMax} items, of which the first are stored already; send all in several requests.`);
     const problem = fault ?? faultOf(value);
     if (problem !== undefined) report.rejected.push({ index, code: 'invalid_request', message: problem });
     else if (collides(value as Item, catalog)) {

@@ -104,6 +104,8 @@ export async function makeServer(config: Config, log: Logger, requests?: Request
       info: { title: 'Rivulet', description: 'Real-time personalization: events in, rankings and offers out.', version: '0.1.0' },
       components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
     },
+    // `Event` and `Item`, as descriptions call them, instead of a number.
+    refResolver: { buildLocalReference: ({ $id }, _base, _fragment, i) => (typeof $id === 'string' ? $id : `def-${i}`) },
   });
   return app;
 }
