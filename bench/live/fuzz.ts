@@ -30,6 +30,7 @@ const FUZZ = {
 const ENV = { JWT_KEY: JWT.key, JWT_LIFE_S_MAX: '86400', LOG_LEVEL: 'error' };
 const MB = 2 ** 20;
 const KEYS = makeKeys(PREFIX);
+const NO_STALL: Stall = { at: 0, delayMs: 0, ownMs: 0, gcMs: 0 };
 const PUBLIC_ROOM = 'lobby';
 const INVITED_ROOM = 'backstage';
 
@@ -112,17 +113,18 @@ class Fuzz {
     canariesHere.end();
     this.#fleet.engine.proc.off('exit', this.#crashed);
     const stalls = [...this.#stalls.values()].filter(({ at }) => !this.#collections.some(([from, to]) => from <= at && at <= to));
-    const longest = (of: 'delayMs' | 'ownMs'): number => stalls.reduce((most, stall) => Math.max(most, stall[of]), 0);
+    const longestOf = (of: 'delayMs' | 'ownMs'): Stall => stalls.reduce((most, stall) => (stall[of] > most[of] ? stall : most), NO_STALL);
+    const [delay, own] = [longestOf('delayMs'), longestOf('ownMs')];
     const measured = {
       frames: this.#done, kinds: Object.fromEntries(this.#kinds), closes: Object.fromEntries(this.#closes), secretsRead: this.#ownSecrets,
       seconds, stalls, rssMb: this.#rssMb,
     };
     return {
       measured, broken: [...this.#broken],
-      missed: longest('ownMs') > FUZZ.delayMsMax ? [`the process held up its event loop for ${longest('ownMs')} ms (aim: ${FUZZ.delayMsMax})`] : [],
+      missed: own.ownMs > FUZZ.delayMsMax ? [`the process held up its event loop for ${own.ownMs} ms (aim: ${FUZZ.delayMsMax}), ${own.gcMs} of ${own.delayMs} ms in collections`] : [],
       rows: [
         ['frames', 'clients', 'canaries', 'frames/s', 'connections', 'own secrets read', 'longest delay, ms', 'by itself', 'settled RSS before, MB', 'at half', 'after'],
-        [frames, clients, canaries, Math.round(this.#done / seconds), [...this.#closes.values()].reduce((sum, count) => sum + count, 0), this.#ownSecrets, longest('delayMs'), longest('ownMs'), ...Object.values(this.#rssMb).map((mb) => mb.toFixed(0))].map(String),
+        [frames, clients, canaries, Math.round(this.#done / seconds), [...this.#closes.values()].reduce((sum, count) => sum + count, 0), this.#ownSecrets, delay.delayMs, own.ownMs, ...Object.values(this.#rssMb).map((mb) => mb.toFixed(0))].map(String),
       ],
     };
   }

@@ -41,6 +41,8 @@ export interface Stall {
   readonly delayMs: number;
   /** Without the time that the process waited for a core, which another one had. */
   readonly ownMs: number;
+  /** Of the delay: collections of garbage, however long other processes held those up. */
+  readonly gcMs: number;
 }
 
 /** Finds the stalls in what a watched process has said. */

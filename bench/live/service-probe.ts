@@ -44,11 +44,11 @@ export class ServiceProbe {
     return undefined;
   }
 
-  /** What went wrong in a time, and how often. */
+  /** What was answered wrongly in a time, how often, and after how long at most. */
   faults(from: number, to: number): string {
-    const counts = new Map<string, number>();
-    for (const { at, fault } of this.#tries) if (fault !== '' && at >= from && at < to) counts.set(fault, (counts.get(fault) ?? 0) + 1);
-    return [...counts].map(([fault, count]) => `${count} × ${fault}`).join(', ');
+    const found = new Map<string, number[]>();
+    for (const { askedAt, at, fault } of this.#tries) if (fault !== '' && at >= from && at < to) found.set(fault, [...found.get(fault) ?? [], at - askedAt]);
+    return [...found].map(([fault, times]) => `${times.length} × ${fault} after ${Math.max(...times).toFixed(0)} ms`).join(', ');
   }
 
   async stop(): Promise<void> {

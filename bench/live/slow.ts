@@ -1,5 +1,6 @@
 import { pause } from '../../src/util/pause.js';
 import { seededRandom } from '../../src/util/random.js';
+import type { Histogram } from 'hdr-histogram-js';
 import { latencyOf, makeHistogram, record, type Latency } from '../latency.js';
 import { median } from '../report.js';
 import { shopperId } from '../workloads.js';
@@ -10,7 +11,7 @@ import { openRoom } from './store.js';
 import { Swarm } from './swarm.js';
 import { heldBy } from './tcp-table.js';
 
-const SIZE = { readers: 200, stalled: 20, warmups: 1, rounds: 6, seconds: 12, frameRate: 50, lightBytes: 100, heavyBytes: 8000, apis: 2 };
+const SIZE = { readers: 200, stalled: 20, warmups: 1, rounds: 6, seconds: 8, frameRate: 50, lightBytes: 100, heavyBytes: 8000, apis: 2 };
 type Size = typeof SIZE;
 
 const RUN = {
@@ -22,6 +23,8 @@ const RUN = {
   riseMax: 1.1,
   /** How often the system is asked who is still held, ms. */
   lookEveryMs: 100,
+  /** What comes later than this after the last frame is not counted, ms. */
+  lateMs: 500,
   /** Time that those who were let go get to come back, ms. */
   backMs: 60_000,
 } as const;
@@ -31,8 +34,8 @@ const WEIGHTS = ['light', 'heavy'] as const;
 interface Stretch {
   readonly weight: (typeof WEIGHTS)[number];
   readonly hasStalled: boolean;
-  /** From publishing a frame until a reader has it, ms. */
-  readonly latency: Latency;
+  /** From publishing a frame until a reader has it, ms, by second: of a machine that is busy otherwise the median second tells, the whole does not. */
+  readonly seconds: readonly Latency[];
   /** From when clients stopped reading until the engine had let go of them, ms. */
   readonly closedMs: readonly number[];
 }
@@ -58,9 +61,8 @@ class SlowRun {
   readonly #port: number;
   readonly #broken: string[] = [];
   readonly #missed: string[] = [];
-  /** When the frame of each count was published, ms. */
-  readonly #sentAt: number[] = [];
-  #histogram = makeHistogram();
+  /** When the frame of each count was published, ms, and the second it is of. */
+  readonly #sent = new Map<number, { readonly at: number; readonly second: Histogram }>();
 
   constructor(fleet: LiveFleet, publisher: Publisher, size: Size, tools: Tools) {
     this.#size = size;
@@ -72,8 +74,8 @@ class SlowRun {
     this.#readers = new Swarm({
       ...shared, viewers: size.readers, userIdOf: shopperId, channelsOf: (index) => channelsOf(index, 0),
       onFrame: (_viewer, head, frame, at) => {
-        const sentAt = this.#sentAt[publisher.check(head, frame)];
-        if (sentAt !== undefined) record(this.#histogram, at - sentAt);
+        const sent = this.#sent.get(publisher.check(head, frame));
+        if (sent !== undefined) record(sent.second, at - sent.at);
       },
     });
     this.#stalled = new Swarm({ ...shared, viewers: size.stalled, userIdOf: (index) => shopperId(size.readers + index), channelsOf: (index) => channelsOf(index, size.readers) });
@@ -90,7 +92,7 @@ class SlowRun {
       for (const turn of round % 2 === 0 ? turns : turns.toReversed()) {
         const stretch = await this.#stretch(turn);
         if (round >= warmups) stretches.push(stretch);
-        this.#tools.say(`round ${round}, ${turn.weight}: p99 ${stretch.latency.p99.toFixed(1)} ms${turn.hasStalled ? `; let go after ${Math.max(0, ...stretch.closedMs).toFixed(0)} ms at most` : ''}`);
+        this.#tools.say(`round ${round}, ${turn.weight}: p99 ${median(stretch.seconds.map(({ p99 }) => p99)).toFixed(1)} ms${turn.hasStalled ? `; let go after ${Math.max(0, ...stretch.closedMs).toFixed(0)} ms at most` : ''}`);
       }
     }
     for (const swarm of [this.#readers, this.#stalled]) {
@@ -107,20 +109,21 @@ class SlowRun {
   }
 
   async #stretch({ weight, hasStalled }: Pick<Stretch, 'weight' | 'hasStalled'>): Promise<Stretch> {
-    this.#histogram = makeHistogram();
     const sockets = hasStalled ? this.#stalled.viewers.map(({ socket }) => socket!) : [];
     const held = new Set(sockets.map(({ localPort }) => localPort!));
     for (const socket of sockets) socket.stall();
     const { seconds, frameRate } = this.#size;
     const padding = 'x'.repeat(this.#size[`${weight}Bytes`]);
     const closedMs: number[] = [];
+    const histograms: Histogram[] = [];
     const startedAt = performance.now();
     let lookAt = startedAt;
-    // While anybody is held it goes on.
-    for (let sent = 0; sent < seconds * frameRate || (held.size > 0 && performance.now() - startedAt < RUN.neverMs); sent++) {
+    // With stalled clients as long as any of them is held: what comes then is as without.
+    for (let sent = 0; hasStalled ? held.size > 0 && performance.now() - startedAt < RUN.neverMs : sent < seconds * frameRate; sent++) {
       await pause(startedAt + (sent / frameRate) * 1000 - performance.now());
+      if (sent % frameRate === 0) histograms.push(makeHistogram());
       const at = performance.now();
-      this.#sentAt[this.#publisher.publish(`room:${RUN.room}`, padding)] = at;
+      this.#sent.set(this.#publisher.publish(`room:${RUN.room}`, padding), { at, second: histograms.at(-1)! });
       if (performance.now() < lookAt || held.size === 0) continue;
       lookAt += RUN.lookEveryMs;
       const still = heldBy(this.#port);
@@ -131,6 +134,10 @@ class SlowRun {
       }
     }
     await this.#publisher.settled();
+    await pause(RUN.lateMs);
+    this.#sent.clear();
+    // The last second was not a whole one.
+    if (hasStalled && histograms.length > 1) histograms.pop();
     if (held.size > 0) this.#broken.push(`${held.size} of ${sockets.length} clients that stopped reading (${weight}) were still held after ${RUN.neverMs} ms`);
     const late = closedMs.filter((ms) => ms > RUN.closedWithinMs);
     if (late.length > 0) this.#missed.push(`${late.length} of ${sockets.length} clients that stopped reading (${weight}) were let go only after up to ${Math.max(...late).toFixed(0)} ms`);
@@ -139,7 +146,7 @@ class SlowRun {
     const deadline = performance.now() + RUN.backMs;
     while (this.#stalled.viewers.some(({ socket }, index) => socket === sockets[index]) && performance.now() < deadline) await pause(RUN.lookEveryMs);
     await this.#stalled.untilAllLive(RUN.backMs);
-    return { weight, hasStalled, latency: latencyOf(this.#histogram), closedMs };
+    return { weight, hasStalled, seconds: histograms.map(latencyOf), closedMs };
   }
 
   /** Those that frames are sent of. */
@@ -148,19 +155,24 @@ class SlowRun {
   }
 
   #outcome(stretches: readonly Stretch[]): Outcome {
-    const of = (weight: Stretch['weight'], hasStalled: boolean, read: (latency: Latency) => number): number =>
-      median(stretches.filter((one) => one.weight === weight && one.hasStalled === hasStalled).map(({ latency }) => read(latency)));
-    const rise = (weight: Stretch['weight']): number => of(weight, true, ({ p99 }) => p99) / of(weight, false, ({ p99 }) => p99);
-    for (const weight of this.#weights) if (rise(weight) > RUN.riseMax) this.#missed.push(`${weight} frames: the others' p99 is ${rise(weight).toFixed(2)} × that without stalled clients, of ${RUN.riseMax}`);
+    const such = (weight: Stretch['weight'], hasStalled: boolean): Stretch[] => stretches.filter((one) => one.weight === weight && one.hasStalled === hasStalled);
+    const medianOf = (some: readonly Stretch[], of: 'p50' | 'p99'): number => median(some.flatMap(({ seconds }) => seconds.map((latency) => latency[of])));
+    const rise = (weight: Stretch['weight']): number => medianOf(such(weight, true), 'p99') / medianOf(such(weight, false), 'p99');
+    // Every other stretch without anybody stalled by those between: what noise alone makes of the same.
+    const noise = (weight: Stretch['weight']): number => {
+      const [odd, even] = [1, 0].map((rest) => medianOf(such(weight, false).filter((_, index) => index % 2 === rest), 'p99'));
+      return odd! / even!;
+    };
+    for (const weight of this.#weights) if (rise(weight) > RUN.riseMax) this.#missed.push(`${weight} frames: the others' p99 is ${rise(weight).toFixed(2)} × that without stalled clients, of ${RUN.riseMax}; noise alone makes it ${noise(weight).toFixed(2)} ×`);
     return {
-      measured: { stretches, closes: Object.fromEntries(this.#stalled.closes), resumes: this.#stalled.resumes }, broken: this.#broken, missed: this.#missed,
+      measured: { rises: this.#weights.map((weight) => ({ weight, rise: rise(weight), noise: noise(weight) })), stretches, closes: Object.fromEntries(this.#stalled.closes), resumes: this.#stalled.resumes }, broken: this.#broken, missed: this.#missed,
       rows: [
-        ['frames to a room, ms until a reader has one', 'p50', 'p99', 'with stalled: p50', 'p99', 'p99 ÷ p99', 'let go after'],
+        ['frames to a room, ms until a reader has one, in the median second', 'p50', 'p99', 'with stalled: p50', 'p99', 'p99 ÷ p99', 'of the same', 'let go after'],
         ...this.#weights.map((weight) => {
           const closed = stretches.filter((one) => one.weight === weight).flatMap(({ closedMs }) => closedMs);
           return [
-            weight, ...([false, true] as const).flatMap((has) => [of(weight, has, ({ p50 }) => p50), of(weight, has, ({ p99 }) => p99)]).map((ms) => ms.toFixed(2)),
-            rise(weight).toFixed(2), Math.max(0, ...closed).toFixed(0),
+            weight, ...([false, true] as const).flatMap((has) => (['p50', 'p99'] as const).map((of) => medianOf(such(weight, has), of).toFixed(2))),
+            rise(weight).toFixed(2), noise(weight).toFixed(2), Math.max(0, ...closed).toFixed(0),
           ];
         }),
       ],
