@@ -20,4 +20,10 @@ export function toAppError(thrown: unknown): AppError {
   return fromStore.code === 'write_unknown' || isConnectionFault(thrown) ? fromStore : asAppError(thrown);
 }
 
+/** Of a question that the store left open nothing is unknown: nothing was to be taken. */
+export function forMethod(error: AppError, method: string): AppError {
+  if (error.code !== 'write_unknown' || method !== 'GET') return error;
+  return new AppError('store_unavailable', 'The store did not answer in time; ask again in a moment.', { cause: error });
+}
+
 const isConnectionFault = (error: Error): boolean => (/Stream isn't writeable|ECONNREFUSED|LOADING|MISCONF|OOM|READONLY/u).test(error.message);

@@ -12,7 +12,7 @@ import type { Config } from '../config.js';
 import { AppError } from '../errors.js';
 import { makeChecker } from '../util/schema-fault.js';
 import { limitRequests, requireScope, type RequestLimiter } from './auth.js';
-import { toAppError } from './errors.js';
+import { forMethod, toAppError } from './errors.js';
 import { parseJson } from './json.js';
 
 const SERVER_LIMITS = {
@@ -52,7 +52,7 @@ export async function makeServer(config: Config, log: Logger, requests?: Request
     return (value: unknown) => (checker.check(value) ? { value } : { error: new AppError('invalid_request', checker.fault(value)) });
   });
   app.setErrorHandler(async (thrown, request, reply) => {
-    const error = toAppError(thrown);
+    const error = forMethod(toAppError(thrown), request.method);
     if (error.code === 'payload_too_large') await restOf(request.raw);
     if (error.statusCode >= 500) {
       request.log.error({ err: thrown, code: error.code }, 'request failed');

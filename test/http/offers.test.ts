@@ -135,8 +135,9 @@ await t.test('a store that does not answer leaves a claim pending, and its key t
   await operate('POST', '/v1/offers/slow/activate');
   await until('the book has it', async () => (await claim('slow', 'warm', { userId: 'first' })).status < 300);
   await engine.redis.kill('SIGSTOP');
-  const pending = await claim('slow', 'k1', { userId: 'ann' });
+  const [pending, read] = await Promise.all([claim('slow', 'k1', { userId: 'ann' }), operate('GET', '/v1/offers/slow')]);
   await engine.redis.kill('SIGCONT');
+  t.equal(codeOf(read), '503 store_unavailable', 'a question leaves nothing unknown');
   t.match(pending, { status: 202, body: { status: 'pending' } });
   await until('the claim is told', async () => (await claim('slow', 'k1', { userId: 'ann' })).status < 202);
   const told = await claim('slow', 'k1', { userId: 'ann' });
