@@ -1,4 +1,5 @@
-import { reserveOf, type Offer, type OfferInput, type OfferStatus } from '../domain/offer.js';
+import { isDeepStrictEqual } from 'node:util';
+import { reserveOf, type Offer, type OfferInput, type OfferStatus, type OfferTerms } from '../domain/offer.js';
 import { AppError } from '../errors.js';
 import type { AuditEntry, OfferBookStore, OfferUsage } from '../redis/offer-book-store.js';
 import type { Clock } from '../util/clock.js';
@@ -54,13 +55,13 @@ export class OfferDesk {
     throw new AppError('conflict', `There is an offer ${input.id} already; change it by PUT, or choose another id.`);
   }
 
-  /** Replaces a definition; what is out stays out. @param version that the operator saw; undefined: whichever is there */
+  /** Replaces a definition; what is out stays out, and what was promised with it. @param version that the operator saw; undefined: whichever is there */
   async change(id: string, input: OfferInput, by: string, version?: number): Promise<Offer> {
     if (input.id !== id) throw new AppError('invalid_request', `The body is of offer ${input.id}, the address of ${id}; an id never changes.`);
     this.#check(input);
     return this.#rewrite(id, 'change', by, version, (offer) => {
-      if (offer.terms.kind !== input.terms.kind && offer.status !== 'draft') {
-        throw new AppError('conflict', `Offer ${id} is ${offer.status}: its kind stays ${offer.terms.kind}. Archive it and draft another.`);
+      if (offer.status !== 'draft' && !isDeepStrictEqual(promiseOf(offer.terms), promiseOf(input.terms))) {
+        throw new AppError('conflict', `Offer ${id} is ${offer.status}: its terms stay what shoppers were promised, but for stock and costMinor. Archive it and draft another.`);
       }
       return { ...input, status: offer.status };
     });
@@ -147,6 +148,10 @@ export class OfferDesk {
 export interface OfferDescription extends Offer { readonly usage?: OfferUsage }
 
 const usageOf = (pulse: { readonly usage: OfferUsage } | undefined): Pick<OfferDescription, 'usage'> => (pulse === undefined ? {} : { usage: pulse.usage });
+
+/** Of the terms what whoever claims relies on: not how many there are, nor what they cost the store. */
+const promiseOf = (terms: OfferTerms): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(terms).filter(([name]) => name !== 'stock' && name !== 'costMinor'));
 
 const changedMeanwhile = (id: string, version: number): AppError =>
   new AppError('conflict', `Offer ${id} was changed meanwhile, it is at version ${version}; read it again.`);

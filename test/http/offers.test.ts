@@ -85,6 +85,7 @@ await t.test('every change is in the audit, in order, with who and what; version
   t.equal(codeOf(await operate('PUT', '/v1/offers/audited', wider, { 'if-match': '"1"' })), '409 conflict');
   t.match(await operate('PUT', '/v1/offers/audited', wider, { 'if-match': '"2"' }), { status: 200, body: { offer: { version: 3, status: 'active' } } });
   t.equal(codeOf(await operate('PUT', '/v1/offers/audited', { ...wider, terms: { kind: 'fixed', saveMinor: 1 } })), '409 conflict', 'its kind stays');
+  t.equal(codeOf(await operate('PUT', '/v1/offers/audited', { ...wider, terms: { kind: 'threshold', spendMinor: 20_000, saveMinor: 2000 } })), '409 conflict', 'and what was promised');
   await operate('POST', '/v1/offers/audited/pause');
   await operate('POST', '/v1/offers/audited/archive');
   t.equal(codeOf(await operate('POST', '/v1/offers/audited/activate')), '409 conflict', 'archived is for ever');
@@ -92,6 +93,16 @@ await t.test('every change is in the audit, in order, with who and what; version
   t.same(entries.map(({ action, version }) => `${version} ${action}`), ['5 archive', '4 pause', '3 change', '2 activate', '1 create']);
   t.match(entries[4]?.by, /^ann \(key [0-9a-f]{12}\)$/u);
   t.match(entries[2]?.changes['budget'], { before: { moneyMinor: 6000 }, after: { moneyMinor: 9000 } });
+});
+
+await t.test('of an offer that is out, stock and cost may change', async (t) => {
+  const sale = (terms: Record<string, unknown>): Record<string, unknown> =>
+    draft('sale', { terms: { kind: 'flash_sale', itemId: 'boots', priceMinor: 500, stock: 2, costMinor: 100, ...terms } });
+  await operate('POST', '/v1/offers', sale({ priceMinor: 400 }));
+  t.equal((await operate('PUT', '/v1/offers/sale', sale({}))).status, 200, 'of a draft everything');
+  await operate('POST', '/v1/offers/sale/activate');
+  t.equal((await operate('PUT', '/v1/offers/sale', sale({ stock: 4, costMinor: 120 }))).status, 200);
+  t.match(await operate('PUT', '/v1/offers/sale', sale({ priceMinor: 600 })), { status: 409, body: { message: /promised/u } });
 });
 
 await t.test('offers are listed a page at a time', async (t) => {
