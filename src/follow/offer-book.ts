@@ -18,6 +18,14 @@ export interface OfferBookOptions {
   readonly everyMs?: number;
 }
 
+/** Offers that are live from one moment to another, ms: until a window opens or closes. */
+interface LiveSpan {
+  readonly offers: readonly LiveOffer[];
+  readonly from: number;
+  readonly until: number;
+}
+const NO_SPAN: LiveSpan = { offers: [], from: Infinity, until: -Infinity };
+
 /**
  * This process's copy of all offers that are not archived: a change is here within a second, a notice brings it at once.
  * While Redis is away it stays as it is; claims ask Redis itself, so an old copy can hand out nothing.
@@ -28,6 +36,7 @@ export class OfferBook {
   /** Archived ones too, as long as claims of them are kept. */
   #offers: ReadonlyMap<string, LiveOffer> = new Map();
   #active: readonly LiveOffer[] = [];
+  #span = NO_SPAN;
 
   constructor({ url, keys, store, log, everyMs }: OfferBookOptions) {
     this.#store = store;
@@ -39,10 +48,10 @@ export class OfferBook {
     return this.#looker.ready;
   }
 
-  /** Active offers whose window is open, in order of their ids. */
+  /** Active offers whose window is open, in order of their ids; the same list as long as they are the same: what follows from it need not be made for each request. */
   live(now: number): readonly LiveOffer[] {
-    const isLive = ({ offer: { window } }: LiveOffer): boolean => now >= window.startsAt && now < window.endsAt;
-    return this.#active.every(isLive) ? this.#active : this.#active.filter(isLive);
+    if (now < this.#span.from || now >= this.#span.until) this.#span = spanAt(this.#active, now);
+    return this.#span.offers;
   }
 
   /** @returns the offer as last seen, unless it is archived or unknown */
@@ -71,5 +80,14 @@ export class OfferBook {
     });
     this.#offers = offers;
     this.#active = [...offers.values()].filter(({ offer }) => offer.status === 'active');
+    this.#span = NO_SPAN;
   }
+}
+
+function spanAt(active: readonly LiveOffer[], now: number): LiveSpan {
+  const changes = active.flatMap(({ offer: { window: { startsAt, endsAt } } }) => [startsAt, endsAt]);
+  return {
+    offers: active.filter(({ offer: { window } }) => now >= window.startsAt && now < window.endsAt),
+    from: Math.max(-Infinity, ...changes.filter((at) => at <= now)), until: Math.min(Infinity, ...changes.filter((at) => at > now)),
+  };
 }

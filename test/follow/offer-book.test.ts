@@ -37,6 +37,7 @@ await t.test('live is what is active with its window open; archived offers are g
   const book = follow(50);
   await book.ready;
   t.same([NOW + 9, NOW + 10, NOW + 19, NOW + 20].map((at) => book.live(at).length), [0, 1, 1, 0]);
+  t.equal(book.live(NOW + 10), book.live(NOW + 19), 'the same list while nothing opens or closes');
   t.equal(book.get('draft')?.status, 'draft');
   await store.write({ ...late, status: 'archived', version: 2 }, entry);
   await until('it is gone', () => book.get('late') === undefined);

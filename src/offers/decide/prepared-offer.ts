@@ -1,6 +1,7 @@
 import { reserveOf, type Offer, type OfferTerms } from '../../domain/offer.js';
 import type { Scene } from '../../domain/scene.js';
 import type { PortraitDocument, PortraitFieldName } from '../../profile/portrait-schema.js';
+import { BoundedMap } from '../../util/bounded-map.js';
 import { hash32, hash48 } from '../../util/hash.js';
 import { showOffer, type ShownOffer } from './shown-offer.js';
 
@@ -54,9 +55,15 @@ export function prepareOffer(offer: Offer, compile: (source: string) => Portrait
   };
 }
 
-/** Prepares each version of an offer once. */
+const PREPARER_LIMITS = {
+  /** Expressions kept, so that offers for the same audience share theirs. */
+  rulesMax: 1000,
+} as const;
+
+/** Prepares each version of an offer once, and each expression. */
 export class OfferPreparer {
   readonly #prepared = new WeakMap<Offer, PreparedOffer>();
+  readonly #rules = new BoundedMap<string, PortraitRule>(PREPARER_LIMITS.rulesMax);
 
   constructor(private readonly compile: (source: string) => PortraitRule) {}
 
@@ -64,11 +71,35 @@ export class OfferPreparer {
   prepare(offer: Offer): PreparedOffer {
     let prepared = this.#prepared.get(offer);
     if (prepared === undefined) {
-      prepared = prepareOffer(offer, this.compile);
+      prepared = prepareOffer(offer, (source) => this.#ruleOf(source));
       this.#prepared.set(offer, prepared);
     }
     return prepared;
   }
+
+  #ruleOf(source: string): PortraitRule {
+    const known = this.#rules.get(source);
+    if (known !== undefined) return known;
+    const rule = askedOnce(this.compile(source));
+    this.#rules.set(source, rule);
+    return rule;
+  }
+}
+
+/** Of several offers that ask the same of one shopper only the first has it evaluated: the dearest part of who may have what. */
+function askedOnce(rule: PortraitRule): PortraitRule {
+  let last: PortraitDocument | undefined;
+  let outcome = false;
+  return {
+    fields: rule.fields,
+    matches(document) {
+      if (document !== last) {
+        outcome = rule.matches(document);
+        last = document;
+      }
+      return outcome;
+    },
+  };
 }
 
 /**

@@ -3,7 +3,9 @@ import type { Offer } from '../../../src/domain/offer.js';
 import { DAY_MS } from '../../../src/offers/contact-policy.js';
 import { mayClaim, pageContact, refusalOf, shutGate, type Asked, type OfferRule, type Policy, type ShopperFacts } from '../../../src/offers/decide/eligibility.js';
 import { OFFER_SEEN } from '../../../src/offers/decide/offer-features.js';
+import { OfferPreparer } from '../../../src/offers/decide/prepared-offer.js';
 import { emptyProfile } from '../../../src/profile/profile.js';
+import { compileExpression } from '../../../src/segments/expression.js';
 import { hash48 } from '../../../src/util/hash.js';
 import { anOffer, ASKED, documentOf, factsOf, NOW, ON_PLAN, OPEN_POLICY, prepared } from '../../helpers/decide.js';
 
@@ -85,4 +87,18 @@ await t.test('gates: risk, consent, quiet hours', async (t) => {
   t.equal(gate(factsOf(), push, quiet), 'quiet_hours');
   t.equal(gate(factsOf(), {}, quiet), undefined, 'a page that was asked for');
   t.equal(gate(factsOf({ attributes: { timezone: 'Asia/Tokyo' } }), push, quiet), undefined, 'nine in the evening there');
+});
+
+await t.test('what several offers ask of one shopper is evaluated once, and of each shopper', (t) => {
+  let evaluated = 0;
+  const preparer = new OfferPreparer((source) => {
+    const rule = compileExpression(source);
+    return { fields: rule.fields, matches: (document) => (evaluated += 1) > 0 && rule.matches(document) };
+  });
+  const offers = ['a', 'b', 'c'].map((id) => preparer.prepare(anOffer(id, buyers)));
+  const refusals = (facts: ShopperFacts) => offers.map((offer) => refusalOf({ prepared: offer, usage: ON_PLAN }, { facts, asked: ASKED, policy: OPEN_POLICY }));
+  const [buyer, browser] = [1, 0].map((orders) => factsOf({ profile: { ...emptyProfile(), orders } }));
+  t.same([buyer!, browser!, buyer!].map(refusals), [[undefined, undefined, undefined], ['expression', 'expression', 'expression'], [undefined, undefined, undefined]]);
+  t.equal(evaluated, 3);
+  t.end();
 });
