@@ -11,7 +11,7 @@ import type { CatalogStore } from '../redis/catalog-store.js';
 import { hash48 } from '../util/hash.js';
 import { makeChecker } from '../util/schema-fault.js';
 import { parseNdjson } from './ndjson.js';
-import { pageSize } from './page-limit.js';
+import { pageLimit, pageSize } from './page-limit.js';
 
 const PINS_MAX = 20;
 /** Items stored together; between two such parts other requests get their turn. */
@@ -22,7 +22,7 @@ const Params = Type.Object({ id: Type.String({ minLength: 1 }) });
 const SceneParams = Type.Object({ scene: Type.Enum([...SCENES]) });
 const Page = Type.Object({
   cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,19}$' })),
-  limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,4}$', description: 'about so many, 1 to 1000' })),
+  limit: pageLimit(1000, 100),
 }, { additionalProperties: false });
 const Pins = Type.Object({ itemIds: Type.Array(Type.String({ minLength: 1, maxLength: 256 }), { maxItems: PINS_MAX }) }, { additionalProperties: false });
 

@@ -5,13 +5,13 @@ import { SEGMENT_LIMITS, SegmentIdSchema, SegmentInputSchema } from '../domain/s
 import { shopperIds } from '../domain/shopper.js';
 import type { SegmentEstimate } from '../paths/estimate-segment.js';
 import type { SegmentDesk } from '../paths/segment-desk.js';
-import { pageSize } from './page-limit.js';
+import { pageLimit, pageSize } from './page-limit.js';
 
 const Params = Type.Object({ id: SegmentIdSchema });
 const EstimateBody = Type.Pick(SegmentInputSchema, ['expression'], { additionalProperties: false });
 const MemberQuery = Type.Object({
   cursor: Type.Optional(Type.String({ maxLength: 1024 })),
-  limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,4}$', description: `1 to ${SEGMENT_LIMITS.membersPerPageMax}, 100 by default` })),
+  limit: pageLimit(SEGMENT_LIMITS.membersPerPageMax, 100),
 }, { additionalProperties: false });
 
 export function segmentRoutes(server: FastifyInstance, desk: SegmentDesk, estimate: (expression: string) => Promise<SegmentEstimate>): void {

@@ -115,6 +115,8 @@ await t.test('offers are listed a page at a time', async (t) => {
     cursor = body.cursor ?? '';
   } while (cursor !== '');
   t.same(seen, ['p1', 'p2', 'p3']);
+  for (const limit of ['0', 'all', '-1', '1.5', '']) t.match((await operate('GET', `/v1/offers?limit=${limit}`)), { status: 400, body: { message: `limit is "${limit}", not a whole number from 1 to 200.` } });
+  t.equal((await operate('GET', '/v1/offers?limit=5000')).status, 200);
 });
 
 await t.test('who is held out may not claim, and the same ones for ever', async (t) => {
