@@ -8,7 +8,7 @@ import { fold } from '../profile/fold.js';
 import { emptyProfile, type Profile } from '../profile/profile.js';
 import { storeError } from '../redis/errors.js';
 import type { ProfileStore } from '../redis/profile-store.js';
-import { BoundedMap } from '../util/bounded-map.js';
+import { ByteCache } from '../util/byte-cache.js';
 import { LATE, within } from '../util/deadline.js';
 import { INGEST_LIMITS, type EventIngestor, type IngestReport } from './ingest-events.js';
 import { validateEvent } from './validate-event.js';
@@ -16,6 +16,8 @@ import { validateEvent } from './validate-event.js';
 const READER_LIMITS = {
   /** Profiles kept for the moments when Redis does not answer. */
   staleMax: 5000,
+  /** Memory for them: of most shoppers 1.1 KB. */
+  staleBytesMax: 8 * 1024 * 1024,
 } as const;
 
 export interface ShopperState {
@@ -30,7 +32,7 @@ export interface ShopperState {
 /** First rungs of the ladder: the shopper's profile, with the page's events in it, fresh, stale or not at all. */
 export class ShopperReader {
   /** As stored: decoded, thousands of them would keep the garbage collector busy. */
-  readonly #stale = new BoundedMap<string, Buffer>(READER_LIMITS.staleMax);
+  readonly #stale = new ByteCache(READER_LIMITS.staleMax, READER_LIMITS.staleBytesMax);
 
   constructor(
     private readonly store: ProfileStore, private readonly ingestor: EventIngestor,
@@ -71,9 +73,8 @@ export class ShopperReader {
     return { shopper: key, value: NO_VALUE, profile: emptyProfile() };
   }
 
-  /** Keeps a copy: what came from Redis is a window into a chunk of the socket, which it would keep alive as a whole. */
   #remember(shopper: string, value: Buffer): void {
-    this.#stale.set(shopper, Buffer.from(value.subarray(0, HEAD_BYTES)));
+    this.#stale.set(shopper, value.subarray(0, HEAD_BYTES));
   }
 
   async #readFolding(shopper: string, inputs: readonly unknown[], waitMs: number): Promise<ShopperState> {
