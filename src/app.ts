@@ -184,7 +184,7 @@ function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogF
   const impressions = new ImpressionLog(redis, keys);
   const shadows = new ShadowStore(redis, keys);
   const model = new ModelHolder({
-    features: ENGINE_FEATURES, catalog, clock: () => performance.now(),
+    features: ENGINE_FEATURES, catalog, batched: true, clock: () => performance.now(),
     onEvent: (event) => {
       if ('error' in event) log.error({ err: event.error, folder: event.folder }, 'model refused');
       else log.info(event, 'model');

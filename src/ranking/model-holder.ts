@@ -3,11 +3,13 @@ import type { Catalog } from '../catalog/catalog.js';
 import { asAppError, type AppError } from '../errors.js';
 import type { Profile } from '../profile/profile.js';
 import type { Clock } from '../util/clock.js';
+import { breathe } from '../util/pause.js';
 import type { CircuitLimits, CircuitState } from './circuit.js';
 import { checkModel } from './model-check.js';
 import { loadModel, type FeatureNames, type Model } from './model.js';
 import { ScorePool, type ScoreSlot } from './score-pool.js';
 import { ServingModel, unavailable, type CircuitEvent, type ScoreBatch, type Scored } from './serving-model.js';
+import { SharedRuns } from './shared-runs.js';
 
 /** What happened to the model, for the log and the metrics. */
 export type ModelEvent =
@@ -21,7 +23,7 @@ export interface ModelHolderOptions {
   readonly catalog?: Catalog;
   readonly clock: Clock;
   readonly slotsMax?: number;
-  /** Whether `runBatch` will be asked for. */
+  /** Whether runs are to be shared by those who ask in the same turn, and `runBatch` will be asked for. */
   readonly batched?: boolean;
   readonly circuit?: CircuitLimits;
   readonly onEvent?: (event: ModelEvent) => void;
@@ -52,6 +54,8 @@ export class ModelHolder {
   readonly pool: ScorePool;
   readonly #options: ModelHolderOptions;
   #live: ServingModel | undefined;
+  /** Undefined where the live model cannot score several users in one run. */
+  #shared: SharedRuns | undefined;
   #shadow: ServingModel | undefined;
   /** Runs asked for and not ended. */
   #running = 0;
@@ -109,7 +113,7 @@ export class ModelHolder {
     this.pool.beginRun(slot);
     this.#running += 1;
     try {
-      const scored = await live.score(slot, count);
+      const scored = await (this.#shared ?? live).score(slot, count);
       // The last of a turn: nobody waits behind it.
       if (this.#shadow !== undefined && this.#running === 1) void this.#runShadow(this.#shadow, slot, count, scored);
       return scored;
@@ -171,10 +175,12 @@ export class ModelHolder {
     return this.#inTurn(folder, 'refused', async () => {
       const model = await this.#load(folder);
       const previous = this.#live;
-      this.#live = await ServingModel.bind(model, folder, this.#options, this.#options.catalog);
+      const live = await ServingModel.bind(model, folder, this.#options, this.#options.catalog);
+      this.#live = live;
+      this.#shared = model.isBatched ? new SharedRuns(live, this.pool) : undefined;
       this.#refused = undefined;
       this.#options.onEvent?.({ kind: 'swapped', model: model.label, previous: previous?.model.label });
-      await previous?.retire();
+      await retireAfterTurn(previous);
       return model;
     });
   }
@@ -196,7 +202,7 @@ export class ModelHolder {
     const live = this.#live;
     this.#live = undefined;
     await this.#dropShadow();
-    await live?.retire();
+    await retireAfterTurn(live);
   }
 
   async #load(folder: string): Promise<Model> {
@@ -240,4 +246,10 @@ export class ModelHolder {
     this.#shadow = undefined;
     await shadow?.retire();
   }
+}
+
+/** What was asked of it in this turn is handed over at the turn's end. */
+async function retireAfterTurn(model: ServingModel | undefined): Promise<void> {
+  await breathe();
+  await model?.retire();
 }

@@ -99,6 +99,11 @@ export class Model {
     this.#itemColumns = itemColumns;
   }
 
+  /** Whether `scoreBatch` scores all its users in one run. */
+  get isBatched(): boolean {
+    return this.#batch !== undefined;
+  }
+
   /**
    * Scores the first `count` rows of `items` for one user. Both hold the engine's features in full; neither may be
    * changed before the promise settles, because the native run starts only in a later phase of the event loop.
