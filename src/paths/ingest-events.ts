@@ -9,6 +9,7 @@ import { isUncertain, storeError } from '../redis/errors.js';
 import type { ProfileStore } from '../redis/profile-store.js';
 import { BoundedMap } from '../util/bounded-map.js';
 import type { Clock } from '../util/clock.js';
+import { within } from '../util/deadline.js';
 import { loopShare } from '../util/loop-share.js';
 import { validateEvent } from './validate-event.js';
 
@@ -17,6 +18,8 @@ import { validateEvent } from './validate-event.js';
 export const INGEST_LIMITS = {
   /** Tries to write one shopper's profile while others write it too. */
   attempts: 16,
+  /** Time to wait for one's turn with a shopper's profile once others were met there; then it is tried out of turn, ms. */
+  turnMs: 1000,
   /** Merged shoppers followed one after another. */
   redirects: 4,
   /** Profiles kept as they were stored, at about 1.2 KB: whoever sends an event soon sends another. */
@@ -71,6 +74,8 @@ export class EventIngestor {
   readonly #deps: IngestDeps;
   /** As this process stored them last. Somebody else may have written since: then the store refuses the write and says what is there now. */
   readonly #kept = new BoundedMap<string, Buffer>(INGEST_LIMITS.keptMax);
+  /** Shopper → the last of those who met others at the profile: of a crowd that tries at once, each time all but one try in vain. */
+  readonly #turns = new Map<string, Promise<void>>();
 
   constructor(deps: IngestDeps) {
     this.#deps = deps;
@@ -171,37 +176,62 @@ export class EventIngestor {
   /** @returns what came of it, or the key of the shopper this one was merged into */
   async #compareAndSet(shopper: string, events: readonly ShopperEvent[], read: Buffer | null | undefined): Promise<Outcome | string> {
     const { store, afterStored } = this.#deps;
-    const kept = read === undefined ? this.#kept.get(shopper) : undefined;
-    let value = read ?? kept ?? (read === null ? null : await store.read(shopper));
-    /** An unknown write may have landed: what it held is then "seen before", yet it is ours and counts as accepted. */
-    let attempted: readonly ShopperEvent[] = [];
-    for (let attempt = 0; attempt < INGEST_LIMITS.attempts; attempt++) {
-      const { fresh, value: next, movedTo } = this.#fold(value, events, shopper);
-      if (movedTo !== undefined) return movedTo;
-      const accepted = attempted.length > fresh.length ? attempted.length : fresh.length;
-      const outcome = { shopper, accepted, duplicates: events.length - accepted, value: next };
-      if (fresh.length === 0) {
-        if (value !== kept) return outcome;
-        // Whether they are still known, only the store can tell: the shopper may have been erased.
-        value = await store.read(shopper);
-        continue;
-      }
-      try {
-        const result = await store.write(shopper, value, next, fresh.map((event) => JSON.stringify(event)));
-        if (result.written) {
-          // Of batches none: so many living on would keep the garbage collector busy.
-          if (read === undefined) this.#kept.set(shopper, next);
-          afterStored?.({ shopper, events: fresh, value: next, isNew: value === null });
-          return outcome;
+    // Where a crowd is at it, nobody pushes in.
+    let endTurn = this.#turns.has(shopper) ? await this.#takeTurn(shopper) : undefined;
+    try {
+      const known = endTurn === undefined ? read : undefined;
+      const kept = known === undefined ? this.#kept.get(shopper) : undefined;
+      let value = known ?? kept ?? (known === null ? null : await store.read(shopper));
+      /** An unknown write may have landed: what it held is then "seen before", yet it is ours and counts as accepted. */
+      let attempted: readonly ShopperEvent[] = [];
+      for (let attempt = 0; attempt < INGEST_LIMITS.attempts; attempt++) {
+        const { fresh, value: next, movedTo } = this.#fold(value, events, shopper);
+        if (movedTo !== undefined) return movedTo;
+        const accepted = attempted.length > fresh.length ? attempted.length : fresh.length;
+        const outcome = { shopper, accepted, duplicates: events.length - accepted, value: next };
+        if (fresh.length === 0) {
+          if (value !== kept) return outcome;
+          // Whether they are still known, only the store can tell: the shopper may have been erased.
+          value = await store.read(shopper);
+          continue;
         }
-        value = result.current;
-      } catch (error) {
-        if (!isUncertain(error) || attempted.length > 0) throw error;
-        attempted = fresh;
-        value = await store.read(shopper);
+        try {
+          const result = await store.write(shopper, value, next, fresh.map((event) => JSON.stringify(event)));
+          if (result.written) {
+            // Of batches none: so many living on would keep the garbage collector busy.
+            if (read === undefined) this.#kept.set(shopper, next);
+            afterStored?.({ shopper, events: fresh, value: next, isNew: value === null });
+            return outcome;
+          }
+          value = result.current;
+        } catch (error) {
+          if (!isUncertain(error) || attempted.length > 0) throw error;
+          attempted = fresh;
+          value = await store.read(shopper);
+        }
+        if (endTurn === undefined) {
+          const isFirst = !this.#turns.has(shopper);
+          endTurn = await this.#takeTurn(shopper);
+          if (!isFirst) value = await store.read(shopper);
+        }
       }
+      throw new AppError('write_contended', `Shopper ${shopper} is written from too many places at once; send the same events again.`);
+    } finally {
+      endTurn?.();
     }
-    throw new AppError('write_contended', `Shopper ${shopper} is written from too many places at once; send the same events again.`);
+  }
+
+  /** Waits for those of this process who came to the shopper's profile before. @returns what lets in the next */
+  async #takeTurn(shopper: string): Promise<() => void> {
+    const before = this.#turns.get(shopper);
+    let end!: () => void;
+    const turn = new Promise<void>((resolve) => { end = resolve; });
+    this.#turns.set(shopper, turn);
+    if (before !== undefined) await within(before, INGEST_LIMITS.turnMs);
+    return () => {
+      if (this.#turns.get(shopper) === turn) this.#turns.delete(shopper);
+      end();
+    };
   }
 
   /**

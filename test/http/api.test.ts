@@ -196,6 +196,12 @@ await t.test('a shopper is merged exactly once, erased for good, and shown as po
   t.equal((await call('GET', '/v1/users/visitor/profile?kind=anonymous')).status, 404, 'nor is there a sign of who the visitor was');
 });
 
+await t.test('of a crowd of requests for one shopper none is sent away', async (t) => {
+  const replies = await Promise.all(Array.from({ length: 100 }, (_, n) => post('/v1/events', { events: [{ id: `crowd${n}`, type: 'view_item', userId: 'crowded' }] })));
+  t.same(new Set(replies.map(({ status }) => status)), new Set([200]));
+  t.match((await call('GET', '/v1/users/crowded/profile')).body, { events: 100 });
+});
+
 await t.test('fifty clients writing one shopper at once lose and double nothing', async (t) => {
   const events = Array.from({ length: 400 }, (_, n) => ({ id: `w${n}`, type: 'view_item', userId: 'wanted', itemId: `sku-${n % 50}` }));
   await Promise.all(Array.from({ length: 50 }, async (_, client) => {
