@@ -66,6 +66,8 @@ interface Outcome {
 /** A profile with the events in it, and those of them that were not seen before. */
 interface Folded {
   readonly fresh: readonly ShopperEvent[];
+  /** How many of those are about items that the catalog does not know. */
+  readonly unknown: number;
   readonly value: Buffer;
   readonly movedTo: string | undefined;
 }
@@ -175,7 +177,7 @@ export class EventIngestor {
 
   /** @returns what came of it, or the key of the shopper this one was merged into */
   async #compareAndSet(shopper: string, events: readonly ShopperEvent[], read: Buffer | null | undefined): Promise<Outcome | string> {
-    const { store, afterStored } = this.#deps;
+    const { store, onFolded, afterStored } = this.#deps;
     // Where a crowd is at it, nobody pushes in.
     let endTurn = this.#turns.has(shopper) ? await this.#takeTurn(shopper) : undefined;
     try {
@@ -185,7 +187,7 @@ export class EventIngestor {
       /** An unknown write may have landed: what it held is then "seen before", yet it is ours and counts as accepted. */
       let attempted: readonly ShopperEvent[] = [];
       for (let attempt = 0; attempt < INGEST_LIMITS.attempts; attempt++) {
-        const { fresh, value: next, movedTo } = this.#fold(value, events, shopper);
+        const { fresh, unknown, value: next, movedTo } = this.#fold(value, events, shopper);
         if (movedTo !== undefined) return movedTo;
         const accepted = attempted.length > fresh.length ? attempted.length : fresh.length;
         const outcome = { shopper, accepted, duplicates: events.length - accepted, value: next };
@@ -198,6 +200,7 @@ export class EventIngestor {
         try {
           const result = await store.write(shopper, value, next, fresh.map((event) => JSON.stringify(event)));
           if (result.written) {
+            onFolded(fresh.length, unknown);
             // Of batches none: so many living on would keep the garbage collector busy.
             if (read === undefined) this.#kept.set(shopper, next);
             afterStored?.({ shopper, events: fresh, value: next, isNew: value === null });
@@ -242,17 +245,17 @@ export class EventIngestor {
   #fold(value: Buffer | null, events: readonly ShopperEvent[], shopper: string): Folded {
     const { catalog } = this.#deps;
     const profile = value === null ? emptyProfile() : decodeProfile(value);
-    if (profile.movedTo !== undefined) return { fresh: [], value: NO_VALUE, movedTo: profile.movedTo };
+    if (profile.movedTo !== undefined) return { fresh: [], unknown: 0, value: NO_VALUE, movedTo: profile.movedTo };
     const fresh: ShopperEvent[] = [];
     let unknown = 0;
     for (const event of events) {
       const facts = event.itemId === undefined ? undefined : catalog.facts(event.itemId);
+      if (!fold(profile, event, facts)) continue;
+      fresh.push(event.shopper === shopper ? event : { ...event, shopper });
       if (event.itemId !== undefined && facts === undefined) unknown += 1;
-      if (fold(profile, event, facts)) fresh.push(event.shopper === shopper ? event : { ...event, shopper });
     }
-    if (fresh.length === 0) return { fresh, value: value ?? NO_VALUE, movedTo: undefined };
-    this.#deps.onFolded(fresh.length, unknown);
-    return { fresh, value: encodeProfile(profile, this.#deps.newToken()), movedTo: undefined };
+    if (fresh.length === 0) return { fresh, unknown, value: value ?? NO_VALUE, movedTo: undefined };
+    return { fresh, unknown, value: encodeProfile(profile, this.#deps.newToken()), movedTo: undefined };
   }
 }
 

@@ -196,10 +196,13 @@ await t.test('a shopper is merged exactly once, erased for good, and shown as po
   t.equal((await call('GET', '/v1/users/visitor/profile?kind=anonymous')).status, 404, 'nor is there a sign of who the visitor was');
 });
 
-await t.test('of a crowd of requests for one shopper none is sent away', async (t) => {
+await t.test('of a crowd of requests for one shopper none is sent away, and each event is counted once', async (t) => {
+  const counted = async (): Promise<number> => Number(/rivulet_events_accepted_total (\d+)/u.exec((await call('GET', '/metrics')).text)?.[1]);
+  const before = await counted();
   const replies = await Promise.all(Array.from({ length: 100 }, (_, n) => post('/v1/events', { events: [{ id: `crowd${n}`, type: 'view_item', userId: 'crowded' }] })));
   t.same(new Set(replies.map(({ status }) => status)), new Set([200]));
   t.match((await call('GET', '/v1/users/crowded/profile')).body, { events: 100 });
+  t.equal(await counted() - before, 100);
 });
 
 await t.test('fifty clients writing one shopper at once lose and double nothing', async (t) => {
