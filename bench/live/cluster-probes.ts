@@ -78,8 +78,11 @@ export class ClusterProbes {
   }
 }
 
-/** @returns '' for a good answer, else its status and the first of its text */
+/** @returns '' for a good answer, else its status and what is wrong, in few words: the same of many are counted together */
 async function faultOf(reply: Response, isGood: (body: Readonly<Record<string, unknown>>) => boolean): Promise<string> {
   const text = await reply.text();
-  return reply.ok && isGood(JSON.parse(text) as Record<string, unknown>) ? '' : `${reply.status} ${text.slice(0, FAULT_CHARS)}`;
+  const body = JSON.parse(text) as Record<string, unknown>;
+  if (reply.ok && isGood(body)) return '';
+  const { code, degraded } = body;
+  return `${reply.status} ${typeof code === 'string' ? code : degraded === undefined ? text.slice(0, FAULT_CHARS) : JSON.stringify(degraded)}`;
 }

@@ -18,6 +18,8 @@ interface Round {
   /** Viewers who had an offer of the ladder. */
   readonly served: number;
   readonly cut: number;
+  /** Connections that they began until all were back. */
+  readonly tries: number;
   readonly halfBackMs: number;
   readonly allBackMs: number;
 }
@@ -40,9 +42,9 @@ export const kill = scenario('kill -9 of an api process while a ladder is played
     return {
       measured: { rounds, resumed: audience.swarm.resumes.recovered, cues: audience.host.cueIds.length, ladders: counts },
       rows: [
-        ['kill', 'had an offer', 'cut off', 'half back, s', 'all back, s', 'claimed', 'default', 'sold out'],
-        ...rounds.map(({ served, cut, halfBackMs, allBackMs }, index) => [
-          index + 1, served, cut, (halfBackMs / 1000).toFixed(2), (allBackMs / 1000).toFixed(2), counts[index]?.claimed, counts[index]?.byDefault, counts[index]?.soldOut,
+        ['kill', 'had an offer', 'cut off', 'tries', 'half back, s', 'all back, s', 'claimed', 'default', 'sold out'],
+        ...rounds.map(({ served, cut, tries, halfBackMs, allBackMs }, index) => [
+          index + 1, served, cut, tries, (halfBackMs / 1000).toFixed(2), (allBackMs / 1000).toFixed(2), counts[index]?.claimed, counts[index]?.byDefault, counts[index]?.soldOut,
         ].map(String)),
       ],
       broken,
@@ -61,5 +63,5 @@ async function killOne(audience: Audience, ladder: Ladder, untilServed: number):
   process.kill(victim, 'SIGKILL');
   await audience.untilAllServed(ladder);
   const back = audience.absences.filter(({ leftAt }) => leftAt >= killedAt).map(({ backAt }) => backAt - killedAt).toSorted((a, b) => a - b);
-  return { served, cut: back.length, halfBackMs: back[Math.floor(back.length / 2)] ?? 0, allBackMs: back.at(-1) ?? 0 };
+  return { served, cut: back.length, tries: audience.tries.filter((at) => at >= killedAt).length, halfBackMs: back[Math.floor(back.length / 2)] ?? 0, allBackMs: back.at(-1) ?? 0 };
 }

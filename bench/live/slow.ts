@@ -9,7 +9,7 @@ import { Publisher } from './publisher.js';
 import { scenario, type Outcome, type Tools } from './scenario.js';
 import { openRoom } from './store.js';
 import { Swarm } from './swarm.js';
-import { heldBy } from './tcp-table.js';
+import { TcpWatch } from './tcp-watch.js';
 
 const SIZE = { readers: 200, stalled: 20, warmups: 1, rounds: 6, seconds: 8, frameRate: 50, lightBytes: 100, heavyBytes: 8000, apis: 2 };
 type Size = typeof SIZE;
@@ -22,7 +22,7 @@ const RUN = {
   /** Of the others' p99. */
   riseMax: 1.1,
   /** How often the system is asked who is still held, ms. */
-  lookEveryMs: 100,
+  lookEveryMs: 200,
   /** What comes later than this after the last frame is not counted, ms. */
   lateMs: 500,
   /** Time that those who were let go get to come back, ms. */
@@ -47,7 +47,7 @@ export const slow = scenario('clients that stop reading are let go, and nobody e
     try {
       return await run.run();
     } finally {
-      run.end();
+      await run.end();
     }
   });
 });
@@ -58,7 +58,10 @@ class SlowRun {
   readonly #publisher: Publisher;
   readonly #readers: Swarm;
   readonly #stalled: Swarm;
-  readonly #port: number;
+  readonly #watch: TcpWatch;
+  /** Ports of clients who stopped reading and are not let go yet. */
+  #held = new Set<number>();
+  #onLetGo: (count: number) => void = () => { /* Nobody is held. */ };
   readonly #broken: string[] = [];
   readonly #missed: string[] = [];
   /** When the frame of each count was published, ms, and the second it is of. */
@@ -68,7 +71,12 @@ class SlowRun {
     this.#size = size;
     this.#tools = tools;
     this.#publisher = publisher;
-    this.#port = fleet.address.port;
+    // With stalled clients and without: what looking costs is the same.
+    this.#watch = new TcpWatch(fleet.address.port, RUN.lookEveryMs, (held) => {
+      const before = this.#held.size;
+      for (const port of this.#held) if (!held.has(port)) this.#held.delete(port);
+      if (this.#held.size < before) this.#onLetGo(before - this.#held.size);
+    });
     const channelsOf = (index: number, from: number): string[] => [`user:${shopperId(from + index)}`, `room:${RUN.room}`];
     const shared = { addresses: [fleet.address], random: seededRandom(tools.seed) };
     this.#readers = new Swarm({
@@ -102,36 +110,29 @@ class SlowRun {
     return this.#outcome(stretches);
   }
 
-  end(): void {
+  async end(): Promise<void> {
     this.#readers.end();
     this.#stalled.end();
     this.#publisher.end();
+    await this.#watch.stop();
   }
 
   async #stretch({ weight, hasStalled }: Pick<Stretch, 'weight' | 'hasStalled'>): Promise<Stretch> {
     const sockets = hasStalled ? this.#stalled.viewers.map(({ socket }) => socket!) : [];
-    const held = new Set(sockets.map(({ localPort }) => localPort!));
+    const held = this.#held = new Set(sockets.map(({ localPort }) => localPort!));
     for (const socket of sockets) socket.stall();
     const { seconds, frameRate } = this.#size;
     const padding = 'x'.repeat(this.#size[`${weight}Bytes`]);
     const closedMs: number[] = [];
     const histograms: Histogram[] = [];
     const startedAt = performance.now();
-    let lookAt = startedAt;
+    this.#onLetGo = (count) => { closedMs.push(...Array.from({ length: count }, () => performance.now() - startedAt)); };
     // With stalled clients as long as any of them is held: what comes then is as without.
     for (let sent = 0; hasStalled ? held.size > 0 && performance.now() - startedAt < RUN.neverMs : sent < seconds * frameRate; sent++) {
       await pause(startedAt + (sent / frameRate) * 1000 - performance.now());
       if (sent % frameRate === 0) histograms.push(makeHistogram());
       const at = performance.now();
       this.#sent.set(this.#publisher.publish(`room:${RUN.room}`, padding), { at, second: histograms.at(-1)! });
-      if (performance.now() < lookAt || held.size === 0) continue;
-      lookAt += RUN.lookEveryMs;
-      const still = heldBy(this.#port);
-      for (const port of held) {
-        if (still.has(port)) continue;
-        held.delete(port);
-        closedMs.push(performance.now() - startedAt);
-      }
     }
     await this.#publisher.settled();
     await pause(RUN.lateMs);
