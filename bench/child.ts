@@ -9,7 +9,7 @@ export class Child<Question extends object, Answer> {
   /** @param file compiled file beside this one, e.g. `floor.js` */
   constructor(file: string, args: readonly string[] = []) {
     this.#name = file;
-    this.#process = fork(fileURLToPath(new URL(file, import.meta.url)), args, { execArgv: ['--enable-source-maps', '--min-semi-space-size=64', '--max-semi-space-size=64'] });
+    this.#process = fork(fileURLToPath(new URL(file, import.meta.url)), args, { execArgv: ['--enable-source-maps', '--max-semi-space-size=64'] });
   }
 
   /** @returns the next message */

@@ -10,8 +10,9 @@ import { PREFIX } from '../store.js';
 import { LiveFleet } from './fleet.js';
 import { FuzzClient } from './fuzz-client.js';
 import { FuzzFrames, type FuzzKind } from './fuzz-frames.js';
-import { COLLECTING, settledRss, stallsIn, WATCHED, type Stall } from './processes.js';
+import { stallsIn, WATCHED, type Stall } from './processes.js';
 import { scenario, type Outcome, type Tools } from './scenario.js';
+import { COLLECTING, settledBytes } from './settled-bytes.js';
 import { Swarm } from './swarm.js';
 
 const SIZE = { frames: 1_000_000, clients: 48, canaries: 8 };
@@ -138,7 +139,7 @@ class Fuzz {
   async #noteRss(when: 'before' | 'half' | 'after'): Promise<void> {
     if (this.#isOver && this.#broken.size > 0) return;
     const askedAt = Date.now();
-    const [bytes = NaN] = await settledRss(this.#fleet.apiPids);
+    const [bytes = NaN] = await settledBytes(this.#fleet.engine, this.#fleet.apiPids);
     this.#rssMb[when] = bytes / MB;
     this.#collections.push([askedAt, Date.now()]);
   }

@@ -2,8 +2,9 @@ import { pause } from '../../src/util/pause.js';
 import { seededRandom } from '../../src/util/random.js';
 import { shopperId } from '../workloads.js';
 import { withFleet, type LiveFleet } from './fleet.js';
-import { COLLECTING, handles, settledRss } from './processes.js';
+import { handles } from './processes.js';
 import { scenario, type Outcome, type Tools } from './scenario.js';
+import { COLLECTING, settledBytes } from './settled-bytes.js';
 import { openRoom } from './store.js';
 import { Swarm } from './swarm.js';
 
@@ -26,21 +27,21 @@ export const idle = scenario('memory of sockets that only listen', SIZE, (size: 
   for (let warmup = 0; warmup < size.warmups; warmup++) (await openSwarm(fleet, Math.ceil(size.sockets * RUN.warmupShare), tools.seed)).end();
   const pids = fleet.apiPids;
   await pause(RUN.quietMs);
-  const before = await settledRss(pids);
+  const before = await settledBytes(fleet.engine, pids);
   const handlesBefore = pids.map(handles);
   tools.say(`${size.sockets} sockets …`);
   const swarm = await openSwarm(fleet, size.sockets, tools.seed);
   await pause(RUN.quietMs);
-  const after = await settledRss(pids);
+  const after = await settledBytes(fleet.engine, pids);
   const sockets = pids.map((pid, index) => handles(pid) - handlesBefore[index]!);
   const mean = (sumOf(after) - sumOf(before)) / size.sockets;
   swarm.end();
   return {
-    measured: { rssBefore: before, rssAfter: after, sockets, bytesPerSocket: mean },
+    measured: { bytesBefore: before, bytesAfter: after, sockets, bytesPerSocket: mean },
     broken: swarm.breaches.map(({ viewer, channel, rule, what }) => `${viewer} on ${channel}: ${rule}, ${what}`),
     missed: mean > RUN.bytesMax ? [`an idle socket takes ${kib(mean)} KiB of ${kib(RUN.bytesMax)}`] : [],
     rows: [
-      ['api process', 'sockets', 'settled RSS before, MiB', 'with sockets', 'KiB a socket'],
+      ['api process', 'sockets', 'settled memory before, MiB', 'with sockets', 'KiB a socket'],
       ...pids.map((_pid, index) => [String(index + 1), String(sockets[index]), mib(before[index]!), mib(after[index]!), kib((after[index]! - before[index]!) / sockets[index]!)]),
       ['all', String(sumOf(sockets)), mib(sumOf(before)), mib(sumOf(after)), kib(mean)],
     ],

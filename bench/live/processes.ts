@@ -1,5 +1,4 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { pause } from '../../src/util/pause.js';
 
 /**
  * What the system says of a process (Linux, `/proc`): outside of it, so that asking costs it nothing and a process of any
@@ -17,18 +16,6 @@ export function cpuSeconds(pid: number): number {
 /** Memory it really uses, bytes. */
 export function rssBytes(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB/mu.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * KIB;
-}
-
-/** Options of Node for processes whose settled memory is asked for. */
-export const COLLECTING: readonly string[] = ['--expose-gc', `--import=${new URL('collect-garbage.js', import.meta.url).href}`];
-/** Time for a collection, and for what it frees to go back to the system, ms. */
-const COLLECT_MS = 1000;
-
-/** What they use after a full collection, bytes: between collections memory rises and falls by more than a leak would in an hour. */
-export async function settledRss(pids: readonly number[]): Promise<number[]> {
-  for (const pid of pids) process.kill(pid, 'SIGWINCH');
-  await pause(COLLECT_MS);
-  return pids.map(rssBytes);
 }
 
 /** Options of Node for processes whose event loop is watched: they say what holds it up. */

@@ -5,8 +5,9 @@ import { median } from '../report.js';
 import { itemId, shopperId } from '../workloads.js';
 import { withFleet, type LiveFleet } from './fleet.js';
 import { ladderOf } from './ladder.js';
-import { COLLECTING, handles, rssBytes, settledRss } from './processes.js';
+import { handles, rssBytes } from './processes.js';
 import { scenario, type Outcome, type Tools } from './scenario.js';
+import { COLLECTING, settledBytes } from './settled-bytes.js';
 import { fitLine } from './slope.js';
 import { fillLiveStore, launchOffers, openRoom } from './store.js';
 import { Swarm } from './swarm.js';
@@ -40,8 +41,8 @@ interface Sample {
   readonly atS: number;
   /** By process: the apis, then the worker. */
   readonly rss: readonly number[];
-  /** The same after a full collection. */
-  readonly settledRss: readonly number[];
+  /** What they hold: see `settledBytes`. */
+  readonly settled: readonly number[];
   readonly handles: readonly number[];
   readonly keys: number;
   readonly redisBytes: number;
@@ -128,9 +129,9 @@ class Soak {
   async #sample(atS: number): Promise<void> {
     const pids = [...this.#fleet.apiPids, ...this.#fleet.workerPids];
     const memory = await this.#redis.info('memory');
-    const sample = { atS, rss: pids.map(rssBytes), settledRss: await settledRss(pids), handles: pids.map(handles), keys: await this.#redis.dbsize(), redisBytes: Number(/^used_memory:(\d+)/mu.exec(memory)?.[1]) };
+    const sample = { atS, rss: pids.map(rssBytes), settled: await settledBytes(this.#fleet.engine, pids), handles: pids.map(handles), keys: await this.#redis.dbsize(), redisBytes: Number(/^used_memory:(\d+)/mu.exec(memory)?.[1]) };
     this.#samples.push(sample);
-    if (this.#samples.length % 6 === 0) this.#tools.say(`${Math.round(atS)} s: RSS ${sample.rss.map(mib).join(' ')} MiB, settled ${sample.settledRss.map(mib).join(' ')}, handles ${sample.handles.join(' ')}, ${sample.keys} keys, Redis ${mib(sample.redisBytes)} MiB, ${this.#frames} frames`);
+    if (this.#samples.length % 6 === 0) this.#tools.say(`${Math.round(atS)} s: RSS ${sample.rss.map(mib).join(' ')} MiB, settled ${sample.settled.map(mib).join(' ')}, handles ${sample.handles.join(' ')}, ${sample.keys} keys, Redis ${mib(sample.redisBytes)} MiB, ${this.#frames} frames`);
   }
 
   #outcome(): Outcome {
@@ -139,21 +140,23 @@ class Soak {
     const broken = [...this.#faults.slice(0, 20), ...breaches.map(({ viewer, channel, rule, what }) => `${viewer} on ${channel}: ${rule}, ${what}`), ...[...errors].map(([text, times]) => `${times} × ${text}`)];
     const end = this.#samples.at(-1)?.atS ?? 0;
     const judged = this.#samples.filter(({ atS }) => atS >= end * RUN.warmupShare);
-    const names = [...this.#fleet.apiPids.map((_pid, index) => `api ${index + 1}`), ...this.#fleet.workerPids.map(() => 'worker')];
+    // Of the api processes each has the sockets that came to it, now more and now fewer: together they have all of them.
+    const apis = this.#fleet.apiPids.length;
+    const groups = [{ name: 'api processes', of: (each: readonly number[]) => sumOf(each.slice(0, apis)) }, { name: 'worker', of: (each: readonly number[]) => sumOf(each.slice(apis)) }];
     const grown = (read: (sample: Sample) => number): { from: number; to: number } => {
       const third = Math.ceil(judged.length / 3);
       return { from: median(judged.slice(0, third).map(read)), to: median(judged.slice(-third).map(read)) };
     };
-    const lines = names.map((name, index) => {
-      const { slope, mean } = fitLine(judged.map(({ atS, settledRss: rss }) => ({ x: atS / 3600, y: rss[index]! })));
-      const busy = judged.reduce((sum, { rss }) => sum + rss[index]!, 0) / judged.length;
-      return { name, percentPerHour: (100 * slope) / mean, mean, busy, handles: grown((sample) => sample.handles[index]!) };
+    const lines = groups.map(({ name, of }) => {
+      const { slope, mean } = fitLine(judged.map(({ atS, settled }) => ({ x: atS / 3600, y: of(settled) })));
+      const busy = sumOf(judged.map(({ rss }) => of(rss))) / judged.length;
+      return { name, percentPerHour: (100 * slope) / mean, mean, busy, handles: grown((sample) => of(sample.handles)) };
     });
     const keys = grown((sample) => sample.keys);
     const missed: string[] = [];
     if (minutes >= RUN.judgedFromMinutes) {
       for (const { name, percentPerHour, handles: { from, to } } of lines) {
-        if (percentPerHour > RUN.rssPercentMax) missed.push(`${name}: RSS grows by ${percentPerHour.toFixed(2)} %/h`);
+        if (percentPerHour > RUN.rssPercentMax) missed.push(`${name}: memory grows by ${percentPerHour.toFixed(2)} %/h`);
         if (to > from * (1 + RUN.growthShareMax) + RUN.handlesSpare) missed.push(`${name}: handles grew from ${from} to ${to}`);
       }
       if (keys.to > keys.from * (1 + RUN.growthShareMax)) missed.push(`keys grew from ${keys.from} to ${keys.to}`);
@@ -162,7 +165,7 @@ class Soak {
     return {
       measured: { lines, keys, redisBytes: redis, frames: this.#frames, resumes, closes: Object.fromEntries(closes), samples: this.#samples }, broken, missed,
       rows: [
-        ['process', 'RSS, MiB', 'settled', 'its slope, %/h', 'handles: first third', 'last third'],
+        ['', 'RSS, MiB', 'settled', 'its slope, %/h', 'handles: first third', 'last third'],
         ...lines.map(({ name, percentPerHour, mean, busy, handles: { from, to } }) => [name, mib(busy), mib(mean), percentPerHour.toFixed(2), String(from), String(to)]),
         ['keys in Redis', '', '', '', String(keys.from), String(keys.to)],
         ['memory of Redis, MiB', '', '', '', mib(redis.from), mib(redis.to)],
@@ -171,4 +174,5 @@ class Soak {
   }
 }
 
+const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
 const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(1);

@@ -34,7 +34,7 @@ export async function start({ workers } = {}) {
 async function runEngine({ redis, stop, workers }) {
   const { DEMO = '1', ROLE = 'both', API_PROCESSES = '1' } = process.env;
   // In a process group of its own: a signal reaches it once, from here, and a kill takes its worker along.
-  const engine = spawn(process.execPath, ['--enable-source-maps', '--min-semi-space-size=64', '--max-semi-space-size=64', join('dist', 'src', 'main.js')], {
+  const engine = spawn(process.execPath, ['--enable-source-maps', '--max-semi-space-size=64', join('dist', 'src', 'main.js')], {
     cwd: ROOT,
     stdio: 'inherit',
     detached: true,

@@ -58,7 +58,7 @@ async function launch(redis: TestRedis, options: EngineOptions): Promise<Engine>
   const env: Record<string, string> = {};
   for (const name of KEPT) if (process.env[name] !== undefined) env[name] = process.env[name];
   Object.assign(env, { ROLE: role, HOST: '127.0.0.1', PORT: '0', REDIS_URL: redis.url, DATA_DIR: join(redis.dir, 'data'), LOG_LEVEL: 'warn' }, options.env);
-  const args = ['-c', GUARDED, process.execPath, '--enable-source-maps', '--min-semi-space-size=64', '--max-semi-space-size=64', ...options.nodeArgs ?? [], MAIN];
+  const args = ['-c', GUARDED, process.execPath, '--enable-source-maps', '--max-semi-space-size=64', ...options.nodeArgs ?? [], MAIN];
   const proc = spawn('sh', args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [proc.stdout, proc.stderr]) {
