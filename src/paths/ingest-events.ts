@@ -7,7 +7,7 @@ import { fold } from '../profile/fold.js';
 import { emptyProfile } from '../profile/profile.js';
 import { isUncertain, storeError } from '../redis/errors.js';
 import type { ProfileStore } from '../redis/profile-store.js';
-import { BoundedMap } from '../util/bounded-map.js';
+import { ByteCache } from '../util/byte-cache.js';
 import type { Clock } from '../util/clock.js';
 import { within } from '../util/deadline.js';
 import { loopShare } from '../util/loop-share.js';
@@ -22,8 +22,8 @@ export const INGEST_LIMITS = {
   turnMs: 1000,
   /** Merged shoppers followed one after another. */
   redirects: 4,
-  /** Profiles kept as they were stored, at about 1.2 KB: whoever sends an event soon sends another. */
-  keptMax: 5000,
+  /** Profiles kept as they were stored, and memory for them, most take about 1.2 KB: whoever sends an event soon sends another. */
+  keptMax: 5000, keptBytesMax: 8 * 1024 * 1024,
 } as const;
 
 export interface IngestReport {
@@ -75,7 +75,7 @@ interface Folded {
 export class EventIngestor {
   readonly #deps: IngestDeps;
   /** As this process stored them last. Somebody else may have written since: then the store refuses the write and says what is there now. */
-  readonly #kept = new BoundedMap<string, Buffer>(INGEST_LIMITS.keptMax);
+  readonly #kept = new ByteCache(INGEST_LIMITS.keptMax, INGEST_LIMITS.keptBytesMax);
   /** Shopper → the last of those who met others at the profile: of a crowd that tries at once, each time all but one try in vain. */
   readonly #turns = new Map<string, Promise<void>>();
 
