@@ -3,8 +3,8 @@ import { breathe } from '../util/pause.js';
 import type { Member } from './audience.js';
 
 const FAN_OUT_LIMITS = {
-  /** Members told in one turn of the event loop: about 1.5 ms. Each turn takes in one new connection, and no more. */
-  perTurn: 128,
+  /** Members told in one turn of the event loop: about 5 ms. */
+  perTurn: 512,
   /** Frames under way to the members; a further one waits for none of them. */
   framesMax: 32,
 } as const;
