@@ -44,9 +44,9 @@ interface HolderStatus {
 export type SwapResult = { readonly model: string } | { readonly refused: AppError };
 
 /**
- * The model in service, the shadow beside it, and the buffers to hand it features in. Requests of one turn of the event
- * loop run one after another; when one of them stalls, those behind it are called off just before their turn, so that
- * a stall is paid once. (Handing runs over one at a time would do it too, but cost a bare endpoint 8 to 17 % of its
+ * The model in service, the shadow beside it, and the buffers to hand it features in. Runs of one turn of the event
+ * loop follow one after another; when one of them stalls, those behind it are called off just before their turn, so that
+ * a stall is paid once, or by as many as shared the run (`SharedRuns`). (Handing runs over one at a time would do it too, but cost a bare endpoint 8 to 17 % of its
  * throughput: measured with 32 connections.)
  */
 export class ModelHolder {
