@@ -3,7 +3,11 @@ import type { ShopperEvent } from './event.js';
 /** What a partition's stream carries beside events: things that happened to a shopper as such. */
 export type ShopperRecord =
   /** All that was and will be known of the anonymous shopper `from` belongs to `shopper`. */
-  | { readonly type: 'alias'; readonly id: string; readonly shopper: string; readonly from: string; readonly at: number }
+  | {
+    readonly type: 'alias'; readonly id: string; readonly shopper: string; readonly from: string; readonly at: number;
+    /** `from` never sent an event: whoever they are now may still be a newcomer. */
+    readonly isSilent?: true;
+  }
   /** The shopper is to be forgotten: everything before this. */
   | { readonly type: 'erase'; readonly id: string; readonly shopper: string; readonly at: number }
   /** The shopper looks like abuse, or no longer does: while they do, nothing is learnt or counted of them. */

@@ -51,7 +51,7 @@ interface Changes {
   /** Shoppers whose attributes may have changed. */
   readonly portraits: Set<string>;
   readonly erased: Set<string>;
-  readonly merged: { readonly from: string; readonly to: string; readonly at: number }[];
+  readonly merged: { readonly from: string; readonly to: string; readonly at: number; readonly isSilent: boolean }[];
 }
 
 /** Behind the event stream: starts campaigns, and keeps what they look for. Every step can be repeated. */
@@ -70,7 +70,7 @@ export class CampaignTriggers implements StreamHandler {
     for (const shopper of changes.erased) await this.#forget(shopper);
     for (const { from, to, at } of changes.merged) await Promise.all([watchers.move(from, to, at), messages.move(from, to)]);
     // Who has been a visitor is no newcomer as a user.
-    await happenings.note(changes.merged.map(({ to, at }) => ({ shopper: to, type: 'seen', at })));
+    await happenings.note(changes.merged.filter(({ isSilent }) => !isSilent).map(({ to, at }) => ({ shopper: to, type: 'seen', at })));
     // Noted before a job is added, so that a job never runs without knowing what started it.
     await inParts([...changes.happenings.values()], (part) => happenings.note(part));
     await inParts([...changes.enrolled.values()], (part) => Promise.all(part.map(({ campaign, enrolment }) => enrol(campaign, enrolment))));
@@ -88,7 +88,7 @@ export class CampaignTriggers implements StreamHandler {
     const now = clock();
     for (const { record } of entries) {
       if (record.type === 'erase') forget(changes, record.shopper);
-      else if (record.type === 'alias') changes.merged.push({ from: record.from, to: record.shopper, at: record.at });
+      else if (record.type === 'alias') changes.merged.push({ from: record.from, to: record.shopper, at: record.at, isSilent: record.isSilent === true });
       else if (record.type === 'portrait') notePortrait(changes, record, set, now);
       else if (record.type !== 'risk') noteEvent(changes, record, set, now);
     }

@@ -80,39 +80,42 @@ export class Shoppers {
    *    the visitor is said of the user;
    * 2. the frozen profile is merged into the user's, together with an id that a second merge would meet there;
    * 3. the anonymous profile is emptied, the signpost stays.
-   * Whoever finds a frozen profile, after a crash between the steps, continues with step 2.
-   * @returns whether this call, or one it finished, merged something
+   * Whoever finds a frozen profile, after a crash between the steps, continues with step 2. Of a visitor without events there is no
+   * profile to merge, but perhaps a claim, an inbox, points: the record alone takes them over.
+   * @returns whether this call, or one it finished, merged the two
    */
   async alias(user: string, anonymous: string): Promise<boolean> {
     const frozen = await this.#freeze(anonymous, user);
     const { store, attributes, clock, newId } = this.#deps;
     await store.noteVisitor(user, anonymous);
     await attributes.move(anonymous, user, { type: 'portrait', id: newId(), shopper: user, at: clock() });
-    if (frozen === undefined) return false;
+    if (isEmptied(frozen)) return false;
     await this.#mergeInto(user, anonymous, frozen);
     await this.#update(anonymous, (profile) => {
-      if (profile.events === 0) return undefined;
-      return { ...emptyProfile(), updatedAt: profile.updatedAt, movedTo: user };
+      if (isEmptied(profile)) return undefined;
+      return { ...emptyProfile(), updatedAt: profile.updatedAt || clock(), movedTo: user };
     }, []);
     return true;
   }
 
-  /** @returns the frozen profile, or undefined when there is nothing to merge (any more) */
-  async #freeze(anonymous: string, user: string): Promise<Profile | undefined> {
-    const profile = await this.#update(anonymous, (current) => {
+  /** @returns the frozen profile; an emptied one has been merged */
+  #freeze(anonymous: string, user: string): Promise<Profile> {
+    return this.#update(anonymous, (current) => {
       if (current.movedTo !== undefined) {
         if (current.movedTo !== user) throw new AppError('conflict', `Anonymous shopper ${anonymous.slice(2)} was merged into another user before.`);
         return undefined;
       }
       return { ...current, movedTo: user };
     }, []);
-    return profile.events === 0 ? undefined : profile;
   }
 
   async #mergeInto(user: string, anonymous: string, frozen: Profile): Promise<void> {
+    const { store, clock, newId } = this.#deps;
+    const alias = { type: 'alias', shopper: user, from: anonymous, at: clock() } as const;
+    if (frozen.events === 0) return store.tell(user, JSON.stringify({ ...alias, id: newId(), isSilent: true } satisfies ShopperRecord));
     // The frozen profile cannot change, so its count of events tells this merge from one of a later anonymous life.
     const id = `alias:${anonymous}:${frozen.firstAt}:${frozen.events}`;
-    const record: ShopperRecord = { type: 'alias', id, shopper: user, from: anonymous, at: this.#deps.clock() };
+    const record: ShopperRecord = { ...alias, id };
     await this.#update(user, (current) => {
       if (current.ids.ids.includes(hash48(id))) return undefined;
       mergeProfile(current, structuredClone(frozen));
@@ -140,3 +143,6 @@ export class Shoppers {
     throw new AppError('write_contended', `Shopper ${shopper.slice(2)} is written from too many places at once; try again.`);
   }
 }
+
+/** A profile that was merged has a time, but no events; one that was frozen without events has no time yet. */
+const isEmptied = (profile: Profile): boolean => profile.events === 0 && profile.updatedAt > 0;

@@ -144,6 +144,11 @@ export class ProfileStore {
     });
   }
 
+  /** Appends a record to the shopper's stream; said twice, it is there twice. */
+  async tell(shopper: string, record: string): Promise<void> {
+    await this.#redis.xadd(this.#keys.eventsOf(shopper), '*', 'e', record);
+  }
+
   /** Removes the profile and what the store said of the shopper. @returns whether there was either */
   async erase(shopper: string, record: string): Promise<boolean> {
     const keys = this.#keys;

@@ -3,6 +3,7 @@ import t from 'tap';
 import { InstantCampaigns } from '../../src/campaigns/instant.js';
 import { CampaignSet } from '../../src/campaigns/campaign-set.js';
 import type { Campaign, CampaignInput } from '../../src/domain/campaign.js';
+import type { OfferMessage } from '../../src/domain/offer-message.js';
 import type { PortraitRecord } from '../../src/domain/record.js';
 import { Shoppers } from '../../src/paths/shoppers.js';
 import { startCampaignWorker } from '../helpers/campaigns.js';
@@ -100,6 +101,16 @@ await t.test('who was welcomed as a visitor is not welcomed as a user', async (t
   await act('bystander', 'view_item');
   await until(() => outcomesOf('bystander', 'newcomer').length > 0, 'somebody else\'s');
   t.same(outcomesOf('named', 'newcomer'), []);
+});
+
+await t.test('who never did anything as a visitor is welcomed as a user, and has what was sent to the visitor', async (t) => {
+  const shoppers = new Shoppers({ store: server.store, attributes: worker.attributes, clock: Date.now, newToken: () => randomBytes(8), newId: randomUUID, announceErased: async () => { /* one process */ } });
+  const message: OfferMessage = { id: 'm', kind: 'notice', cause: 'test', title: 'to the visitor', createdAt: new Date().toISOString(), expiresAt: new Date(Date.now() + 60_000).toISOString() };
+  await server.offers.send('a:silent', message);
+  t.equal(await shoppers.alias('u:late', 'a:silent'), true);
+  await until(async () => (await titlesOf('late')).length === 1, 'the inbox to move');
+  await act('late', 'view_item');
+  await until(() => outcomesOf('late', 'newcomer').length > 0, 'the welcome');
 });
 
 await t.test('entering a segment starts; a change of the segment itself does not', async (t) => {

@@ -1,5 +1,10 @@
+import { randomBytes, randomUUID } from 'node:crypto';
 import t from 'tap';
 import type { Claim } from '../../src/domain/claim.js';
+import type { StreamRecord } from '../../src/domain/record.js';
+import { Shoppers } from '../../src/paths/shoppers.js';
+import { AttributeStore } from '../../src/redis/attribute-store.js';
+import { ProfileStore } from '../../src/redis/profile-store.js';
 import { claimJobs } from '../../src/wire/claim-jobs.js';
 import { anEvent, commandsTo, keys, silent } from '../helpers/streams.js';
 import { claimRig, made, NOW, numberOf, reason } from '../helpers/claims.js';
@@ -166,4 +171,28 @@ await t.test('a merge takes the claims along with their places; an erasure leave
   now += 2 * 86_400_000;
   await keeper.round();
   t.same(await balance(one), { money: 0, count: 0, ofClaims: { money: 0, count: 0 } }, 'and it expires as any other');
+});
+
+await t.test('the claim of a visitor who never sent an event goes over, too, by one record however often it is asked for', async (t) => {
+  const store = new ProfileStore(redis, keys, { profileTtlS: 3600, streamEntriesMax: 1000 });
+  const shoppers = new Shoppers({
+    store, attributes: new AttributeStore(redis, keys, { profileTtlS: 3600 }),
+    clock: () => now, newToken: () => randomBytes(8), newId: randomUUID, announceErased: async () => { /* one process */ },
+  });
+  const one = await offer('one');
+  const mine = made(await claim(one, 'a:visitor'));
+  await keeper.round();
+  t.same([await shoppers.alias('u:ann', 'a:visitor'), await shoppers.alias('u:ann', 'a:visitor')], [true, false]);
+  const rows = await redis.xrange(keys.eventsOf('u:ann'), '-', '+');
+  const records = rows.map(([, [, json]]) => JSON.parse(json!) as StreamRecord);
+  t.match(records, [{ type: 'alias', shopper: 'u:ann', from: 'a:visitor', isSilent: true }]);
+  await events.handle(records.map((record, i) => ({ partition: 0, id: `${i}-0`, record, json: '' })));
+  t.same(await wallets.read('u:ann'), [{ claimId: mine.id, at: NOW }]);
+  t.same(await wallets.read('a:visitor'), []);
+  t.equal(reason(await claim(one, 'u:ann')), 'cap_reached');
+  t.equal(await store.read('u:ann'), null, 'nothing was received of them');
+  await shoppers.erase('u:ann');
+  await wallets.erase('u:ann');
+  await t.rejects(shoppers.erase('u:ann'), { code: 'not_found' });
+  t.equal(await shoppers.alias('u:bob', 'a:visitor'), true, 'a new life');
 });

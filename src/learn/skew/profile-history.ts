@@ -34,7 +34,7 @@ export class ProfileHistory {
     else {
       const from = this.#of(record.from);
       from.movedTo = record.shopper;
-      history.steps.push({ merge: from });
+      if (record.isSilent !== true) history.steps.push({ merge: from });
     }
   }
 
