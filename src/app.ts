@@ -137,8 +137,8 @@ export async function startApi(config: Config, log: Logger, link?: PrimaryLink):
   eventRoutes(app, paths.ingestor, risk.admitEvents);
   riskRoutes(app, risk.ledger, paths.shoppers);
   recommendationRoutes(app, paths.service);
-  itemRoutes(app, catalogStore, catalog);
-  userRoutes(app, paths.shoppers, portraits, catalog, clock);
+  itemRoutes(app, catalogStore, catalog, config.storeCurrency);
+  userRoutes(app, paths.shoppers, portraits, catalog, clock, config.storeCurrency);
   link?.share(metrics.registry);
   healthRoutes(app, {
     missing: () => missing(state, redis), facts: () => facts(catalog, paths.model),
@@ -180,7 +180,7 @@ interface Parts {
 function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogFollower, store, attributes, decisions, rooms, afterStored, limit, metrics, clock }: Parts) {
   const newToken = tokenSource();
   const newId = idSource();
-  const ingestor = new EventIngestor({ store, catalog, clock, newToken, onFolded: metrics.onFolded, limit, afterStored });
+  const ingestor = new EventIngestor({ store, catalog, clock, currency: config.storeCurrency, newToken, onFolded: metrics.onFolded, limit, afterStored });
   const impressions = new ImpressionLog(redis, keys);
   const shadows = new ShadowStore(redis, keys);
   const model = new ModelHolder({

@@ -43,6 +43,7 @@ export const SETTINGS = {
   CONTACTS_PER_DAY_MAX: { fallback: '5', about: 'offers and messages to a shopper in 24 hours, over all channels; 0: no cap' },
   CONTACTS_PER_WEEK_MAX: { fallback: '20', about: 'the same in 7 days' },
   QUIET_HOURS: { fallback: '', about: 'local hours in which nothing is pushed, e.g. 22-8; empty: none' },
+  STORE_CURRENCY: { fallback: '', about: 'ISO 4217 currency of the store, e.g. EUR: of whatever states none, and the only one that is added up; set it before the first event; empty: what states none has two decimals' },
   STORE_TIMEZONE: { fallback: 'UTC', about: 'IANA time zone of shoppers who have not said theirs' },
   CONSENT_REQUIRED: { fallback: '0', about: '1: nothing is pushed without a stated consent to marketing; 0: unless it was refused' },
   DECISION_DEADLINE_MS: { fallback: '50', about: 'a decision beside a list that takes longer is left out of the reply, ms' },
@@ -73,6 +74,7 @@ export const SETTINGS = {
 type Name = keyof typeof SETTINGS;
 /** Defaults of the demo store: who tries it out should not wait half an hour for an offer. */
 const DEMO_FALLBACKS: Readonly<Partial<Record<Name, string>>> = { CART_ABANDONED_AFTER_S: '15' };
+const DEMO_CURRENCY = 'EUR';
 export const SCOPES = ['events', 'recommend', 'catalog', 'users', 'offers', 'host', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 export const JWT_ALGORITHMS = ['HS256', 'RS256', 'ES256', 'EdDSA'] as const;
@@ -125,6 +127,8 @@ export interface Config {
   readonly contactCaps: { readonly perDayMax: number; readonly perWeekMax: number };
   /** Local hours; the same twice: none. */
   readonly quietHours: { readonly from: number; readonly until: number; readonly timezone: string };
+  /** undefined: any, and two decimals where none is stated. */
+  readonly storeCurrency: string | undefined;
   readonly consentRequired: boolean;
   readonly decisionDeadlineMs: number;
   readonly cueChunkDeadlineMs: number;
@@ -218,6 +222,7 @@ export function readConfig(env: Environment = process.env): Config {
     webhookLoopback: whole('WEBHOOK_LOOPBACK', 0, 1) === 1,
     contactCaps: { perDayMax: whole('CONTACTS_PER_DAY_MAX', 0, 1000), perWeekMax: whole('CONTACTS_PER_WEEK_MAX', 0, 1000) },
     quietHours: { ...readHours(text('QUIET_HOURS')), timezone: readTimezone(text('STORE_TIMEZONE')) },
+    storeCurrency: readCurrency(text('STORE_CURRENCY')),
     consentRequired: whole('CONSENT_REQUIRED', 0, 1) === 1,
     decisionDeadlineMs: whole('DECISION_DEADLINE_MS', 1, 60_000),
     cueChunkDeadlineMs: whole('CUE_CHUNK_DEADLINE_MS', 10, 60_000),
@@ -245,6 +250,9 @@ export function readConfig(env: Environment = process.env): Config {
   if (!(/^redis(-cluster|s|s-cluster)?:\/\//u).test(config.redisUrl)) throw bad('REDIS_URL', 'redis://user:password@host:port, or rediss:// for TLS', '(not shown)');
   if (isClusterUrl(config.redisUrl) && parseClusterUrl(config.redisUrl) === undefined) {
     throw bad('REDIS_URL', 'redis-cluster://user:password@host:port,host:port, all but the hosts optional', '(not shown)');
+  }
+  if (config.demo && config.storeCurrency !== undefined && config.storeCurrency !== DEMO_CURRENCY) {
+    throw bad('STORE_CURRENCY', `${DEMO_CURRENCY}, in which the demo shop is priced, or DEMO=0`, config.storeCurrency);
   }
   if (config.apiKeys.size === 0 && !isLoopback(config.host)) {
     throw new AppError('invalid_request', `HOST is ${config.host} but no API_KEYS are set: an open engine listens on loopback only. Set API_KEYS, or HOST=127.0.0.1.`);
@@ -295,6 +303,12 @@ function readTimezone(text: string): string {
   } catch {
     throw bad('STORE_TIMEZONE', 'an IANA time zone, e.g. Europe/Berlin', text);
   }
+}
+
+function readCurrency(text: string): string | undefined {
+  if (text === '') return undefined;
+  if (!Intl.supportedValuesOf('currency').includes(text)) throw bad('STORE_CURRENCY', 'an ISO 4217 currency in capitals, e.g. EUR, or nothing', text);
+  return text;
 }
 
 function readKeys(text: string): Map<string, ReadonlySet<Scope>> {

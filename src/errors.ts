@@ -7,6 +7,7 @@ const CATALOGUE = {
   invalid_event: { status: 400, close: 4400, retryable: false },
   invalid_expression: { status: 400, close: 4400, retryable: false },
   invalid_json: { status: 400, close: 4400, retryable: false },
+  other_currency: { status: 400, close: 4400, retryable: false },
   unauthorized: { status: 401, close: 4401, retryable: false },
   token_expired: { status: 401, close: 4440, retryable: false },
   forbidden: { status: 403, close: 4403, retryable: false },

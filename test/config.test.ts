@@ -34,10 +34,14 @@ await t.test('a key that does not fit its algorithm ends the start before anythi
 
 await t.test('a setting that would be of no effect, or fail later, ends the start by its name', (t) => {
   const REDIS_URL = 'redis://127.0.0.1';
-  const misfits = { LOG_LEVEL: ['loud'], DEMO: ['yes'], REDIS_URL: ['127.0.0.1:6379', 'http://10.0.0.1'], CORS_ORIGINS: ['*', 'https://shop.example/', 'shop.example', 'https://*.shop.example'] };
+  const misfits = { LOG_LEVEL: ['loud'], DEMO: ['yes'], STORE_CURRENCY: ['jpy', 'EURO', 'QQQ'], REDIS_URL: ['127.0.0.1:6379', 'http://10.0.0.1'], CORS_ORIGINS: ['*', 'https://shop.example/', 'shop.example', 'https://*.shop.example'] };
   for (const [name, values] of Object.entries(misfits)) {
     for (const value of values) t.throws(() => readConfig({ REDIS_URL, [name]: value }), { code: 'invalid_request', message: new RegExp(`^Setting ${name} `, 'u') }, value);
   }
+  t.equal(readConfig({ REDIS_URL }).storeCurrency, undefined);
+  t.equal(readConfig({ REDIS_URL, STORE_CURRENCY: 'JPY' }).storeCurrency, 'JPY');
+  t.equal(readConfig({ REDIS_URL, DEMO: '1', STORE_CURRENCY: 'EUR' }).storeCurrency, 'EUR');
+  t.throws(() => readConfig({ REDIS_URL, DEMO: '1', STORE_CURRENCY: 'JPY' }), { message: /^Setting STORE_CURRENCY .*DEMO=0/u }, 'the demo shop has prices in euros');
   t.same(readConfig({ REDIS_URL, CORS_ORIGINS: 'https://shop.example, http://localhost:3000,capacitor://localhost' }).corsOrigins, ['https://shop.example', 'http://localhost:3000', 'capacitor://localhost']);
   t.end();
 });

@@ -4,6 +4,7 @@ import { Type } from 'typebox';
 import type { Catalog } from '../catalog/catalog.js';
 import { isoTime } from '../domain/iso-time.js';
 import { ITEM_LIMITS, ItemSchema, type Item } from '../domain/item.js';
+import { currencyFault } from '../domain/money.js';
 import { SCENES } from '../domain/scene.js';
 import { idFault } from '../domain/shopper.js';
 import { AppError, type ErrorCode } from '../errors.js';
@@ -31,7 +32,7 @@ interface PutReport { accepted: number; created: number; rejected: Rejected[] }
 
 const checker = makeChecker(ItemSchema, 'item');
 
-export function itemRoutes(server: FastifyInstance, store: CatalogStore, catalog: Catalog): void {
+export function itemRoutes(server: FastifyInstance, store: CatalogStore, catalog: Catalog, storeCurrency: string | undefined): void {
   const app = server.withTypeProvider<TypeBoxTypeProvider>();
   app.addSchema({ ...ItemSchema, $id: 'Item' });
   app.post('/v1/items', {
@@ -40,7 +41,7 @@ export function itemRoutes(server: FastifyInstance, store: CatalogStore, catalog
   }, async (request) => {
     const { body } = request;
     const entries = typeof body === 'string' ? parseNdjson(body) : body.items.map((value, index) => ({ value, index }));
-    return putItems(entries, store, catalog);
+    return putItems(entries, { store, catalog, storeCurrency });
   });
   app.get('/v1/items', {
     config: { scope: 'catalog' }, schema: { summary: 'List items, in no order', tags: ['catalog'], querystring: Page },
@@ -77,7 +78,7 @@ export function itemRoutes(server: FastifyInstance, store: CatalogStore, catalog
 
 async function putItems(
   entries: AsyncIterable<{ index: number; value?: unknown; fault?: string }> | Iterable<{ index: number; value?: unknown; fault?: string }>,
-  store: CatalogStore, catalog: Catalog,
+  { store, catalog, storeCurrency }: { readonly store: CatalogStore; readonly catalog: Catalog; readonly storeCurrency: string | undefined },
 ): Promise<PutReport> {
   const report: PutReport = { accepted: 0, created: 0, rejected: [] };
   let part: Item[] = [];
@@ -88,17 +89,30 @@ async function putItems(
   };
   for await (const { index, value, fault } of entries) {
     if (index >= ITEM_LIMITS.ndjsonMax) throw new AppError('payload_too_large', `More than ${ITEM_LIMITS.ndjsonMax} items, of which the first are stored already; send all in several requests.`);
-    const problem = fault ?? faultOf(value);
-    if (problem !== undefined) report.rejected.push({ index, code: 'invalid_request', message: problem });
-    else if (collides(value as Item, catalog)) {
-      report.rejected.push({ index, code: 'item_id_collision', message: 'Another item has an id with the same 48-bit hash; give this one another id.' });
-    } else part.push(value as Item);
+    const refusal = fault === undefined ? refusalOf(value, catalog, storeCurrency) : { code: 'invalid_request' as const, message: fault };
+    if (refusal === undefined) part.push(inCurrency(value as Item, storeCurrency));
+    else report.rejected.push({ index, ...refusal });
     if (part.length === PART) await flush();
   }
   await flush();
   if (report.accepted + report.rejected.length === 0) throw new AppError('invalid_request', 'The body has no lines; send one item per line.');
   return report;
 }
+
+/** @returns why an item is not taken, or undefined */
+function refusalOf(value: unknown, catalog: Catalog, storeCurrency: string | undefined): Omit<Rejected, 'index'> | undefined {
+  const fault = faultOf(value);
+  if (fault !== undefined) return { code: 'invalid_request', message: fault };
+  const item = value as Item;
+  const other = currencyFault(item.currency, storeCurrency);
+  if (other !== undefined) return { code: 'other_currency', message: other };
+  if (collides(item, catalog)) return { code: 'item_id_collision', message: 'Another item has an id with the same 48-bit hash; give this one another id.' };
+  return undefined;
+}
+
+/** What has a price is kept with its currency, for whoever reads it without knowing the store's. */
+const inCurrency = (item: Item, storeCurrency: string | undefined): Item =>
+  item.price === undefined || item.currency !== undefined || storeCurrency === undefined ? item : { ...item, currency: storeCurrency };
 
 /** @returns what is wrong with an item, or undefined */
 function faultOf(value: unknown): string | undefined {

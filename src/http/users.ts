@@ -17,7 +17,7 @@ const Params = Type.Object({ id: Type.String({ minLength: 1 }) });
 const FeatureQuery = Type.Object({ kind: Kind, scene: Type.Optional(Type.Enum([...SCENES])) }, { additionalProperties: false });
 const Alias = Type.Object({ anonymousId: Type.String({ minLength: 1, maxLength: 256 }) }, { additionalProperties: false });
 
-export function userRoutes(server: FastifyInstance, shoppers: Shoppers, portraits: StoredPortraits, catalog: Catalog, clock: Clock): void {
+export function userRoutes(server: FastifyInstance, shoppers: Shoppers, portraits: StoredPortraits, catalog: Catalog, clock: Clock, storeCurrency: string | undefined): void {
   const app = server.withTypeProvider<TypeBoxTypeProvider>();
   const config = { scope: 'users' } as const;
   const keyOf = (request: { params: unknown; query: unknown }): string => {
@@ -30,7 +30,7 @@ export function userRoutes(server: FastifyInstance, shoppers: Shoppers, portrait
   }, async (request, reply) => {
     const { shopper, profile, bytes } = await shoppers.profile(keyOf(request));
     void reply.preventCache();
-    return { shopper, bytes, ...describeProfile(profile, catalog) };
+    return { shopper, bytes, ...describeProfile(profile, catalog, storeCurrency) };
   });
   app.get('/v1/users/:id/features', {
     config, schema: { summary: 'The feature vector as of now, by name', tags: ['users'], params: Params, querystring: FeatureQuery },
@@ -47,7 +47,8 @@ export function userRoutes(server: FastifyInstance, shoppers: Shoppers, portrait
   }, async (request, reply) => {
     const { shopper, profile } = await shoppers.profile(keyOf(request));
     void reply.preventCache();
-    return portraits.describe(shopper, profile);
+    const portrait = await portraits.describe(shopper, profile);
+    return storeCurrency === undefined ? portrait : { ...portrait, currency: storeCurrency };
   });
   app.get('/v1/users/:id/attributes', {
     config, schema: { summary: 'What the store has said of a shopper', tags: ['users'], params: Params, querystring: KindQuery },

@@ -19,6 +19,8 @@ export interface CartCheckDeps {
   /** Who a shopper is now: of a merged visitor the user. */
   readonly ownerOf: (shopper: string) => Promise<string>;
   readonly clock: Clock;
+  /** Of the store; undefined: any. */
+  readonly currency?: string | undefined;
 }
 
 /** Why an offer or claim takes nothing off this cart. */
@@ -27,6 +29,8 @@ export type NotUsed =
   | 'below_spend' | 'nothing_applies' | 'not_combined';
 
 export interface CartCheck {
+  /** Of all amounts, where the cart or the store has one. */
+  readonly currency?: string;
   readonly subtotalMinor: number;
   readonly shippingMinor: number;
   readonly discountMinor: number;
@@ -69,18 +73,23 @@ export class CartChecker {
 
   /** @throws AppError `invalid_request`, `store_unavailable` */
   async check(input: CartCheckInput): Promise<CartCheck> {
-    const { cart } = input;
+    const cart = this.#inCurrency(input.cart);
     const total = cart.lines.reduce((sum, line) => sum + line.unitMinor * line.quantity, cart.shippingMinor ?? 0);
     if (total > CART_LIMITS.totalMinorMax) {
       throw new AppError('invalid_request', `The cart comes to ${total} minor units; at most ${CART_LIMITS.totalMinorMax} can be priced exactly.`);
     }
     let found: Found;
     try {
-      found = await this.#find(input);
+      found = await this.#find({ ...input, cart });
     } catch (error) {
       throw storeError(error);
     }
     return this.#price(cart, found);
+  }
+
+  #inCurrency(cart: Cart): Cart {
+    const { currency = this.#deps.currency } = cart;
+    return currency === undefined ? cart : { ...cart, currency };
   }
 
   async #find(input: CartCheckInput): Promise<Found> {
@@ -121,7 +130,7 @@ export class CartChecker {
   async #addClaim({ usable, not }: Found, claim: ClaimView, cart: Cart): Promise<void> {
     const { id: claimId, offerId } = claim;
     const offer = await this.#offer(offerId);
-    const reason = offer === undefined ? 'unknown_offer' : isOtherCurrency(offer, cart) ? 'other_currency'
+    const reason = offer === undefined ? 'unknown_offer' : this.#isOtherCurrency(offer, cart) ? 'other_currency'
       : hasExpired(claim, this.#deps.clock()) ? 'claim_expired' : claim.status !== 'claimed' ? 'claim_not_open' : undefined;
     if (offer === undefined || reason !== undefined) {
       not.push({ offerId, claimId, reason: reason ?? 'unknown_offer' });
@@ -140,7 +149,7 @@ export class CartChecker {
     if (offer === undefined) not.push({ offerId, reason: 'unknown_offer' });
     else if (offer.status !== 'active') not.push({ offerId, reason: 'offer_not_active' });
     else if (now < offer.window.startsAt || now >= offer.window.endsAt) not.push({ offerId, reason: 'outside_window' });
-    else if (isOtherCurrency(offer, cart)) not.push({ offerId, reason: 'other_currency' });
+    else if (this.#isOtherCurrency(offer, cart)) not.push({ offerId, reason: 'other_currency' });
     else if (!await this.#deps.isEligible(offer, shopper)) not.push({ offerId, reason: 'not_eligible' });
     else usable.set(offerId, { offer, terms: offer.terms, claimIds: [] });
   }
@@ -163,6 +172,7 @@ export class CartChecker {
       not.push(...(claimIds.length === 0 ? [{ offerId, ...why }] : claimIds.map((claimId) => ({ offerId, claimId, ...why }))));
     }
     return {
+      ...(cart.currency === undefined ? {} : { currency: cart.currency }),
       subtotalMinor: priced.subtotalMinor, shippingMinor: priced.shippingMinor, discountMinor: priced.discountMinor, totalMinor: priced.totalMinor,
       linesMinor: priced.lines,
       applied: priced.applied.map(({ offerId, discountMinor, shippingMinor, lines, giftItemId }) => ({
@@ -172,6 +182,10 @@ export class CartChecker {
       notApplied: not,
       isBest: isProven,
     };
+  }
+
+  #isOtherCurrency({ currency = this.#deps.currency }: Offer, cart: Cart): boolean {
+    return currency !== undefined && cart.currency !== undefined && currency !== cart.currency;
   }
 
   /** Whether an offer applies to an item. One that the catalog does not know has no category. */
@@ -187,8 +201,6 @@ const isPerUnit = ({ terms: { kind } }: Offer): boolean => kind === 'flash_sale'
 
 /** Whether the sweep has been there yet or not. */
 const hasExpired = ({ status, expiresAt }: ClaimView, now: number): boolean => status === 'expired' || (status === 'claimed' && expiresAt <= now);
-
-const isOtherCurrency = (offer: Offer, cart: Cart): boolean => offer.currency !== undefined && cart.currency !== undefined && offer.currency !== cart.currency;
 
 /** Of a share reward the one who shared has another amount than the friend. */
 function termsOf({ terms }: Offer, claim: ClaimView): OfferTerms {

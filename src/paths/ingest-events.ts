@@ -11,7 +11,7 @@ import { ByteCache } from '../util/byte-cache.js';
 import type { Clock } from '../util/clock.js';
 import { within } from '../util/deadline.js';
 import { loopShare } from '../util/loop-share.js';
-import { validateEvent } from './validate-event.js';
+import { validateEvent, type Rejection } from './validate-event.js';
 
 /** The event path, top to bottom: validate, read, fold, compare and set with the append, acknowledge. */
 
@@ -38,6 +38,8 @@ export interface IngestDeps {
   readonly store: ProfileStore;
   readonly catalog: Catalog;
   readonly clock: Clock;
+  /** Of the store; undefined: any. */
+  readonly currency?: string | undefined;
   /** 8 random bytes, new at each call. */
   readonly newToken: () => Buffer;
   /** Counted: events taken, and those whose item the catalog does not know. */
@@ -143,6 +145,11 @@ export class EventIngestor {
     this.#kept.delete(shopper);
   }
 
+  /** @returns the event in its inner form, or why it is not taken */
+  validate(input: unknown, receivedAt: number): ShopperEvent | Rejection {
+    return validateEvent(input, receivedAt, this.#deps.currency);
+  }
+
   /** Counts an event. @returns why it is not taken: its shopper or device sends too many */
   refusalOf(event: ShopperEvent): { code: ErrorCode; message: string } | undefined {
     const waitS = this.#deps.limit?.(event);
@@ -153,7 +160,7 @@ export class EventIngestor {
     const receivedAt = this.#deps.clock();
     const groups = new Map<string, Group>();
     for (let index = 0; index < inputs.length; index++) {
-      const event = validateEvent(inputs[index], receivedAt);
+      const event = this.validate(inputs[index], receivedAt);
       if ('code' in event) {
         report.rejected.push({ index, ...event });
         // To say what is wrong takes far longer than to take what is right: a thousand times holds everybody up.

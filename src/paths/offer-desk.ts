@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { currencyFault } from '../domain/money.js';
 import { reserveOf, type Offer, type OfferInput, type OfferStatus, type OfferTerms } from '../domain/offer.js';
 import { AppError } from '../errors.js';
 import type { AuditEntry, OfferBookStore, OfferUsage } from '../redis/offer-book-store.js';
@@ -22,6 +23,8 @@ export type OfferMove = keyof typeof MOVES;
 export interface OfferDeskOptions {
   readonly store: OfferBookStore;
   readonly clock: Clock;
+  /** Of the store; undefined: any. */
+  readonly currency?: string | undefined;
   /** @throws AppError for an eligibility that cannot be evaluated */
   readonly checkEligibility: (offer: OfferInput) => void;
 }
@@ -37,7 +40,7 @@ export class OfferDesk {
   /**
    * Drafts an offer; the same draft again is no fault.
    * @param by who, for the audit
-   * @throws AppError `conflict` where there is another offer of this id, `invalid_request`
+   * @throws AppError `conflict` where there is another offer of this id, `invalid_request`, `other_currency`
    */
   async create(input: OfferInput, by: string): Promise<Offer> {
     const { store, clock } = this.#options;
@@ -46,7 +49,7 @@ export class OfferDesk {
       throw new AppError('conflict', `There are ${OFFER_DESK_LIMITS.openMax} offers already; archive some.`);
     }
     const now = clock();
-    const offer: Offer = { ...input, status: 'draft', version: 1, createdAt: now, updatedAt: now };
+    const offer: Offer = { ...this.#inCurrency(input), status: 'draft', version: 1, createdAt: now, updatedAt: now };
     const entry: AuditEntry = { at: now, by, action: 'create', version: 1, changes: changesOf({}, offer) };
     const result = await store.write(offer, entry);
     if (result.kind === 'written') return offer;
@@ -63,7 +66,7 @@ export class OfferDesk {
       if (offer.status !== 'draft' && !isDeepStrictEqual(promiseOf(offer.terms), promiseOf(input.terms))) {
         throw new AppError('conflict', `Offer ${id} is ${offer.status}: its terms stay what shoppers were promised, but for stock and costMinor. Archive it and draft another.`);
       }
-      return { ...input, status: offer.status };
+      return { ...this.#inCurrency(input), status: offer.status };
     });
   }
 
@@ -132,8 +135,16 @@ export class OfferDesk {
     throw new AppError('conflict', `Offer ${id} has ${result.count} claims and ${result.moneyMinor} minor units out; its budget cannot go below that.`);
   }
 
+  /** As it is kept: with the store's currency where it states none. */
+  #inCurrency(input: OfferInput): OfferInput {
+    const { currency = this.#options.currency } = input;
+    return currency === undefined ? input : { ...input, currency };
+  }
+
   #check(input: OfferInput): void {
     const { id, window, budget, terms } = input;
+    const other = currencyFault(input.currency, this.#options.currency);
+    if (other !== undefined) throw new AppError('other_currency', `Offer ${id}: ${other}`);
     if (window.startsAt >= window.endsAt) throw new AppError('invalid_request', `The window of offer ${id} ends before it starts.`);
     const least = terms.kind === 'group_buy' ? { money: reserveOf(terms) * terms.size, count: terms.size, what: 'one group' }
       : terms.kind === 'share_reward' ? { money: reserveOf(terms), count: 2, what: 'a sharer and a friend' } : { money: reserveOf(terms), count: 1, what: 'one claim' };

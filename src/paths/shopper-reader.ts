@@ -11,7 +11,6 @@ import type { ProfileStore } from '../redis/profile-store.js';
 import { ByteCache } from '../util/byte-cache.js';
 import { LATE, within } from '../util/deadline.js';
 import { INGEST_LIMITS, type EventIngestor, type IngestReport } from './ingest-events.js';
-import { validateEvent } from './validate-event.js';
 
 const READER_LIMITS = {
   /** Profiles kept for the moments when Redis does not answer. */
@@ -121,7 +120,7 @@ export class ShopperReader {
     const indexes: number[] = [];
     inputs.forEach((input, index) => {
       const whole = typeof input === 'object' && input !== null && !('userId' in input) && !('anonymousId' in input) ? { ...input, ...owner } : input;
-      const event = validateEvent(whole, receivedAt);
+      const event = this.ingestor.validate(whole, receivedAt);
       const rejection: { code: ErrorCode; message: string } | undefined = 'code' in event ? event
         : event.shopper === shopper ? this.ingestor.refusalOf(event)
           : { code: 'invalid_event', message: 'The event belongs to another shopper than the page; send it to /v1/events.' };

@@ -17,8 +17,11 @@ export interface Rejection {
  * Checks one event and brings it to its inner form.
  * Times: none or up to 5 minutes ahead of us → the time of receipt; further ahead or before 2000 → rejected; anything
  * older than now is late and counts with what is left of it.
+ * Amounts: one without a currency is in the store's. In another than the store's it is left out, as it could not be added
+ * to anything: the event counts as one without a value.
+ * @param storeCurrency undefined: any currency is taken, and none has two decimals
  */
-export function validateEvent(input: unknown, receivedAt: number): ShopperEvent | Rejection {
+export function validateEvent(input: unknown, receivedAt: number, storeCurrency?: string): ShopperEvent | Rejection {
   if (!schema.check(input)) return reject(describe(input));
   const event = input as EventInput;
   for (const field of ID_FIELDS) {
@@ -31,15 +34,17 @@ export function validateEvent(input: unknown, receivedAt: number): ShopperEvent 
   if (shopper === undefined) return reject('userId or anonymousId is missing.');
   const at = timeOf(event.timestamp, receivedAt);
   if (typeof at === 'string') return reject(at);
-  return inner(event, shopper, at);
+  return inner(event, shopper, at, storeCurrency);
 }
 
-function inner(event: EventInput, shopper: string, at: number): ShopperEvent {
+function inner(event: EventInput, shopper: string, at: number, storeCurrency: string | undefined): ShopperEvent {
+  const { value, currency = value === undefined ? undefined : storeCurrency } = event;
+  const isOther = storeCurrency !== undefined && currency !== storeCurrency;
   return {
     id: event.id, type: event.type, shopper, at,
     ...(event.itemId === undefined ? {} : { itemId: event.itemId }),
-    ...(event.value === undefined ? {} : { valueMinor: toMinor(event.value, event.currency) }),
-    ...(event.currency === undefined ? {} : { currency: event.currency }),
+    ...(value === undefined || isOther ? {} : { valueMinor: toMinor(value, currency) }),
+    ...(currency === undefined ? {} : { currency }),
     ...(event.quantity === undefined ? {} : { quantity: event.quantity }),
     ...(event.query === undefined ? {} : { query: event.query }),
     ...(event.roomId === undefined ? {} : { roomId: event.roomId }),

@@ -8,20 +8,21 @@ export interface ItemBook {
   item(row: number): { readonly id: string } | undefined;
 }
 
-/** A profile as JSON: the whole state but the ring of event ids. Times are ISO 8601, amounts decimals. */
-export function describeProfile(profile: Profile, items: ItemBook): Record<string, unknown> {
+/** A profile as JSON: the whole state but the ring of event ids. Times are ISO 8601, amounts decimals of the store's currency. */
+export function describeProfile(profile: Profile, items: ItemBook, currency: string | undefined): Record<string, unknown> {
   const idOf = (key: number): string => {
     const row = items.rowOfKey(key);
     return (row < 0 ? undefined : items.item(row)?.id) ?? `#${key.toString(16)}`;
   };
   const lines = (from: readonly Line[]): unknown[] => from.filter((line) => line.quantity > 0)
-    .map((line) => ({ itemId: idOf(line.item), quantity: line.quantity, price: toMajor(line.priceMinor), at: time(line.at) }));
+    .map((line) => ({ itemId: idOf(line.item), quantity: line.quantity, price: toMajor(line.priceMinor, currency), at: time(line.at) }));
   return {
     events: profile.events, firstAt: time(profile.firstAt), updatedAt: time(profile.updatedAt),
     counters: counters(profile),
     touches: profile.touches.map((touch) => ({ itemId: idOf(touch.item), did: did(touch.mask), count: touch.count, at: time(touch.at) })),
     cart: lines(profile.cart), wishlist: lines(profile.wishlist),
-    orders: profile.orders, units: profile.units, spent: toMajor(profile.spentMinor), refunded: toMajor(profile.refundedMinor),
+    orders: profile.orders, units: profile.units, spent: toMajor(profile.spentMinor, currency), refunded: toMajor(profile.refundedMinor, currency),
+    ...(currency === undefined ? {} : { currency }),
     firstOrderAt: time(profile.firstOrderAt), lastOrderAt: time(profile.lastOrderAt),
     session: { count: profile.sessions, startedAt: time(profile.sessionStartAt), events: profile.sessionEvents },
     priceLevels: Array.from(profile.prices, rounded),

@@ -66,10 +66,10 @@ export async function wireOffers(app: FastifyInstance, { config, log, redis, key
     offers, isEligible, ownerOf, guard,
     onWalletFault: (error) => { log.debug({ err: error }, 'wallet not written yet'); },
   });
-  const desk = new OfferDesk({ store, clock, checkEligibility: (offer) => { eligibility.check(offer); } });
+  const desk = new OfferDesk({ store, clock, currency: config.storeCurrency, checkEligibility: (offer) => { eligibility.check(offer); } });
   offerRoutes(app, desk);
   claimRoutes(app, claims);
-  cartRoutes(app, new CartChecker({ catalog, claims, offers, isEligible, ownerOf, clock }));
+  cartRoutes(app, new CartChecker({ catalog, claims, offers, isEligible, ownerOf, clock, currency: config.storeCurrency }));
   return {
     book, desk, store, claims, claimStore,
     async stop() {
