@@ -25,7 +25,7 @@ const Page = Type.Object({
   cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,19}$' })),
   limit: pageLimit(1000, 100),
 }, { additionalProperties: false });
-const Pins = Type.Object({ itemIds: Type.Array(Type.String({ minLength: 1, maxLength: 256 }), { maxItems: PINS_MAX }) }, { additionalProperties: false });
+const Pins = Type.Object({ itemIds: Type.Array(Type.String({ minLength: 1, maxLength: 256 }), { maxItems: PINS_MAX, uniqueItems: true }) }, { additionalProperties: false });
 
 interface Rejected { index: number; code: ErrorCode; message: string }
 interface PutReport { accepted: number; created: number; rejected: Rejected[] }

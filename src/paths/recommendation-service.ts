@@ -92,9 +92,11 @@ export class RecommendationService {
     return this.reader.read(shopper, input.events, this.deadlineMs / 2);
   }
 
-  /** A list of a room is one of its products, as far as there are any left. */
+  /** What is wanted: a list of a room is one of its products, as far as there are any left. */
   async #list(list: List): Promise<List> {
     const { roomId, filter } = list;
+    const { priceMin = 0, priceMax = Infinity } = filter ?? {};
+    if (priceMin > priceMax) throw new AppError('invalid_request', `filter.priceMin ${priceMin} is more than filter.priceMax ${priceMax}: no price is in between.`);
     if (roomId === undefined) return list;
     if (list.scene !== 'live' || list.itemIds !== undefined) throw new AppError('invalid_request', 'roomId goes with the scene live, and without itemIds: it stands for the products of the room.');
     const { products } = await findRoom(this.rooms, roomId);

@@ -104,6 +104,10 @@ await t.test('bad input gets a clear 4xx with the field named, and the next requ
     ['unknown scene', post('/v1/recommendations', { scene: 'attic' }), 400, /scene/u],
     ['huge limit', post('/v1/recommendations', { scene: 'home', limit: 1e9 }), 400, /limit/u],
     ['wrong type', post('/v1/recommendations', { scene: 'home', limit: '5' }), 400, /limit/u],
+    ['prices with nothing in between', post('/v1/recommendations', { scene: 'home', filter: { priceMin: 20, priceMax: 10 } }), 400, /priceMin 20 .*priceMax 10/u],
+    ['the same in one list of a page', post('/v1/recommendations/batch', { lists: [{ scene: 'home' }, { scene: 'feed', filter: { priceMin: 0.2, priceMax: 0.1 } }] }), 400, /priceMin/u],
+    ['an item pinned twice', call('PUT', '/v1/scenes/home/pins', { itemIds: ['sku-1', 'sku-2', 'sku-1'] }), 400, /itemIds/u],
+    ['a page of none', call('GET', '/v1/items?limit=0'), 400, /limit is "0"/u],
     ['bad cursor', call('GET', '/v1/items?cursor=x'), 400, /cursor/u],
     ['no such route', call('GET', '/v1/nothing'), 404, /docs/u],
   ];
