@@ -63,8 +63,9 @@ export class OfferDesk {
     if (input.id !== id) throw new AppError('invalid_request', `The body is of offer ${input.id}, the address of ${id}; an id never changes.`);
     this.#check(input);
     return this.#rewrite(id, 'change', by, version, (offer) => {
-      if (offer.status !== 'draft' && !isDeepStrictEqual(promiseOf(offer.terms), promiseOf(input.terms))) {
-        throw new AppError('conflict', `Offer ${id} is ${offer.status}: its terms stay what shoppers were promised, but for stock and costMinor. Archive it and draft another.`);
+      const broken = offer.status === 'draft' ? [] : brokenBy(offer, input);
+      if (broken.length > 0) {
+        throw new AppError('conflict', `Offer ${id} is ${offer.status}: ${broken.join(', ')} must stay what shoppers were promised (of terms all but stock and costMinor). Archive it and draft another.`);
       }
       return { ...this.#inCurrency(input), status: offer.status };
     });
@@ -163,6 +164,13 @@ const usageOf = (pulse: { readonly usage: OfferUsage } | undefined): Pick<OfferD
 /** Of the terms what whoever claims relies on: not how many there are, nor what they cost the store. */
 const promiseOf = (terms: OfferTerms): Record<string, unknown> =>
   Object.fromEntries(Object.entries(terms).filter(([name]) => name !== 'stock' && name !== 'costMinor'));
+
+/** @returns the fields by which a claim that is out would come to something else on a cart */
+function brokenBy(offer: OfferInput, input: OfferInput): string[] {
+  const promised = (of: OfferInput): Record<string, unknown> => ({ terms: promiseOf(of.terms), currency: of.currency, appliesTo: of.appliesTo, stacking: of.stacking });
+  const now = promised(input);
+  return Object.entries(promised(offer)).flatMap(([name, value]) => (isDeepStrictEqual(value, now[name]) ? [] : [name]));
+}
 
 const changedMeanwhile = (id: string, version: number): AppError =>
   new AppError('conflict', `Offer ${id} was changed meanwhile, it is at version ${version}; read it again.`);

@@ -95,7 +95,7 @@ await t.test('every change is in the audit, in order, with who and what; version
   t.match(entries[2]?.changes['budget'], { before: { moneyMinor: 6000 }, after: { moneyMinor: 9000 } });
 });
 
-await t.test('of an offer that is out, stock and cost may change', async (t) => {
+await t.test('of an offer that is out, stock and cost may change, not what it comes to on a cart', async (t) => {
   const sale = (terms: Record<string, unknown>): Record<string, unknown> =>
     draft('sale', { terms: { kind: 'flash_sale', itemId: 'boots', priceMinor: 500, stock: 2, costMinor: 100, ...terms } });
   await operate('POST', '/v1/offers', sale({ priceMinor: 400 }));
@@ -103,6 +103,9 @@ await t.test('of an offer that is out, stock and cost may change', async (t) => 
   await operate('POST', '/v1/offers/sale/activate');
   t.equal((await operate('PUT', '/v1/offers/sale', sale({ stock: 4, costMinor: 120 }))).status, 200);
   t.match(await operate('PUT', '/v1/offers/sale', sale({ priceMinor: 600 })), { status: 409, body: { message: /promised/u } });
+  for (const field of [{ currency: 'EUR' }, { appliesTo: { itemIds: ['socks'] } }, { stacking: { group: 'other' } }]) {
+    t.match(await operate('PUT', '/v1/offers/sale', { ...sale({}), ...field }), { status: 409, body: { message: new RegExp(`${Object.keys(field)[0]!} must stay`, 'u') } });
+  }
 });
 
 await t.test('offers are listed a page at a time', async (t) => {
