@@ -162,7 +162,8 @@ async function latestRounds({ offers }: OfferKeeping): Promise<Map<string, Lates
 
 async function open({ name, lastsMs, taken = 0, offer }: Round, last: Latest | undefined, keeping: OfferKeeping): Promise<string> {
   const { offers, clock } = keeping;
-  const isDraft = last?.offer.status === 'draft';
+  // Left by a process that ended in between; one that is over can only be archived.
+  const isDraft = last?.offer.status === 'draft' && last.offer.window.endsAt > clock();
   if (last !== undefined && !isDraft) await offers.move(last.offer.id, 'archive', BY);
   const number = isDraft ? last!.number : (last?.number ?? 0) + 1;
   const id = `${name}-${number}`;

@@ -71,13 +71,19 @@ export class OfferDesk {
     });
   }
 
-  /** Activates, pauses or archives; what is so already stays as it is. */
+  /**
+   * Activates, pauses or archives; what is so already stays as it is.
+   * @throws AppError `not_found`, `conflict`; `outside_window` for an activation that nobody could use
+   */
   move(id: string, move: OfferMove, by: string): Promise<Offer> {
     const { from, to } = MOVES[move];
     return this.#rewrite(id, move, by, undefined, (offer) => {
       if (offer.status === to) return undefined;
       if (!from.some((status) => status === offer.status)) {
         throw new AppError('conflict', `Offer ${id} is ${offer.status}; only one that is ${from.join(' or ')} can be ${to}.`);
+      }
+      if (to === 'active' && offer.window.endsAt <= this.#options.clock()) {
+        throw new AppError('outside_window', `The window of offer ${id} ended at ${new Date(offer.window.endsAt).toISOString()}: give it a later one by PUT first.`);
       }
       const { version: _version, createdAt: _createdAt, updatedAt: _updatedAt, ...input } = offer;
       return { ...input, status: to };

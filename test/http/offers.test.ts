@@ -108,6 +108,13 @@ await t.test('of an offer that is out, stock and cost may change, not what it co
   }
 });
 
+await t.test('what has ended is not activated before it has a later window', async (t) => {
+  await operate('POST', '/v1/offers', draft('ended', { window: { startsAt: 1, endsAt: 2 } }));
+  t.match(await operate('POST', '/v1/offers/ended/activate'), { status: 409, body: { code: 'outside_window', message: /ended at 1970-01-01T00:00:00.002Z/u } });
+  await operate('PUT', '/v1/offers/ended', draft('ended'));
+  t.equal((await operate('POST', '/v1/offers/ended/activate')).status, 200);
+});
+
 await t.test('offers are listed a page at a time', async (t) => {
   for (const id of ['p1', 'p2', 'p3']) await operate('POST', '/v1/offers', draft(id));
   const seen: string[] = [];
