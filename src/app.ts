@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { Catalog } from './catalog/catalog.js';
+import { codeSource } from './domain/claim-code.js';
 import type { Config } from './config.js';
 import { demoPage } from './demo/page.js';
 import { CatalogFollower } from './follow/catalog-follower.js';
@@ -36,13 +37,16 @@ import { ModelWatcher } from './ranking/model-watcher.js';
 import { shadowOutcome } from './ranking/shadow-outcome.js';
 import type { AttributeStore } from './redis/attribute-store.js';
 import { CatalogStore } from './redis/catalog-store.js';
+import { ClaimStore } from './redis/claim-store.js';
 import { connectRedis, mastersOf, untilReady, type RedisClient } from './redis/client.js';
 import { DriftStore } from './redis/drift-store.js';
 import { ImpressionLog } from './redis/impression-log.js';
 import { makeKeys, type Keys } from './redis/keys.js';
+import { mergeClaims } from './redis/merge-claims.js';
 import { checkLayout } from './redis/meta.js';
 import { ProfileStore } from './redis/profile-store.js';
 import { ShadowStore } from './redis/shadow-store.js';
+import { WalletStore } from './redis/wallet-store.js';
 import { idSource } from './util/id-source.js';
 import { wireCampaigns } from './wire/campaigns.js';
 import { wireCues } from './wire/cues.js';
@@ -204,8 +208,10 @@ function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogF
   const reader = new ShopperReader(store, ingestor, catalog, clock);
   const service = new RecommendationService(reader, recommender, catalog, config.recommendDeadlineMs, metrics, decisions, rooms);
   const statistics = new StatisticsFollower({ url: config.redisUrl, keys, redis, catalog, log, onErased: (shopper) => { service.forget(shopper); } });
+  const claimStores = { claims: new ClaimStore(redis, keys, codeSource()), wallets: new WalletStore(redis, keys) };
   const shoppers = new Shoppers({
     store, attributes, clock, newToken, newId,
+    mergeClaims: (from, to) => mergeClaims(claimStores, from, to),
     announceErased: async (shopper) => {
       service.forget(shopper);
       await redis.publish(keys.notices, JSON.stringify({ kind: 'erased', shopper }));

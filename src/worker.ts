@@ -97,11 +97,12 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   });
   const segments = wireSegments({ config, log, redis, keys, registry, name, clock });
   const growth = wireGrowthWork({ config, log, redis, keys, clock }, segments);
-  const risk = wireRiskWork({ config, log, redis, keys, profiles: new ProfileStore(redis, keys, config), clock });
+  const profiles = new ProfileStore(redis, keys, config);
+  const risk = wireRiskWork({ config, log, redis, keys, profiles, clock });
   const campaigns = await wireCampaignWork({ flagged: risk.flagged, config, log, redis, keys, connect, registry, name, metrics, segments, clock });
 
   const rooms = roomRounds({ log, redis, keys, catalog: segments.catalog, name, clock });
-  const claims = claimJobs({ redis, keys, name, clock, log });
+  const claims = claimJobs({ redis, keys, profiles, name, clock, log });
   const behindEvents = (handler: StreamHandler, gatherMs: number) =>
     new StreamConsumer({ streams: events, handler, parse: parseEvent, redis, connect, consumer: name, log, gatherMs });
   const { gatherMs } = WORKER_LIMITS;

@@ -1,6 +1,7 @@
 import { partsOfClaimId } from '../domain/claim-code.js';
 import type { ShopperEvent } from '../domain/event.js';
 import type { ClaimStore } from '../redis/claim-store.js';
+import { mergeClaims, relinkClaims } from '../redis/merge-claims.js';
 import type { WalletStore } from '../redis/wallet-store.js';
 import type { Clock } from '../util/clock.js';
 import type { EventEntry, StreamHandler } from './streams.js';
@@ -26,7 +27,7 @@ export class ClaimEvents implements StreamHandler {
   async handle(entries: readonly EventEntry[]): Promise<void> {
     for (const { record } of entries) {
       if (record.type === 'erase') await this.#erase(record.shopper);
-      else if (record.type === 'alias') await this.#merge(record.from, record.shopper);
+      else if (record.type === 'alias') await mergeClaims(this.#options, record.from, record.shopper);
       else if (record.type === 'purchase' || record.type === 'refund') await this.#buy(record.type, record);
     }
   }
@@ -42,23 +43,9 @@ export class ClaimEvents implements StreamHandler {
     }
   }
 
-  async #merge(from: string, to: string): Promise<void> {
-    const { wallets } = this.#options;
-    const entries = await wallets.read(from);
-    if (entries.length === 0) return;
-    await this.#relink(entries.map(({ claimId }) => claimId), from, to);
-    await wallets.add(to, entries);
-    await wallets.erase(from);
-  }
-
   async #erase(shopper: string): Promise<void> {
-    const { wallets } = this.#options;
-    await this.#relink((await wallets.read(shopper)).map(({ claimId }) => claimId), shopper, '');
+    const { claims, wallets } = this.#options;
+    await relinkClaims(claims, (await wallets.read(shopper)).map(({ claimId }) => claimId), shopper, '');
     await wallets.erase(shopper);
-  }
-
-  async #relink(claimIds: readonly string[], from: string, to: string): Promise<void> {
-    const found = claimIds.map((id) => partsOfClaimId(id)).filter((parts) => parts !== undefined);
-    await Promise.all(found.map((parts) => this.#options.claims.relink(parts, from, to)));
   }
 }

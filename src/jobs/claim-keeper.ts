@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { ClaimStore, LedgerEntry } from '../redis/claim-store.js';
 import type { Lease } from '../redis/lease.js';
+import { mergeClaims } from '../redis/merge-claims.js';
 import type { OfferBookStore } from '../redis/offer-book-store.js';
 import type { WalletStore } from '../redis/wallet-store.js';
 import type { Clock } from '../util/clock.js';
@@ -21,6 +22,8 @@ interface Options {
   readonly claims: ClaimStore;
   readonly book: OfferBookStore;
   readonly wallets: WalletStore;
+  /** Who a shopper is now: of a merged visitor the user. */
+  readonly ownerOf: (shopper: string) => Promise<string>;
   readonly lease: Lease;
   readonly clock: Clock;
   readonly log: Logger;
@@ -82,12 +85,17 @@ export class ClaimKeeper {
   }
 
   async #follow(id: string, entries: readonly LedgerEntry[]): Promise<void> {
-    const { claims, wallets } = this.options;
+    const { claims, wallets, ownerOf } = this.options;
     const last = entries.at(-1);
     if (last === undefined) return;
     const made = entries.flatMap((entry) => entry.claims).filter(({ status }) => status === 'claimed' || status === 'held');
     await claims.noteDue(id, made);
-    await Promise.all(made.filter(({ shopper }) => shopper !== '').map(({ shopper, id: claimId, createdAt }) => wallets.add(shopper, [{ claimId, at: createdAt }])));
+    await Promise.all(made.filter(({ shopper }) => shopper !== '').map(async ({ shopper, id: claimId, createdAt }) => {
+      await wallets.add(shopper, [{ claimId, at: createdAt }]);
+      // Claimed as a visitor while they were merged: the merge did not find it.
+      const owner = await ownerOf(shopper);
+      if (owner !== shopper) await mergeClaims({ claims, wallets }, shopper, owner);
+    }));
     await claims.dropLedger(id, last.id);
     this.counts.followed += entries.length;
   }

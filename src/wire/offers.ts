@@ -8,7 +8,7 @@ import { OfferBook } from '../follow/offer-book.js';
 import { cartRoutes } from '../http/carts.js';
 import { claimRoutes } from '../http/claims.js';
 import { offerRoutes } from '../http/offers.js';
-import { currentProfile } from '../offers/current-profile.js';
+import { currentShopper } from '../offers/current-profile.js';
 import { CartChecker } from '../paths/check-cart.js';
 import { Claims, type ClaimGuard } from '../paths/claims.js';
 import { OfferDesk } from '../paths/offer-desk.js';
@@ -52,9 +52,7 @@ export async function wireOffers(app: FastifyInstance, { config, log, redis, key
   await book.ready;
   const offers = { get: (id: string) => book.get(id), read: (id: string) => store.read(id) };
   const isEligible = (offer: Offer, shopper: string): Promise<boolean> => eligibility.isEligible(offer, shopper);
-  // Users are never merged into others: nothing has to be read for them.
-  const ownerOf = async (shopper: string): Promise<string> =>
-    (shopper.startsWith('u:') ? shopper : (await currentProfile(profiles, shopper))?.shopper ?? shopper);
+  const ownerOf = (shopper: string): Promise<string> => currentShopper(profiles, shopper);
   const wait = config.claimWaitReplicas === 0 ? undefined : {
     redis: connectRedis(config.redisUrl, 'commands', { timeoutMs: config.redisTimeoutMs + config.claimWaitMs, name: 'rivulet-claims' }),
     replicas: config.claimWaitReplicas, timeoutMs: config.claimWaitMs,

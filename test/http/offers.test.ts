@@ -147,10 +147,18 @@ await t.test('a visitor who was merged into a user claims as the user, and gets 
   t.equal(early.status, 201);
   for (const anonymousId of ['v-1', 'v-2']) t.match((await call('people-key', 'POST', '/v1/users/una/alias', { anonymousId })).body, { merged: true });
   t.same(await claim('merged', 'early', { anonymousId: 'v-1' }), { status: 200, body: early.body });
-  const own = await claim('merged', 'own', { anonymousId: 'v-2' });
-  t.same(await claim('merged', 'own', { userId: 'una' }), { status: 200, body: own.body });
-  t.equal(codeOf(await claim('merged', 'more', { anonymousId: 'v-1' })), '409 cap_reached');
-  await until('the wallet has it', async () => ((await call('people-key', 'GET', '/v1/users/v-1/wallet?kind=anonymous')).body['claims'] as unknown[]).length === 1);
+  t.same(await claim('merged', 'early', { userId: 'una' }), { status: 200, body: early.body }, 'it is theirs');
+  for (const who of [{ userId: 'una' }, { anonymousId: 'v-1' }, { anonymousId: 'v-2' }]) t.equal(codeOf(await claim('merged', 'more', who)), '409 cap_reached');
+  for (const path of ['una/wallet', 'v-1/wallet?kind=anonymous']) t.match((await call('people-key', 'GET', `/v1/users/${path}`)).body, { claims: [{ id: early.body.claim?.['id'] }] });
+});
+
+await t.test('a visitor who never sent an event is merged with what they claimed, and claims as the user', async (t) => {
+  await operate('POST', '/v1/offers', draft('silent'));
+  await operate('POST', '/v1/offers/silent/activate');
+  const early = await claim('silent', 'early', { anonymousId: 'mute' });
+  for (const merged of [true, false]) t.same((await call('people-key', 'POST', '/v1/users/vic/alias', { anonymousId: 'mute' })).body, { merged });
+  for (const who of [{ userId: 'vic' }, { anonymousId: 'mute' }]) t.equal(codeOf(await claim('silent', 'more', who)), '409 cap_reached');
+  t.match((await call('people-key', 'GET', '/v1/users/vic/wallet')).body, { claims: [{ id: early.body.claim?.['id'] }] });
 });
 
 await t.test('a store that does not answer leaves a claim pending, and its key tells later', async (t) => {

@@ -4,6 +4,7 @@ import type { Claim } from '../../src/domain/claim.js';
 import type { StreamRecord } from '../../src/domain/record.js';
 import { Shoppers } from '../../src/paths/shoppers.js';
 import { AttributeStore } from '../../src/redis/attribute-store.js';
+import { mergeClaims } from '../../src/redis/merge-claims.js';
 import { ProfileStore } from '../../src/redis/profile-store.js';
 import { claimJobs } from '../../src/wire/claim-jobs.js';
 import { anEvent, commandsTo, keys, silent } from '../helpers/streams.js';
@@ -16,7 +17,12 @@ const redis = await commandsTo(server.url);
 t.teardown(() => { redis.disconnect(); });
 const { claims, wallets, book, offer, claim, balance } = claimRig(redis);
 let now = NOW;
-const { events, keeper } = claimJobs({ redis, keys, name: 'test', clock: () => now, log: silent });
+const profiles = new ProfileStore(redis, keys, { profileTtlS: 3600, streamEntriesMax: 1000 });
+const { events, keeper } = claimJobs({ redis, keys, profiles, name: 'test', clock: () => now, log: silent });
+const shoppersWith = (mergeClaims: (from: string, to: string) => Promise<void>): Shoppers => new Shoppers({
+  store: profiles, attributes: new AttributeStore(redis, keys, { profileTtlS: 3600 }), mergeClaims,
+  clock: () => now, newToken: () => randomBytes(8), newId: randomUUID, announceErased: async () => { /* one process */ },
+});
 t.beforeEach(async () => {
   await redis.flushall();
   now = NOW;
@@ -174,11 +180,7 @@ await t.test('a merge takes the claims along with their places; an erasure leave
 });
 
 await t.test('the claim of a visitor who never sent an event goes over, too, by one record however often it is asked for', async (t) => {
-  const store = new ProfileStore(redis, keys, { profileTtlS: 3600, streamEntriesMax: 1000 });
-  const shoppers = new Shoppers({
-    store, attributes: new AttributeStore(redis, keys, { profileTtlS: 3600 }),
-    clock: () => now, newToken: () => randomBytes(8), newId: randomUUID, announceErased: async () => { /* one process */ },
-  });
+  const shoppers = shoppersWith(async () => { /* Only by the record. */ });
   const one = await offer('one');
   const mine = made(await claim(one, 'a:visitor'));
   await keeper.round();
@@ -190,9 +192,23 @@ await t.test('the claim of a visitor who never sent an event goes over, too, by 
   t.same(await wallets.read('u:ann'), [{ claimId: mine.id, at: NOW }]);
   t.same(await wallets.read('a:visitor'), []);
   t.equal(reason(await claim(one, 'u:ann')), 'cap_reached');
-  t.equal(await store.read('u:ann'), null, 'nothing was received of them');
+  t.equal(await profiles.read('u:ann'), null, 'nothing was received of them');
   await shoppers.erase('u:ann');
   await wallets.erase('u:ann');
   await t.rejects(shoppers.erase('u:ann'), { code: 'not_found' });
   t.equal(await shoppers.alias('u:bob', 'a:visitor'), true, 'a new life');
+});
+
+await t.test('a merge that is answered counts what the visitor claimed; what was being claimed meanwhile follows', async (t) => {
+  const [one, other] = [await offer('one'), await offer('other')];
+  const shoppers = shoppersWith((from, to) => mergeClaims({ claims, wallets }, from, to));
+  const mine = made(await claim(one, 'a:visitor'));
+  await keeper.round();
+  await shoppers.alias('u:ann', 'a:visitor');
+  t.equal(reason(await claim(one, 'u:ann')), 'cap_reached');
+  t.same(await wallets.read('u:ann'), [{ claimId: mine.id, at: NOW }]);
+  const late = made(await claim(other, 'a:visitor', { at: NOW + 1 }));
+  await keeper.round();
+  t.same((await wallets.read('u:ann')).map(({ claimId }) => claimId), [late.id, mine.id]);
+  t.equal(reason(await claim(other, 'u:ann')), 'cap_reached');
 });
