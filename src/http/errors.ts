@@ -20,6 +20,13 @@ export function toAppError(thrown: unknown): AppError {
   return fromStore.code === 'write_unknown' || isConnectionFault(thrown) ? fromStore : asAppError(thrown);
 }
 
+/** What is no request at all, by Node's code → ours. */
+export function unreadable(code: string): AppError {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new AppError('request_timeout', 'The request did not come to its end in time; send it again.');
+  if (code === 'HPE_HEADER_OVERFLOW') return new AppError('headers_too_large', 'Address and headers together are larger than allowed.');
+  return new AppError('invalid_request', 'This is not HTTP/1.1; the connection ends here.');
+}
+
 /** Of a question that the store left open nothing is unknown: nothing was to be taken. */
 export function forMethod(error: AppError, method: string): AppError {
   if (error.code !== 'write_unknown' || method !== 'GET') return error;

@@ -1,18 +1,20 @@
 import { once } from 'node:events';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
 import sensible from '@fastify/sensible';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import underPressure from '@fastify/under-pressure';
-import Fastify, { LogController, type FastifyInstance, type FastifyPluginAsync, type FastifyReply, type FastifyRequest } from 'fastify';
+import Fastify, { LogController, type ConnectionError, type FastifyInstance, type FastifyPluginAsync, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { TSchema } from 'typebox';
 import type { Config } from '../config.js';
 import { AppError } from '../errors.js';
 import { makeChecker } from '../util/schema-fault.js';
 import { limitRequests, requireScope, type RequestLimiter } from './auth.js';
-import { forMethod, toAppError } from './errors.js';
+import { forMethod, toAppError, unreadable } from './errors.js';
 import { parseJson } from './json.js';
 
 const SERVER_LIMITS = {
@@ -42,6 +44,7 @@ export async function makeServer(config: Config, log: Logger, requests?: Request
       const told = toAppError(error);
       void reply.status(told.statusCode).send(told.toJSON());
     },
+    clientErrorHandler: refuseUnreadable,
     // While draining, requests on open connections are still served; the load balancer sees /health/ready fail.
     return503OnClosing: false,
   }) as unknown as FastifyInstance;
@@ -108,6 +111,17 @@ export async function makeServer(config: Config, log: Logger, requests?: Request
     refResolver: { buildLocalReference: ({ $id }, _base, _fragment, i) => (typeof $id === 'string' ? $id : `def-${i}`) },
   });
   return app;
+}
+
+/** Before there is a request there is no reply: it is written to the connection, as Node does it, which then ends. */
+function refuseUnreadable({ code }: ConnectionError, socket: Socket): void {
+  if (code === 'ECONNRESET' || socket.destroyed) return;
+  const error = unreadable(code);
+  const body = JSON.stringify(error);
+  if (socket.writable) {
+    socket.write(`HTTP/1.1 ${error.statusCode} ${STATUS_CODES[error.statusCode]}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`);
+  }
+  socket.destroy();
 }
 
 /** Reads a refused body on, for a while: a connection that ends with bytes unread takes the reply along, and the client sees but a broken pipe. */

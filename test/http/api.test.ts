@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { Redis } from 'ioredis';
 import t from 'tap';
 import { makeKeys } from '../../src/redis/keys.js';
@@ -126,6 +127,25 @@ await t.test('bad input gets a clear 4xx with the field named, and the next requ
   t.match(lines.body, { accepted: 0, rejected: [{ message: /line is not valid JSON: Unterminated/u }, { message: /line has an object with the key __proto__/u }, { message: /not an object/u }] });
   t.match((await post('/v1/events', { events: [event] })).body, { accepted: 1 });
   t.match(await post('/v1/users/bob/check-ins', ''), { status: 200, body: { counted: true } }, 'where no body is asked for, JSON may be nothing');
+});
+
+await t.test('what is no request gets its reason in the form of all others', async (t) => {
+  const { port, hostname } = new URL(engine.url);
+  const answerTo = async (bytes: string): Promise<string> => {
+    const socket = connect(Number(port), hostname);
+    socket.write(bytes);
+    let text = '';
+    for await (const chunk of socket.setEncoding('utf8')) text += String(chunk);
+    return text;
+  };
+  const bodyOf = (text: string): unknown => JSON.parse(text.slice(text.indexOf('\r\n\r\n')));
+  for (const [bytes, statusCode, code] of [
+    ['what is this?\r\n\r\n', 400, 'invalid_request'], [`GET / HTTP/1.1\r\nhost: x\r\nlong: ${'x'.repeat(20_000)}\r\n\r\n`, 431, 'headers_too_large'],
+  ] as const) {
+    const text = await answerTo(bytes);
+    t.match(text, new RegExp(`^HTTP/1.1 ${statusCode} `, 'u'));
+    t.match(bodyOf(text), { code, statusCode, message: String });
+  }
 });
 
 await t.test('ids of any Unicode up to 256 bytes work, longer ones and lone surrogates do not', async (t) => {
