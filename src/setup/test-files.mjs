@@ -6,13 +6,13 @@ import { createInterface } from 'node:readline';
 import { foreground, ROOT } from './shell.mjs';
 import { readTap } from './tap-summary.mjs';
 
-/** Files at once that are mostly one process: most of them wait for something half of their time. */
-const LIGHT_JOBS_MAX = 8;
+const JOBS_MAX = 8;
 /** Seconds a file may take before its tests are told that they hang, and those it then gets to say so. */
 const FILE_S_MAX = 400;
 const LAST_WORDS_S = 20;
-/** Whole engines under load and faults: each has several busy processes, so one runs beside the others, and two when those are through. */
+/** Whole engines under load and faults: each has several busy processes, so they run after all others, and few at once. Beside others all took half as long again. */
 const HEAVY = /(^|\/)test\/(fault|bench|e2e)\//;
+const HEAVY_JOBS_MAX = 2;
 /** Files that train or replay take longest: they begin, so that no lane is left with one of them at the end. */
 const LONG = /(^|\/)test\/(learn|replay)\//;
 /** Exit codes of SIGINT and SIGTERM: somebody wants the whole run to end. */
@@ -29,8 +29,10 @@ export async function runFiles(files, { env, onFile }) {
       onFile(result);
     }
   };
-  const lightLanes = Array.from({ length: Math.min(LIGHT_JOBS_MAX, cpus().length) }, () => lane(light));
-  await Promise.all([lane(heavy), Promise.all(lightLanes).then(() => lane(heavy))]);
+  const run = (queue, count) => Promise.all(Array.from({ length: count }, () => lane(queue)));
+  // One more than cores: most files wait for something half of their time.
+  await run(light, Math.min(JOBS_MAX, cpus().length + 1));
+  await run(heavy, HEAVY_JOBS_MAX);
 }
 
 async function runFile(name, env) {

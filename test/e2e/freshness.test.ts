@@ -4,7 +4,7 @@ import { seededRandom } from '../../src/util/random.js';
 import { startEngine } from '../helpers/engine.js';
 
 /** The short form; `FRESHNESS_TRIES=10000 npm test freshness` is the measurement. */
-const TRIES = Number(process.env['FRESHNESS_TRIES'] ?? 4000);
+const TRIES = Number(process.env['FRESHNESS_TRIES'] ?? 2000);
 const LANES = 12;
 /** Event types with a decayed counter among the shopper's features. */
 const COUNTED: readonly EventType[] = EVENT_TYPES.filter((type) => ['view_item', 'select_item', 'search', 'add_to_cart', 'share', 'like'].includes(type));

@@ -250,7 +250,8 @@ await t.test('a process that is held up while it lets its guests go still has th
   await guests.close();
   const gaps = backAt!.slice(1).map((at, index) => at - backAt![index]!);
   t.equal(gaps.length, 39);
-  t.ok(gaps.every((ms) => ms > 5), `while it was held up, too: ${gaps.map(Math.round).join(' ')}`);
+  // A busy machine may hold up a few of its own accord; of those whose turn passed here, fifteen would come at once.
+  t.ok(gaps.filter((ms) => ms > 5).length > 30, `while it was held up, too: ${gaps.map(Math.round).join(' ')}`);
   t.ok(toldAt![20]! - toldAt![6]! > 30, 'and those whose turn has passed are not told all at once');
 });
 

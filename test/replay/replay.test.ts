@@ -14,7 +14,7 @@ import { Folded } from '../helpers/folded.js';
 
 const RETAIL = join(import.meta.dirname, '..', '..', '..', '..', 'shared', 'data', 'online-retail');
 /** Of online-retail so many events are replayed; `REPLAY_EVENTS=Infinity`, all of them, is the measurement. */
-const EVENTS = Number(process.env['REPLAY_EVENTS'] ?? 40_000);
+const EVENTS = Number(process.env['REPLAY_EVENTS'] ?? 20_000);
 const IS_WHOLE = EVENTS === Infinity;
 /** Of the whole file. */
 const CUSTOMERS = 4338;
