@@ -40,11 +40,10 @@ export class LiveConnection {
   #allowanceAt: number;
   #heardAt: number;
   #pingedAt: number;
-  /** Frames went out of which it is not known whether they arrive, and since when, as far as it was noticed; 0: not yet. */
+  /** Frames went out since the last beat. */
   #hasSent = false;
-  #sentAt = 0;
-  /** The next frame takes the question along. */
-  #isProbeDue = false;
+  /** Since when frames go out of which it is not known whether they arrive, ms, as far as it was noticed; 0: there are none. */
+  #unprovenAt = 0;
   /** Since when the answer is awaited; 0: it has come. */
   #unansweredAt = 0;
   #isClosing = false;
@@ -52,7 +51,7 @@ export class LiveConnection {
   constructor(socket: WebSocket, options: ConnectionOptions) {
     this.#socket = socket;
     this.#options = options;
-    this.#outbox = new Outbox({ ...options, encode: (frame) => this.#encode(frame) });
+    this.#outbox = new Outbox({ ...options, encode: wireFrame });
     const now = options.clock();
     this.#allowance = options.limits.framesPerMinuteMax;
     this.#allowanceAt = now;
@@ -101,35 +100,23 @@ export class LiveConnection {
       const hadSent = this.#hasSent;
       this.send(PING);
       this.#hasSent = hadSent;
-    } else if (this.#hasSent && this.#unansweredAt === 0) {
-      this.#probe(now);
+    } else {
+      this.#prove(now);
     }
   }
 
   /**
-   * Asks whether frames arrive: along with a further frame, which costs next to nothing, or after a while by itself. Not at once: whatever was
-   * sent may be the first to thousands, and their answers would come in the middle of what follows it.
+   * Asks whether frames arrive, once they pause or after a while. Not right after the first: that may be one to thousands, whose answers
+   * would come in the middle of what follows it.
    */
-  #probe(now: number): void {
-    const { probeAfterMs } = this.#options.limits;
-    if (this.#sentAt === 0) this.#sentAt = now;
-    this.#isProbeDue = now - this.#sentAt >= probeAfterMs / 2;
-    if (now - this.#sentAt < probeAfterMs) return;
-    this.#options.stream.write(PING_FRAME);
-    this.#awaitAnswer(now);
-  }
-
-  #encode(frame: Buffer): Buffer {
-    if (!this.#isProbeDue) return wireFrame(frame);
-    this.#awaitAnswer(this.#options.clock());
-    return wireFrame(frame, true);
-  }
-
-  #awaitAnswer(now: number): void {
+  #prove(now: number): void {
+    const isPausing = !this.#hasSent;
     this.#hasSent = false;
-    this.#sentAt = 0;
-    this.#isProbeDue = false;
+    if (!isPausing && this.#unprovenAt === 0) this.#unprovenAt = now;
+    if (this.#unprovenAt === 0 || this.#unansweredAt > 0 || !isPausing && now - this.#unprovenAt < this.#options.limits.probeAfterMs) return;
+    this.#unprovenAt = 0;
     this.#unansweredAt = now;
+    this.#options.stream.write(PING_FRAME);
   }
 
   /**

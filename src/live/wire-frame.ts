@@ -6,17 +6,13 @@ const LENGTH = { medium: { from: 126, mark: 126 }, long: { from: 0x1_0000, mark:
 
 /** The last one made: a frame that goes to thousands of sockets is made for the first of them. */
 let [lastPayload, lastFrame]: Buffer[] = [];
-let wasPinging = false;
 
-/**
- * @param isPinging whether a ping goes along behind it
- * @returns a text as one WebSocket frame of a server: whole, uncompressed, not masked
- */
-export function wireFrame(payload: Buffer, isPinging = false): Buffer {
-  if (payload === lastPayload && isPinging === wasPinging && lastFrame !== undefined) return lastFrame;
+/** @returns a text as one WebSocket frame of a server: whole, uncompressed, not masked */
+export function wireFrame(payload: Buffer): Buffer {
+  if (payload === lastPayload && lastFrame !== undefined) return lastFrame;
   const { length } = payload;
   const headBytes = length < LENGTH.medium.from ? 2 : length < LENGTH.long.from ? 4 : 10;
-  const frame = Buffer.allocUnsafe(headBytes + length + (isPinging ? PING_FRAME.length : 0));
+  const frame = Buffer.allocUnsafe(headBytes + length);
   frame[0] = FINAL_TEXT;
   if (headBytes === 2) frame[1] = length;
   else if (headBytes === 4) {
@@ -27,9 +23,7 @@ export function wireFrame(payload: Buffer, isPinging = false): Buffer {
     frame.writeBigUInt64BE(BigInt(length), 2);
   }
   payload.copy(frame, headBytes);
-  if (isPinging) PING_FRAME.copy(frame, headBytes + length);
   lastPayload = payload;
-  wasPinging = isPinging;
   lastFrame = frame;
   return frame;
 }
