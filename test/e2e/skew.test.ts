@@ -8,6 +8,7 @@ import { ITEM_FEATURES } from '../../src/ranking/features.js';
 import { SHOWN_FLOATS } from '../../src/redis/impression-log.js';
 import { groupLag } from '../../src/jobs/streams.js';
 import { makeKeys, PARTITIONS } from '../../src/redis/keys.js';
+import { pause } from '../../src/util/pause.js';
 import { seededRandom } from '../../src/util/random.js';
 import { startEngine, type Engine } from '../helpers/engine.js';
 import { randomVectors, writeTestEncoder } from '../helpers/encoders.js';
@@ -37,9 +38,13 @@ function item(n: number, price: number) {
   };
 }
 
-/** @throws Error when the engine does not take it in full */
+/** As clients do, it comes again when the engine is behind: a busy machine stands still for seconds. @throws Error when it is not taken in full */
 async function send(engine: Engine, path: string, body: unknown): Promise<Record<string, unknown>> {
-  const response = await post(`${engine.url}/v1/${path}`, body);
+  let response = await post(`${engine.url}/v1/${path}`, body);
+  for (let tries = 1; response.status === 503 && tries < 20; tries++) {
+    await pause(500);
+    response = await post(`${engine.url}/v1/${path}`, body);
+  }
   const reply = await response.json() as Record<string, unknown>;
   if (!response.ok || reply['degraded'] !== undefined) throw new Error(`${path}: ${response.status} ${JSON.stringify(reply)}`);
   return reply;
