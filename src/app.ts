@@ -6,7 +6,6 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { Catalog } from './catalog/catalog.js';
-import { codeSource } from './domain/claim-code.js';
 import type { Config } from './config.js';
 import { demoPage } from './demo/page.js';
 import { CatalogFollower } from './follow/catalog-follower.js';
@@ -37,21 +36,18 @@ import { ModelWatcher } from './ranking/model-watcher.js';
 import { shadowOutcome } from './ranking/shadow-outcome.js';
 import type { AttributeStore } from './redis/attribute-store.js';
 import { CatalogStore } from './redis/catalog-store.js';
-import { ClaimStore } from './redis/claim-store.js';
 import { connectRedis, mastersOf, untilReady, type RedisClient } from './redis/client.js';
 import { DriftStore } from './redis/drift-store.js';
 import { ImpressionLog } from './redis/impression-log.js';
 import { makeKeys, type Keys } from './redis/keys.js';
-import { mergeClaims } from './redis/merge-claims.js';
 import { checkLayout } from './redis/meta.js';
 import { ProfileStore } from './redis/profile-store.js';
 import { ShadowStore } from './redis/shadow-store.js';
-import { WalletStore } from './redis/wallet-store.js';
 import { idSource } from './util/id-source.js';
 import { wireCampaigns } from './wire/campaigns.js';
 import { wireCues } from './wire/cues.js';
 import { wireDecisions, wireEligibility } from './wire/decisions.js';
-import { wireOffers } from './wire/offers.js';
+import { wireOffers, type WiredOffers } from './wire/offers.js';
 import { wireGrowth } from './wire/growth.js';
 import { wireLimits } from './wire/limits.js';
 import { wireInteraction } from './wire/interaction.js';
@@ -136,7 +132,7 @@ export async function startApi(config: Config, log: Logger, link?: PrimaryLink):
     campaigns.afterStored(stored);
     interaction.afterStored(stored);
   };
-  const paths = wirePaths(config, log, { redis, keys, catalog, catalogFollower, store, attributes, decisions: decisions.service, rooms: rooms.finder, afterStored, limit: risk.limitEvent, metrics, clock });
+  const paths = wirePaths(config, log, { redis, keys, catalog, catalogFollower, store, attributes, decisions: decisions.service, mergeClaims: offers.mergeClaims, rooms: rooms.finder, afterStored, limit: risk.limitEvent, metrics, clock });
   const state: DrainState = { draining: false };
   eventRoutes(app, paths.ingestor, risk.admitEvents);
   riskRoutes(app, risk.ledger, paths.shoppers);
@@ -174,6 +170,7 @@ interface Parts {
   readonly store: ProfileStore;
   readonly attributes: AttributeStore;
   readonly decisions: DecisionService;
+  readonly mergeClaims: WiredOffers['mergeClaims'];
   readonly rooms: RoomFinder;
   readonly afterStored: (stored: StoredEvents) => void;
   readonly limit: IngestDeps['limit'];
@@ -181,7 +178,7 @@ interface Parts {
   readonly clock: () => number;
 }
 
-function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogFollower, store, attributes, decisions, rooms, afterStored, limit, metrics, clock }: Parts) {
+function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogFollower, store, attributes, decisions, mergeClaims, rooms, afterStored, limit, metrics, clock }: Parts) {
   const newToken = tokenSource();
   const newId = idSource();
   const ingestor = new EventIngestor({ store, catalog, clock, currency: config.storeCurrency, newToken, onFolded: metrics.onFolded, limit, afterStored });
@@ -208,10 +205,8 @@ function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogF
   const reader = new ShopperReader(store, ingestor, catalog, clock);
   const service = new RecommendationService(reader, recommender, catalog, config.recommendDeadlineMs, metrics, decisions, rooms);
   const statistics = new StatisticsFollower({ url: config.redisUrl, keys, redis, catalog, log, onErased: (shopper) => { service.forget(shopper); } });
-  const claimStores = { claims: new ClaimStore(redis, keys, codeSource()), wallets: new WalletStore(redis, keys) };
   const shoppers = new Shoppers({
-    store, attributes, clock, newToken, newId,
-    mergeClaims: (from, to) => mergeClaims(claimStores, from, to),
+    store, attributes, clock, newToken, newId, mergeClaims,
     announceErased: async (shopper) => {
       service.forget(shopper);
       await redis.publish(keys.notices, JSON.stringify({ kind: 'erased', shopper }));

@@ -63,7 +63,7 @@ export class EventStream implements Member, Guest {
 
   /** @param placeOf where the client stood; ends the stream when a subscription fails */
   async begin(channels: readonly ChannelAddress[], placeOf: (channel: string) => Position | undefined): Promise<void> {
-    const { hub, states, limits, onFault } = this.#options;
+    const { hub, states, limits } = this.#options;
     hub.enter(this);
     this.#put(Buffer.from(`retry: ${limits.comeBackMs}\n\n`));
     try {
@@ -75,9 +75,7 @@ export class EventStream implements Member, Guest {
         });
       }));
     } catch (thrown) {
-      const error = asAppError(thrown);
-      if (error.code === 'internal') onFault(thrown);
-      this.end(error);
+      this.end(this.#asError(thrown));
     }
   }
 
@@ -109,11 +107,8 @@ export class EventStream implements Member, Guest {
     try {
       await channelOf(channels, channel.name, identity);
     } catch (thrown) {
-      const error = asAppError(thrown);
-      // Whether it may stay cannot be said now: it comes back and is asked again.
-      if (error.retryable) this.end(error);
       this.#subscriptions.unsubscribe(channel.name);
-      this.#send(encodeFrame({ type: 'unsubscribed', channel: channel.name, code: error.code }));
+      this.#subscriptions.tellLeft(channel.name, this.#asError(thrown));
     }
   }
 
@@ -149,6 +144,12 @@ export class EventStream implements Member, Guest {
 
   terminate(): void {
     this.#options.response.destroy();
+  }
+
+  #asError(thrown: unknown): AppError {
+    const error = asAppError(thrown);
+    if (error.code === 'internal') this.#options.onFault(thrown);
+    return error;
   }
 
   #send(frame: Buffer, stateKey?: string, channel?: ChannelAddress): void {

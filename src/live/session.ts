@@ -188,15 +188,11 @@ export class LiveSession implements Member {
   }
 
   async #recheck(name: string, shopper: Identity): Promise<void> {
-    const { connection } = this.#options;
     try {
       await this.#authorise(name, shopper);
     } catch (thrown) {
-      const error = this.#asError(thrown);
-      // Whether it may stay cannot be said now: it comes back and is asked again.
-      if (error.retryable) connection.close(error);
       this.#leave(name, shopper);
-      connection.send(encodeFrame({ type: 'unsubscribed', channel: name, code: error.code }));
+      this.#subscriptions.tellLeft(name, this.#asError(thrown));
     }
   }
 

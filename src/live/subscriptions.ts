@@ -11,7 +11,8 @@ export interface SubscriptionsOptions {
   readonly hub: LiveHub;
   /** Whose they are: hands on to `deliver` and `resync` what the hub tells it. */
   readonly member: Member;
-  readonly send: (frame: Buffer, stateKey: string | undefined, channel: ChannelAddress) => void;
+  /** @param channel of a frame that has a place in its log, or may have */
+  readonly send: (frame: Buffer, stateKey: string | undefined, channel: ChannelAddress | undefined) => void;
   /** Ends the member's connection: it then comes back and resumes. */
   readonly fail: (error: AppError) => void;
   readonly channelsMax: number;
@@ -88,6 +89,12 @@ export class Subscriptions {
     for (const { channel } of this.#channels.values()) if (channel.name === name) this.#leave(channel);
   }
 
+  /** Says why a channel was left that nobody asked to leave; for a reason that may pass the connection ends, and the client comes back and asks again. */
+  tellLeft(name: string, error: AppError): void {
+    if (error.retryable) this.#options.fail(error);
+    else this.#options.send(encodeFrame({ type: 'unsubscribed', channel: name, code: error.code }), undefined, undefined);
+  }
+
   /** The connection is gone. */
   end(): void {
     for (const { channel } of this.#channels.values()) this.#leave(channel);
@@ -120,12 +127,10 @@ export class Subscriptions {
     try {
       await this.#start(subscription, undefined, { at: head, recovered: false, frames: [] });
     } catch (thrown) {
-      const error = asAppError(thrown);
       const { channel } = subscription;
       this.#leave(channel);
       // What there is no more, a room for one, is no reason to leave the other channels.
-      if (error.retryable) this.#options.fail(error);
-      else this.#options.send(encodeFrame({ type: 'unsubscribed', channel: channel.name, code: error.code }), undefined, channel);
+      this.tellLeft(channel.name, asAppError(thrown));
     }
   }
 

@@ -15,6 +15,7 @@ import { OfferDesk } from '../paths/offer-desk.js';
 import { ClaimStore } from '../redis/claim-store.js';
 import { connectRedis, untilReady, type RedisClient } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
+import { mergeClaims } from '../redis/merge-claims.js';
 import { OfferBookStore } from '../redis/offer-book-store.js';
 import type { ProfileStore } from '../redis/profile-store.js';
 import { WalletStore } from '../redis/wallet-store.js';
@@ -42,6 +43,8 @@ export interface WiredOffers {
   readonly store: OfferBookStore;
   readonly claims: Claims;
   readonly claimStore: ClaimStore;
+  /** Gives a visitor's claims to the user they have become; may be repeated. */
+  readonly mergeClaims: (from: string, to: string) => Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -59,8 +62,9 @@ export async function wireOffers(app: FastifyInstance, { config, log, redis, key
   };
   if (wait !== undefined) await untilReady(wait.redis, START_MS);
   const claimStore = new ClaimStore(redis, keys, codeSource(), wait);
+  const wallets = new WalletStore(redis, keys);
   const claims = new Claims({
-    store: claimStore, wallets: new WalletStore(redis, keys), clock,
+    store: claimStore, wallets, clock,
     offers, isEligible, ownerOf, guard,
     onWalletFault: (error) => { log.debug({ err: error }, 'wallet not written yet'); },
   });
@@ -70,6 +74,7 @@ export async function wireOffers(app: FastifyInstance, { config, log, redis, key
   cartRoutes(app, new CartChecker({ catalog, claims, offers, isEligible, ownerOf, clock, currency: config.storeCurrency }));
   return {
     book, desk, store, claims, claimStore,
+    mergeClaims: (from, to) => mergeClaims({ claims: claimStore, wallets }, from, to),
     async stop() {
       await book.stop();
       wait?.redis.disconnect();
