@@ -224,7 +224,10 @@ export class Recommender {
     if (request.itemIds !== undefined) return bestOf(scores, pool.count).slice(0, limit).map((slot) => ({ slot, propensity: 1 }));
     const best = diversify(catalog, pool, scores, limit);
     const ranked = catalog.roomRows.size === 0 ? best : placeRooms(catalog, pool, scores, best);
-    explore(ranked, pool.count, random);
+    explore(ranked, {
+      count: pool.count, random,
+      hasOwnPlace: (slot) => pool.first[slot] === SOURCE_INDEX.pinned || catalog.roomRows.has(pool.rows[slot]!),
+    });
     return ranked;
   }
 

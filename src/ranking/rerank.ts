@@ -109,20 +109,25 @@ export function placeRooms({ roomRows }: Catalog, pool: CandidatePool, scores: F
 /**
  * In a tenth of the lists one place of the lower half goes to a candidate drawn uniformly from those left over, so that
  * the log keeps telling what the model would never have shown. Propensities are those of the two branches.
+ * @param count candidates in the pool
+ * @param hasOwnPlace whether a slot was put where it is by other means than its score (pinned, a live room): it stays there
  */
-export function explore(list: RankedSlot[], count: number, random: () => number): void {
+export function explore(list: RankedSlot[], { count, random, hasOwnPlace }: {
+  readonly count: number; readonly random: () => number; readonly hasOwnPlace: (slot: number) => boolean;
+}): void {
   const left = count - list.length;
   if (left <= 0 || list.length < 4) return;
-  const half = Math.floor(list.length / 2);
-  const places = list.length - half;
-  for (let place = half; place < list.length; place++) list[place]!.propensity = 1 - RERANK.explore / places;
+  const places = Array.from({ length: list.length - Math.floor(list.length / 2) }, (_, i) => Math.floor(list.length / 2) + i)
+    .filter((place) => !hasOwnPlace(list[place]!.slot));
+  if (places.length === 0) return;
+  for (const place of places) list[place]!.propensity = 1 - RERANK.explore / places.length;
   if (random() >= RERANK.explore) return;
-  const place = half + Math.floor(random() * places);
+  const place = places[Math.floor(random() * places.length)]!;
   const shown = new Set(list.map((entry) => entry.slot));
   let skip = Math.floor(random() * left);
   for (let slot = 0; slot < count; slot++) {
     if (shown.has(slot) || skip-- > 0) continue;
-    list[place] = { slot, propensity: RERANK.explore / (places * left) };
+    list[place] = { slot, propensity: RERANK.explore / (places.length * left) };
     return;
   }
 }
