@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '../util/type.js';
 
 /**
  * How co-occurrence and popularity are counted and used. Training chooses them by validation and a model's manifest

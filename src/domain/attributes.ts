@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '../util/type.js';
 import { namedValues } from './named-values.js';
 
 /** Limits of what a store says of a shopper; each is checked at the boundary. */

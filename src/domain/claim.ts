@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '../util/type.js';
 
 /** Limits of what a claim is asked for with. */
 export const CLAIM_LIMITS = { idCharsMax: 256, deviceCharsMax: 256 } as const;

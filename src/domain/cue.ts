@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '../util/type.js';
 import { EVENT_LIMITS } from './event.js';
 import { AmountMinorSchema, OFFER_LIMITS, OfferIdSchema } from './offer.js';
 

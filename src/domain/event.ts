@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '../util/type.js';
 import { namedValues } from './named-values.js';
 
 /**

@@ -1,4 +1,4 @@
-import { Type, type Static, type TObject } from 'typebox';
+import { Type, type Static, type TObject } from '../util/type.js';
 import { CUE_LIMITS } from './cue.js';
 import { EVENT_LIMITS } from './event.js';
 

@@ -1,4 +1,4 @@
-import { Type, type TSchema, type TStringOptions } from 'typebox';
+import { Type, type TSchema, type TStringOptions } from '../util/type.js';
 
 /**
  * The schema of values by names of a client's choosing. A record of TypeBox looks at no value whose name does not match its

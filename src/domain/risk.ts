@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '../util/type.js';
 
 /** What may speak for abuse. */
 export const RISK_REASONS = ['self_invite', 'refund_farming', 'event_rate', 'clockwork', 'no_dwell'] as const;

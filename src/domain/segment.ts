@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '../util/type.js';
 import { OFFER_LIMITS, OfferIdSchema } from './offer.js';
 
 /** Limits of segments; each is checked at the boundary. */

@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '../util/type.js';
 import { OfferIdSchema } from './offer.js';
 
 /** Limits of webhooks; each is checked at the boundary. */

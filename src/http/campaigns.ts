@@ -1,8 +1,8 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
 import { CampaignIdSchema, CampaignInputSchema } from '../domain/campaign.js';
 import type { CampaignDesk } from '../paths/campaign-desk.js';
+import { Type } from '../util/type.js';
 
 const Params = Type.Object({ id: CampaignIdSchema });
 

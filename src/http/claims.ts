@@ -1,9 +1,9 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
 import { ClaimIdSchema, ClaimInputSchema } from '../domain/claim.js';
 import { AmountMinorSchema, OfferIdSchema } from '../domain/offer.js';
 import type { Claims } from '../paths/claims.js';
+import { Type } from '../util/type.js';
 import { idempotencyKey } from './idempotency-key.js';
 import { addressedKey, KindQuery, ShopperParams } from './shopper-address.js';
 

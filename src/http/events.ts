@@ -1,9 +1,9 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
 import { EVENT_LIMITS, EventInputSchema } from '../domain/event.js';
 import { AppError } from '../errors.js';
 import type { EventIngestor, IngestReport } from '../paths/ingest-events.js';
+import { Type } from '../util/type.js';
 import { parseNdjson } from './ndjson.js';
 
 /** Events are checked one by one on the path, so that a bad one does not sink its batch. */

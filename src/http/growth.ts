@@ -1,9 +1,9 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
 import { GROWTH_LIMITS, GrowthRulesSchema } from '../domain/growth.js';
 import type { GrowthDesk } from '../paths/growth-desk.js';
 import type { GrowthLedger } from '../paths/growth-ledger.js';
+import { Type } from '../util/type.js';
 import { pageLimit, pageSize } from './page-limit.js';
 import { addressedKey, Kind, KindQuery, ShopperParams } from './shopper-address.js';
 

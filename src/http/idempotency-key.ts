@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '../util/type.js';
 
 /** @param what of which a new key makes a new one */
 export const idempotencyKey = (what: string) => Type.Object({

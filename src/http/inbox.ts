@@ -1,7 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
 import type { Inbox } from '../paths/inbox.js';
+import { Type } from '../util/type.js';
 import { addressedKey, KindQuery, ShopperParams } from './shopper-address.js';
 
 const MessageParams = Type.Object({ ...ShopperParams.properties, messageId: Type.String({ minLength: 1, maxLength: 256 }) });

@@ -1,6 +1,5 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
 import type { Catalog } from '../catalog/catalog.js';
 import { isoTime } from '../domain/iso-time.js';
 import { ITEM_LIMITS, ItemSchema, type Item } from '../domain/item.js';
@@ -11,6 +10,7 @@ import { AppError, type ErrorCode } from '../errors.js';
 import type { CatalogStore } from '../redis/catalog-store.js';
 import { hash48 } from '../util/hash.js';
 import { makeChecker } from '../util/schema-fault.js';
+import { Type } from '../util/type.js';
 import { parseNdjson } from './ndjson.js';
 import { pageLimit, pageSize } from './page-limit.js';
 

@@ -1,8 +1,8 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
 import { OFFER_STATUSES, OfferIdSchema, OfferInputSchema } from '../domain/offer.js';
 import { OFFER_DESK_LIMITS, type OfferDesk, type OfferMove } from '../paths/offer-desk.js';
+import { Type } from '../util/type.js';
 import { operatorOf, VersionMatch, versionOf } from './operator.js';
 import { pageLimit, pageSize } from './page-limit.js';
 

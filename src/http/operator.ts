@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '../util/type.js';
 
 /** `If-Match` of a change: versions are whole numbers, in quotes or not. */
 export const VersionMatch = Type.Object({ 'if-match': Type.Optional(Type.String({ pattern: '^"?[0-9]{1,12}"?$' })) });

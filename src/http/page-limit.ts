@@ -1,5 +1,5 @@
-import { Type } from 'typebox';
 import { AppError } from '../errors.js';
+import { Type } from '../util/type.js';
 
 /** Entries of a page when a request does not say how many. */
 const PAGE_DEFAULT = 50;

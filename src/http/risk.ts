@@ -1,10 +1,10 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
 import { RiskFlagSchema, type RiskChange, type RiskState } from '../domain/risk.js';
 import { shopperIds } from '../domain/shopper.js';
 import type { RiskLedger } from '../paths/risk-ledger.js';
 import type { Shoppers } from '../paths/shoppers.js';
+import { Type } from '../util/type.js';
 import { operatorOf } from './operator.js';
 import { pageLimit, pageSize } from './page-limit.js';
 import { addressedKey, KindQuery, ShopperParams } from './shopper-address.js';

@@ -1,8 +1,8 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
 import { RoomIdSchema } from '../domain/room.js';
 import type { RoomInsightsReader } from '../paths/room-insights.js';
+import { Type } from '../util/type.js';
 
 /** What viewers of a room do and say, for its host. */
 export function roomInsightsRoutes(server: FastifyInstance, insights: Pick<RoomInsightsReader, 'read'>): void {

@@ -1,10 +1,10 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
 import { CueInputSchema } from '../domain/cue.js';
 import { ROOM_STATUSES, RoomIdSchema, RoomInputSchema } from '../domain/room.js';
 import { ROOM_CUES_LIMITS, type RoomCues } from '../paths/room-cues.js';
 import { ROOM_DESK_LIMITS, type RoomDesk } from '../paths/room-desk.js';
+import { Type } from '../util/type.js';
 import { idempotencyKey } from './idempotency-key.js';
 import { operatorOf, VersionMatch, versionOf } from './operator.js';
 import { pageLimit, pageSize } from './page-limit.js';

@@ -1,14 +1,14 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
 import { SEGMENT_LIMITS, SegmentIdSchema, SegmentInputSchema } from '../domain/segment.js';
 import { shopperIds } from '../domain/shopper.js';
 import type { SegmentEstimate } from '../paths/estimate-segment.js';
 import type { SegmentDesk } from '../paths/segment-desk.js';
+import { Type } from '../util/type.js';
 import { pageLimit, pageSize } from './page-limit.js';
 
 const Params = Type.Object({ id: SegmentIdSchema });
-const EstimateBody = Type.Pick(SegmentInputSchema, ['expression'], { additionalProperties: false });
+const EstimateBody = Type.Object({ expression: SegmentInputSchema.properties.expression }, { additionalProperties: false });
 const MemberQuery = Type.Object({
   cursor: Type.Optional(Type.String({ maxLength: 1024 })),
   limit: pageLimit(SEGMENT_LIMITS.membersPerPageMax, 100),

@@ -1,6 +1,6 @@
-import { Type } from 'typebox';
 import { idFault, shopperKey, type ShopperKey } from '../domain/shopper.js';
 import { AppError } from '../errors.js';
+import { Type } from '../util/type.js';
 
 /** Of routes below `/v1/users/:id`. */
 export const ShopperParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 256 }) });

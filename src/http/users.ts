@@ -1,6 +1,5 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { Type, type Static } from 'typebox';
 import type { Catalog } from '../catalog/catalog.js';
 import { AttributesSchema } from '../domain/attributes.js';
 import { SCENES } from '../domain/scene.js';
@@ -11,6 +10,7 @@ import type { StoredPortraits } from '../paths/stored-portraits.js';
 import { USER_FEATURES, writeUserFeatures } from '../profile/vector.js';
 import { describeProfile } from '../profile/describe.js';
 import type { Clock } from '../util/clock.js';
+import { Type, type Static } from '../util/type.js';
 import { addressedKey, Kind, KindQuery } from './shopper-address.js';
 
 const Params = Type.Object({ id: Type.String({ minLength: 1 }) });

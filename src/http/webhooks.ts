@@ -1,8 +1,8 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
 import { WEBHOOK_LIMITS, WebhookIdSchema, WebhookInputSchema } from '../domain/webhook.js';
 import type { WebhookDesk } from '../paths/webhook-desk.js';
+import { Type } from '../util/type.js';
 import { pageLimit, pageSize } from './page-limit.js';
 
 const strict = { additionalProperties: false } as const;

@@ -1,4 +1,3 @@
-import { Type, type Static } from 'typebox';
 import type { Position } from '../domain/channel.js';
 import { EVENT_LIMITS } from '../domain/event.js';
 import { ACTS } from '../domain/interaction.js';
@@ -7,6 +6,7 @@ import { RoomIdSchema } from '../domain/room.js';
 import { SCENES } from '../domain/scene.js';
 import { AppError, type ErrorCode } from '../errors.js';
 import { makeChecker, type Checker } from '../util/schema-fault.js';
+import { Type, type Static } from '../util/type.js';
 import { TOKEN_LIMITS } from './token.js';
 
 /**

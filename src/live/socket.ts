@@ -1,8 +1,8 @@
 import websocket from '@fastify/websocket';
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
 import { AppError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
+import { Type } from '../util/type.js';
 import { LiveConnection } from './connection.js';
 import type { Guest, Guests } from './guests.js';
 import type { LiveHub } from './hub.js';

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { Type, type Static } from 'typebox';
 import { EVENT_LIMITS } from '../domain/event.js';
 import type { Clock } from '../util/clock.js';
+import { Type, type Static } from '../util/type.js';
 import { requireScope } from './authentication.js';
 import { channelOf } from './channels.js';
 import { EventStream } from './event-stream.js';

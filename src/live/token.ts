@@ -1,10 +1,12 @@
-import { errors, jwtVerify, type JWTPayload } from 'jose';
-import { Type, type Static } from 'typebox';
+import type { JWTPayload } from 'jose';
+import * as errors from 'jose/errors';
+import { jwtVerify } from 'jose/jwt/verify';
 import type { TokenRules } from '../config.js';
 import { AppError } from '../errors.js';
 import { tokenKey } from '../token-key.js';
 import type { Clock } from '../util/clock.js';
 import { makeChecker } from '../util/schema-fault.js';
+import { Type, type Static } from '../util/type.js';
 
 export const TOKEN_LIMITS = {
   /** Characters of a token. */

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Type, type Static } from 'typebox';
-import { Value } from 'typebox/value';
+import { Check } from 'typebox/schema';
 import { AppError } from '../errors.js';
+import { Type, type Static } from '../util/type.js';
 
 /** Bins of one column, about equally full in training. */
 const BINS = 10;
@@ -37,7 +37,7 @@ export async function readDistribution(folder: string): Promise<Distribution | u
   const text = await readFile(path, 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   const value: unknown = JSON.parse(text);
-  if (!Value.Check(DistributionSchema, value)) throw new AppError('model_refused', `${path} does not follow its schema.`);
+  if (!Check(DistributionSchema, value)) throw new AppError('model_refused', `${path} does not follow its schema.`);
   return value;
 }
 

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Type, type Static, type TSchema } from 'typebox';
-import { Value } from 'typebox/value';
+import { Check, Errors } from 'typebox/schema';
 import { StatisticsSettingsSchema } from '../candidates/statistics-settings.js';
 import { AppError } from '../errors.js';
 import { breathe } from '../util/pause.js';
+import { Type, type Static, type TSchema } from '../util/type.js';
 
 /** Version of the contract between engine and model: files, graph inputs and output, meaning of the features. */
 export const MODEL_CONTRACT = 1;
@@ -142,8 +142,8 @@ async function readJson<T extends TSchema>(path: string, schema: T): Promise<Sta
   } catch (error) {
     throw refused(path, 'JSON', error instanceof Error ? error.message : String(error), error);
   }
-  if (Value.Check(schema, value)) return value;
-  const [first] = Value.Errors(schema, value);
+  if (Check(schema, value)) return value;
+  const [, [first]] = Errors(schema, value);
   const at = first === undefined || first.instancePath === '' ? 'the document' : first.instancePath;
   throw refused(path, 'a document of its schema', `${at}: ${first?.message ?? 'does not follow it'}`);
 }

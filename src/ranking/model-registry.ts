@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { Type, type Static } from 'typebox';
-import { Value } from 'typebox/value';
+import { Check } from 'typebox/schema';
 import { AppError } from '../errors.js';
 import { replaceFile, whileLocked } from '../util/atomic-file.js';
 import type { Clock } from '../util/clock.js';
+import { Type, type Static } from '../util/type.js';
 import { readManifest, type Manifest } from './manifest.js';
 
 export const MODEL_REGISTRY_LIMITS = {
@@ -71,7 +71,7 @@ export class ModelRegistry {
       throw error;
     }
     const value: unknown = JSON.parse(text);
-    if (!Value.Check(StateSchema, value)) throw new AppError('internal', `${path} is not what this engine writes; move it away to begin anew.`);
+    if (!Check(StateSchema, value)) throw new AppError('internal', `${path} is not what this engine writes; move it away to begin anew.`);
     return value;
   }
 
@@ -89,7 +89,7 @@ export class ModelRegistry {
   /** @throws AppError `not_found` when it is neither here nor in MODEL_DIR */
   async find(label: string): Promise<string> {
     if (await this.#fallbackLabel() === label) return this.fallback;
-    if (!Value.Check(Label, label) || !(await this.#labels()).includes(label)) {
+    if (!Check(Label, label) || !(await this.#labels()).includes(label)) {
       throw new AppError('not_found', `There is no model ${label} in ${this.dir}; \`npm run models -- list\` shows those there are.`);
     }
     return this.folderOf(label);
@@ -205,7 +205,7 @@ export class ModelRegistry {
   async #labels(): Promise<string[]> {
     try {
       const entries = await readdir(this.dir, { withFileTypes: true });
-      return entries.filter((entry) => entry.isDirectory() && Value.Check(Label, entry.name)).map((entry) => entry.name).toSorted();
+      return entries.filter((entry) => entry.isDirectory() && Check(Label, entry.name)).map((entry) => entry.name).toSorted();
     } catch (error) {
       if (isMissing(error)) return [];
       throw error;

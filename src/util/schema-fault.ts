@@ -1,6 +1,5 @@
-import type { TSchema } from 'typebox';
-import { Compile, type Validator } from 'typebox/compile';
-import { Errors } from 'typebox/value';
+import { Compile, Errors } from 'typebox/schema';
+import type { TSchema } from './type.js';
 
 /** A compiled schema that says in words what does not fit, naming the field. */
 export interface Checker {
@@ -11,13 +10,13 @@ export interface Checker {
 
 /** @param what how the whole value is called in messages: `event`, `body` */
 export function makeChecker(schema: TSchema, what: string): Checker {
-  const compiled: Validator = Compile(schema);
+  const compiled = Compile(schema);
   return { check: (value) => compiled.Check(value), fault: (value) => faultOf(schema, value, [], what) };
 }
 
 /** @param at where the value is within the whole */
 function faultOf(schema: TSchema, value: unknown, at: readonly string[], what: string): string {
-  const faults = Errors(schema, value);
+  const [, faults] = Errors(schema, value);
   const fault = tellingOf(faults);
   if (fault === undefined) return `The ${[what, ...at].join('.')} does not fit its schema.`;
   const choice = choiceOf(schema, value, fault);
@@ -45,7 +44,7 @@ function typesOf(faults: readonly Fault[], instancePath: string): string[] {
   return faults.flatMap((fault) => (fault.keyword === 'type' && fault.instancePath === instancePath ? [fault.params.type].flat() : []));
 }
 
-type Fault = ReturnType<typeof Errors>[number];
+type Fault = ReturnType<typeof Errors>[1][number];
 
 /** @returns the first fault; of a value that is one thing or a list of them, what is wrong with the list rather than that it is one */
 function tellingOf(faults: readonly Fault[]): Fault | undefined {

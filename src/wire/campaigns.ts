@@ -11,7 +11,7 @@ import { CampaignBook } from '../follow/campaign-book.js';
 import { campaignRoutes } from '../http/campaigns.js';
 import { inboxRoutes } from '../http/inbox.js';
 import { webhookRoutes } from '../http/webhooks.js';
-import { JobRegistry } from '../jobs/registry.js';
+import type { JobRegistry } from '../jobs/registry.js';
 import { addWebhookJob } from '../jobs/webhooks.js';
 import type { PortraitSource } from '../offers/decide/portrait-source.js';
 import { CampaignDesk } from '../paths/campaign-desk.js';
@@ -88,19 +88,29 @@ export async function wireCampaigns(app: FastifyInstance, parts: CampaignParts):
     onFault: (error) => { log.debug({ err: error }, 'campaign left to a worker'); },
   });
   const inbox = new Inbox({ offers: messages, profiles, clock });
-  const jobs = new JobRegistry({ connect: () => connectRedis(config.redisUrl, 'listening', { timeoutMs: 0, name: 'rivulet-webhooks' }), keys, log, queue: WEBHOOK_QUEUE });
+  // An operator's replay is all that an api process ever queues: only then it loads the queue and connects.
+  let queue: Promise<JobRegistry> | undefined;
+  const addJob: JobRegistry['add'] = async (...job) => {
+    queue ??= openQueue(parts);
+    await (await queue).add(...job);
+  };
   campaignRoutes(app, new CampaignDesk(store, builtIn));
   inboxRoutes(app, inbox);
   webhookRoutes(app, new WebhookDesk({
     store: new WebhookStore(redis, keys), allowsLoopback: config.webhookLoopback, randomBytes,
-    replay: (webhook, { messageId, event, shopper, body, at }) => addWebhookJob((...job) => jobs.add(...job), { webhook, messageId, event, shopper, body }, ` again ${at}`),
+    replay: (webhook, { messageId, event, shopper, body, at }) => addWebhookJob(addJob, { webhook, messageId, event, shopper, body }, ` again ${at}`),
   }));
   await book.start();
   return {
     afterStored: (stored) => { instant.afterStored(stored); },
     inbox,
     async stop() {
-      await Promise.all([book.stop(), jobs.stop()]);
+      await Promise.all([book.stop(), queue?.then((jobs) => jobs.stop())]);
     },
   };
+}
+
+async function openQueue({ config, log, keys }: CampaignParts): Promise<JobRegistry> {
+  const { JobRegistry } = await import('../jobs/registry.js');
+  return new JobRegistry({ connect: () => connectRedis(config.redisUrl, 'listening', { timeoutMs: 0, name: 'rivulet-webhooks' }), keys, log, queue: WEBHOOK_QUEUE });
 }
