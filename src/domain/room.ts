@@ -59,11 +59,12 @@ export const LIVE_TAG = 'live';
 /** @returns the id of a room as an item of the catalog */
 export const roomItemId = (roomId: string): string => ITEM_PREFIX + roomId;
 
-/** @returns the room as an item: liked for its host (brand) and category, in stock while it is live */
-export function roomItem({ id, title, host, category, status, openedAt }: Room): Item {
+/** @returns the room as an item: liked for its host (brand) and category, in stock while it is live for everybody; who is invited knows */
+export function roomItem({ id, title, host, category, access, status, openedAt }: Room): Item {
+  const isOn = status === 'live' && access === 'public';
   return {
     id: roomItemId(id), kind: 'room', title, category: [...category], brand: host.name,
-    stock: status === 'live' ? 1 : 0, tags: status === 'live' ? [LIVE_TAG] : [], attributes: { roomId: id },
+    stock: isOn ? 1 : 0, tags: isOn ? [LIVE_TAG] : [], attributes: { roomId: id },
     ...(openedAt === undefined ? {} : { publishedAt: new Date(openedAt).toISOString() }),
   };
 }

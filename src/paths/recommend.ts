@@ -14,7 +14,7 @@ import { fallbackScores } from '../ranking/fallback.js';
 import { FeatureWriter } from '../ranking/features.js';
 import type { Impression, RankedState } from '../redis/impression-log.js';
 import type { ModelHolder } from '../ranking/model-holder.js';
-import { diversify, explore, placeRooms, type RankedSlot } from '../ranking/rerank.js';
+import { diversify, explore, placeRooms, roomsIn, type RankedSlot } from '../ranking/rerank.js';
 import type { ScoreSlot } from '../ranking/score-pool.js';
 import { bestOf } from '../util/best-of.js';
 import { BoundedMap } from '../util/bounded-map.js';
@@ -222,8 +222,9 @@ export class Recommender {
     const { catalog, random } = this.#deps;
     const limit = Math.min(limitOf(request), pool.count);
     if (request.itemIds !== undefined) return bestOf(scores, pool.count).slice(0, limit).map((slot) => ({ slot, propensity: 1 }));
-    const best = diversify(catalog, pool, scores, limit);
-    const ranked = catalog.roomRows.size === 0 ? best : placeRooms(catalog, pool, scores, best);
+    const rooms = roomsIn(catalog, pool, scores);
+    const list = diversify(catalog, pool, scores, Math.min(limit + rooms.length, pool.count));
+    const ranked = rooms.length === 0 ? list : placeRooms(catalog, pool, { rooms, list, limit });
     explore(ranked, {
       count: pool.count, random,
       hasOwnPlace: (slot) => pool.first[slot] === SOURCE_INDEX.pinned || catalog.roomRows.has(pool.rows[slot]!),

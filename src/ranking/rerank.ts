@@ -86,21 +86,30 @@ class NameCounts {
 
 const counts = new NameCounts();
 
+/** @returns live rooms among the candidates, the best by the model first; of a pinned one its pin decides */
+export function roomsIn({ roomRows }: Catalog, pool: CandidatePool, scores: Float32Array): RankedSlot[] {
+  if (roomRows.size === 0) return [];
+  return bestOf(scores, pool.count).filter((slot) => isRoom(roomRows, pool, slot)).map((slot) => ({ slot, propensity: 1 }));
+}
+
+const isRoom = (roomRows: Catalog['roomRows'], pool: CandidatePool, slot: number): boolean =>
+  roomRows.has(pool.rows[slot]!) && pool.first[slot] !== SOURCE_INDEX.pinned;
+
 /**
- * Gives live rooms their places in a list that has any among its candidates, the best by the model first. A model that was trained on what
- * sells knows how to tell one room from another, but no room that has just opened is worth as much to it as what everybody buys.
+ * Gives live rooms their places in a list. A model that was trained on what sells knows how to tell one room from another, but what a room
+ * is worth beside a product it does not know: no other place is won by a room, as long as there is anything else.
+ * @param list long enough to be left with `limit` when the rooms are taken out of it
  */
-export function placeRooms({ roomRows }: Catalog, pool: CandidatePool, scores: Float32Array, list: readonly RankedSlot[]): RankedSlot[] {
-  const isPinned = ({ slot }: RankedSlot): boolean => pool.first[slot] === SOURCE_INDEX.pinned;
-  const isRoom = (slot: number): boolean => roomRows.has(pool.rows[slot]!) && pool.first[slot] !== SOURCE_INDEX.pinned;
-  const rooms = bestOf(scores, pool.count).filter(isRoom).map((slot): RankedSlot => ({ slot, propensity: 1 }));
-  if (rooms.length === 0) return [...list];
-  const others = list.filter(({ slot }) => !isRoom(slot));
-  const first = Math.max(RERANK.roomFirst, others.filter(isPinned).length);
+export function placeRooms({ roomRows }: Catalog, pool: CandidatePool, { rooms, list, limit }: {
+  readonly rooms: readonly RankedSlot[]; readonly list: readonly RankedSlot[]; readonly limit: number;
+}): RankedSlot[] {
+  const others = list.filter(({ slot }) => !isRoom(roomRows, pool, slot));
+  const waiting = [...rooms];
+  const first = Math.max(RERANK.roomFirst, others.filter(({ slot }) => pool.first[slot] === SOURCE_INDEX.pinned).length);
   const placed: RankedSlot[] = [];
-  for (let place = 0; place < list.length; place++) {
+  for (let place = 0; place < Math.min(limit, list.length); place++) {
     const isForRoom = place >= first && (place - first) % RERANK.roomEvery === 0;
-    const [next, otherwise] = isForRoom ? [rooms, others] : [others, rooms];
+    const [next, otherwise] = isForRoom ? [waiting, others] : [others, waiting];
     placed.push((next.shift() ?? otherwise.shift())!);
   }
   return placed;

@@ -62,12 +62,13 @@ await t.test('a room that cannot be ranked is told', async (t) => {
 });
 
 await t.test('scene feed has who is live now, by whom and what the viewer likes, at every process; other scenes do not', async (t) => {
+  await open('club', { category: ['home', 'lamps'], access: 'invited' });
   await open('lamp-show', { category: ['home', 'lamps'] });
   await call('POST', '/v1/rooms', { id: 'later', title: 'Later', host: { id: 'h', name: 'Later' }, category: ['home'], products: [] });
   const feed = async (userId: string, at: string): Promise<string[]> => rooms(await recommend({ scene: 'feed', userId, limit: 10 }, at));
   for (const at of [engine.url, second.url]) {
     await until('both rooms are there', async () => (await feed('nobody', at)).length === 2);
-    t.same((await feed('nobody', at)).toSorted(), ['room:lamp-show', 'room:show']);
+    t.same((await feed('nobody', at)).toSorted(), ['room:lamp-show', 'room:show'], 'none that is announced, none that is for the invited');
     t.equal((await feed('bob', at))[0], 'room:lamp-show', 'by what he looked at');
     t.same(rooms(await recommend({ scene: 'home', userId: 'bob', limit: 100 }, at)), []);
   }

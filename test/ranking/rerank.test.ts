@@ -1,7 +1,7 @@
 import t from 'tap';
 import { CandidatePool, RowMarks, SOURCE_INDEX } from '../../src/candidates/pool.js';
 import { Catalog } from '../../src/catalog/catalog.js';
-import { RERANK, diversify, explore, placeRooms } from '../../src/ranking/rerank.js';
+import { RERANK, diversify, explore, placeRooms, roomsIn } from '../../src/ranking/rerank.js';
 import { seededRandom } from '../../src/util/random.js';
 
 function pooled(leaves: readonly string[], pinned: readonly number[] = []): { catalog: Catalog; pool: CandidatePool } {
@@ -32,13 +32,20 @@ await t.test('pinned items stay on top, in the order of their pins', async (t) =
 await t.test('live rooms have places of their own, the best by the model first, below what is pinned', async (t) => {
   const { catalog, pool } = pooled(Array.from({ length: 16 }, () => 'a'), [3]);
   for (const i of [2, 9, 12]) catalog.put({ id: `i${i}`, title: 'x', category: ['root', 'a'], kind: 'room' });
-  const scores = Float32Array.from({ length: pool.count }, (_, slot) => -slot);
-  const best = diversify(catalog, pool, scores, 9);
-  const rows = (list: readonly { slot: number }[]): number[] => list.map(({ slot }) => pool.rows[slot]!);
-  t.same(rows(best), [3, 0, 1, 2, 4, 5, 6, 7, 8], 'by their scores alone');
-  t.same(rows(placeRooms(catalog, pool, scores, best)), [3, 2, 0, 1, 4, 5, 9, 6, 7]);
+  const ofWorth = (worth: (slot: number) => number): Float32Array => Float32Array.from({ length: pool.count }, (_, slot) => worth(slot));
+  const ranked = (scores: Float32Array, limit: number): number[] => {
+    const rooms = roomsIn(catalog, pool, scores);
+    const list = diversify(catalog, pool, scores, Math.min(limit + rooms.length, pool.count));
+    return placeRooms(catalog, pool, { rooms, list, limit }).map(({ slot }) => pool.rows[slot]!);
+  };
+  const scores = ofWorth((slot) => -slot);
+  const best = diversify(catalog, pool, scores, 9).map(({ slot }) => pool.rows[slot]!);
+  t.same(best, [3, 0, 1, 2, 4, 5, 6, 7, 8], 'by their scores alone');
+  t.same(ranked(scores, 9), [3, 2, 0, 1, 4, 5, 9, 6, 7]);
+  t.same(ranked(ofWorth((slot) => (catalog.roomRows.has(pool.rows[slot]!) ? 100 : 0) - slot), 5), [3, 2, 0, 1, 4], 'and no others, whatever the model thinks of rooms');
+  t.same(ranked(scores, 16).toSorted((a, b) => a - b), Array.from({ length: 16 }, (_, i) => i), 'where there is nothing else they fill the list');
   for (const i of [2, 9, 12]) catalog.put({ id: `i${i}`, title: 'x', category: ['root', 'a'] });
-  t.same(rows(placeRooms(catalog, pool, scores, best)), rows(best), 'where there is none nothing changes');
+  t.same(ranked(scores, 9), best, 'where there is none nothing changes');
 });
 
 await t.test('exploration takes one place of the lower half in its share of lists, with the propensity it really has', async (t) => {
