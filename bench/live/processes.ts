@@ -26,8 +26,10 @@ export interface Stall {
   /** When it was over, ms since 1970. */
   readonly at: number;
   readonly delayMs: number;
-  /** Without the time that the process waited for a core, which another one had. */
+  /** Without the time that the process waited for a core, which another one had, and that the core was taken away. */
   readonly ownMs: number;
+  /** The host of a virtual machine had the core meanwhile, to the nearest 10 ms. */
+  readonly stolenMs: number;
   /** Of the delay: collections of garbage, however long other processes held those up. */
   readonly gcMs: number;
 }
