@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
-import { startEngine } from '../helpers/engine.js';
+import { PATIENT, startEngine } from '../helpers/engine.js';
 import { LiveClient } from '../helpers/live-client.js';
 import { until } from '../helpers/until.js';
 
@@ -27,7 +27,7 @@ const receiver = createServer((request, response) => {
 }).listen(0, '127.0.0.1');
 await once(receiver, 'listening');
 const receiverUrl = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`;
-const engine = await startEngine({ role: 'both', env: { WEBHOOK_LOOPBACK: '1' } });
+const engine = await startEngine({ role: 'both', env: { ...PATIENT, WEBHOOK_LOOPBACK: '1' } });
 t.teardown(async () => {
   await engine.stop();
   receiver.close();

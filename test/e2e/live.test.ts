@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import { launchChromium, skipWithoutChromium } from '../helpers/chromium.js';
-import { startEngine } from '../helpers/engine.js';
+import { PATIENT, startEngine } from '../helpers/engine.js';
 
 const WAIT_MS = 60_000;
 const FILL_MS = 2 * WAIT_MS;
@@ -16,7 +16,7 @@ const LOOKS = 6;
 interface Claims { readonly claims: readonly { readonly offerId: string; readonly code: string; readonly status: string }[] }
 
 void t.test('the page at /live: one cue, a different offer for each taste', { skip: skipWithoutChromium(), timeout: 6 * WAIT_MS }, async (t) => {
-  const engine = await startEngine({ role: 'both', env: { DEMO: '1' } });
+  const engine = await startEngine({ role: 'both', env: { ...PATIENT, DEMO: '1' } });
   t.teardown(() => engine.stop());
   const browser = await launchChromium();
   t.teardown(() => browser.close());

@@ -3,7 +3,7 @@ import t from 'tap';
 import { ModelRegistry } from '../../src/ranking/model-registry.js';
 import { makeKeys } from '../../src/redis/keys.js';
 import { ShadowStore } from '../../src/redis/shadow-store.js';
-import { startEngine } from '../helpers/engine.js';
+import { PATIENT, startEngine } from '../helpers/engine.js';
 import { ENGINE_FEATURES, slowModel, writeTestModel } from '../helpers/models.js';
 import { commandsTo, until } from '../helpers/streams.js';
 import { post, Traffic } from '../helpers/traffic.js';
@@ -16,7 +16,7 @@ await t.test('under traffic: a model shadows, serves, and is rolled back, and no
   await writeTestModel(join(folder, 'first'), { name: 'first' });
   await writeTestModel(join(folder, 'second'), { name: 'second', offset: 1 });
   await writeTestModel(join(folder, 'slow'), { name: 'slow', onnx: await slowModel(ENGINE_FEATURES, 25) });
-  const engine = await startEngine({ env: { MODEL_DIR: join(folder, 'first'), MODELS_DIR: modelsDir } });
+  const engine = await startEngine({ env: { ...PATIENT, MODEL_DIR: join(folder, 'first'), MODELS_DIR: modelsDir } });
   t.teardown(() => engine.stop());
   const redis = await commandsTo(engine.redis.url);
   t.teardown(() => { redis.disconnect(); });

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import { launchChromium, skipWithoutChromium } from '../helpers/chromium.js';
-import { startEngine } from '../helpers/engine.js';
+import { PATIENT, startEngine } from '../helpers/engine.js';
 
 const WAIT_MS = 60_000;
 /** For the demo store to be filled. */
@@ -37,7 +37,7 @@ async function openAndClose(page: Page, place: number): Promise<void> {
 }
 
 void t.test('the page at /', { skip: skipWithoutChromium(), timeout: 5 * WAIT_MS }, async (t) => {
-  const engine = await startEngine({ role: 'both', env: { DEMO: '1', CART_ABANDONED_AFTER_S: String(CART_ABANDONED_AFTER_S) } });
+  const engine = await startEngine({ role: 'both', env: { ...PATIENT, DEMO: '1', CART_ABANDONED_AFTER_S: String(CART_ABANDONED_AFTER_S) } });
   t.teardown(() => engine.stop());
   const browser = await launchChromium();
   t.teardown(() => browser.close());

@@ -10,7 +10,7 @@ import { groupLag } from '../../src/jobs/streams.js';
 import { makeKeys, PARTITIONS } from '../../src/redis/keys.js';
 import { pause } from '../../src/util/pause.js';
 import { seededRandom } from '../../src/util/random.js';
-import { startEngine, type Engine } from '../helpers/engine.js';
+import { PATIENT, startEngine, type Engine } from '../helpers/engine.js';
 import { randomVectors, writeTestEncoder } from '../helpers/encoders.js';
 import { writeTestModel } from '../helpers/models.js';
 import { commandsTo, until } from '../helpers/streams.js';
@@ -74,7 +74,7 @@ await t.test('vectors rebuilt from the archive are those that were served, bit f
   // Some items, and all that come later, it knows by their attributes only.
   await writeTestEncoder(modelDir, { vectors: randomVectors(items.slice(0, ITEMS - 50), 16, true) });
   const engine = await startEngine({ role: 'both', env: {
-    MODEL_DIR: modelDir, STATISTICS_EVERY_S: '3600', TRENDING_EVERY_MS: '300', RECOMMEND_DEADLINE_MS: '5000', REDIS_TIMEOUT_MS: '10000',
+    MODEL_DIR: modelDir, STATISTICS_EVERY_S: '3600', TRENDING_EVERY_MS: '300', ...PATIENT,
   } });
   t.teardown(() => engine.stop());
   const redis = await commandsTo(engine.redis.url);

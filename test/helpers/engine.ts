@@ -31,6 +31,12 @@ export interface EngineOptions {
   readonly nodeArgs?: readonly string[];
 }
 
+/**
+ * Settings for tests of what an engine answers, not of how it bears delays: on a machine that stands still for seconds at times whatever is
+ * late would be answered with less, and say so.
+ */
+export const PATIENT = { REDIS_TIMEOUT_MS: '10000', RECOMMEND_DEADLINE_MS: '20000', DECISION_DEADLINE_MS: '20000' } as const;
+
 const ROOT = join(import.meta.dirname, '..', '..', '..');
 const MAIN = join(ROOT, 'dist', 'src', 'main.js');
 const READY_MS_MAX = 40_000;

@@ -14,9 +14,10 @@ export const keys = makeKeys('test:');
 export const eventStreams = Array.from({ length: PARTITIONS }, (_, i) => keys.events(i));
 export const silent = pino({ level: 'silent' });
 
-export async function commandsTo(url: string): Promise<RedisClient> {
-  const redis = connectRedis(url, 'commands', { timeoutMs: 1000, name: 'test' });
-  await untilReady(redis, 5000);
+/** @param timeoutMs of a command: long, for machines that stand still for seconds at times */
+export async function commandsTo(url: string, timeoutMs = 10_000): Promise<RedisClient> {
+  const redis = connectRedis(url, 'commands', { timeoutMs, name: 'test' });
+  await untilReady(redis, 10_000);
   return redis;
 }
 

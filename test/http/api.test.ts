@@ -2,9 +2,10 @@ import { connect } from 'node:net';
 import { Redis } from 'ioredis';
 import t from 'tap';
 import { makeKeys } from '../../src/redis/keys.js';
-import { startEngine, type Engine } from '../helpers/engine.js';
+import { PATIENT, startEngine, type Engine } from '../helpers/engine.js';
+import { until } from '../helpers/streams.js';
 
-const engine: Engine = await startEngine({ role: 'api' });
+const engine: Engine = await startEngine({ role: 'api', env: PATIENT });
 t.teardown(() => engine.stop());
 
 interface Reply { status: number; body: Record<string, unknown>; text: string }
@@ -26,18 +27,11 @@ const item = (n: number, over: Record<string, unknown> = {}): Record<string, unk
 type Listed = { id: string; score: number; position: number; source: string; item: Record<string, unknown>; explain?: { features: Record<string, number> } };
 const listOf = (reply: Reply): Listed[] => reply.body['items'] as Listed[];
 
-/** The catalog travels to the process by a stream: until it is there, at most a second. */
-async function untilRanked(id: string): Promise<void> {
-  const until = Date.now() + 1000;
-  for (;;) {
-    const reply = await post('/v1/recommendations', { scene: 'search', itemIds: [id] });
-    if (listOf(reply).length === 1) return;
-    if (Date.now() > until) throw new Error(`${id} did not arrive within a second`);
-    await new Promise((resolve) => { setTimeout(resolve, 10); });
-  }
-}
+/** The catalog travels to the process by a stream: until it is there. */
+const untilRanked = (id: string): Promise<void> =>
+  until(`${id} is there`, async () => listOf(await post('/v1/recommendations', { scene: 'search', itemIds: [id] })).length === 1);
 
-await t.test('items: JSON and NDJSON, read, list, delete; a change is ranked within a second', async (t) => {
+await t.test('items: JSON and NDJSON, read, list, delete; a change is ranked', async (t) => {
   const put = await post('/v1/items', { items: [...Array.from({ length: 60 }, (_, n) => item(n)), { id: 'bad', title: 'x', category: [], price: 1 }, item(1, { colour: 'red' })] });
   t.match(put, { status: 200, body: { accepted: 60, created: 60, rejected: [{ index: 60 }, { index: 61, code: 'invalid_request', message: /colour/u }] } });
   const lines = Array.from({ length: 120 }, (_, n) => JSON.stringify(item(100 + n)));
@@ -198,8 +192,11 @@ await t.test('what a shopper dismissed is not shown again; pins come first', asy
   t.notOk(after.some((entry) => entry.id === disliked));
   t.equal((await call('PUT', '/v1/scenes/feed/pins', { itemIds: ['sku-33', 'sku-44'] })).status, 200);
   t.same((await call('GET', '/v1/scenes/feed/pins')).body, { itemIds: ['sku-33', 'sku-44'] });
-  await new Promise((resolve) => { setTimeout(resolve, 300); });
-  const feed = listOf(await post('/v1/recommendations', { userId: 'dora', scene: 'feed', limit: 5 }));
+  let feed: Listed[] = [];
+  await until('the pins are there', async () => {
+    feed = listOf(await post('/v1/recommendations', { userId: 'dora', scene: 'feed', limit: 5 }));
+    return feed[0]!.source === 'pinned';
+  });
   t.same(feed.slice(0, 2).map((entry) => [entry.id, entry.source]), [['sku-33', 'pinned'], ['sku-44', 'pinned']]);
 });
 

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { startEngine } from '../helpers/engine.js';
+import { PATIENT, startEngine } from '../helpers/engine.js';
 import { post } from '../helpers/traffic.js';
 
-const engine = await startEngine({ role: 'api', env: { API_KEYS: 'reader-key:recommend, writer-key:events+catalog, master-key:admin', REQUESTS_PER_MINUTE_MAX: '40', CORS_ORIGINS: 'https://shop.example' } });
+const engine = await startEngine({ role: 'api', env: { ...PATIENT, API_KEYS: 'reader-key:recommend, writer-key:events+catalog, master-key:admin', REQUESTS_PER_MINUTE_MAX: '40', CORS_ORIGINS: 'https://shop.example' } });
 t.teardown(() => engine.stop());
 
 const ask = (path: string, init: RequestInit = {}): Promise<Response> => fetch(engine.url + path, init);

@@ -1,11 +1,11 @@
 import t from 'tap';
-import { startEngine, type Engine } from '../helpers/engine.js';
+import { PATIENT, startEngine, type Engine } from '../helpers/engine.js';
 import { until } from '../helpers/streams.js';
 
 type Body = Record<string, unknown>;
 interface Reply { readonly status: number; readonly body: Body }
 
-const yen = await startEngine({ env: { STORE_CURRENCY: 'JPY' } });
+const yen = await startEngine({ env: { ...PATIENT, STORE_CURRENCY: 'JPY' } });
 t.teardown(() => yen.stop());
 
 async function call(engine: Engine, method: string, path: string, body?: unknown): Promise<Reply> {
@@ -74,7 +74,7 @@ await t.test('offers and carts that state no currency are in the store\'s', asyn
 });
 
 await t.test('without the setting amounts that state no currency have two decimals, and replies name none', async (t) => {
-  const plain = await startEngine();
+  const plain = await startEngine({ env: PATIENT });
   t.teardown(() => plain.stop());
   await call(plain, 'POST', '/v1/events', { events: [buy('a', { value: 12.34 }), buy('b', { value: 1, currency: 'EUR' }), buy('c', { value: 2, currency: 'USD' })] });
   const { body } = await call(plain, 'GET', '/v1/users/ann/profile');

@@ -1,9 +1,9 @@
 import t from 'tap';
-import { startEngine } from '../helpers/engine.js';
+import { PATIENT, startEngine } from '../helpers/engine.js';
 import { until } from '../helpers/until.js';
 
 // Without a response model: what the prior says of these offers is known.
-const engine = await startEngine({ env: { RESPONSE_MODEL_DIR: 'no-such-folder', DECISION_DEADLINE_MS: '20000', RECOMMEND_DEADLINE_MS: '20000' } });
+const engine = await startEngine({ env: { ...PATIENT, REDIS_TIMEOUT_MS: '2000', RESPONSE_MODEL_DIR: 'no-such-folder' } });
 t.teardown(() => engine.stop());
 
 type Body = Record<string, unknown> & { offer?: { id: string } | null; decision?: Record<string, unknown>; reason?: string; degraded?: string[] };

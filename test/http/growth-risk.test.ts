@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import t from 'tap';
-import { startEngine } from '../helpers/engine.js';
+import { PATIENT, startEngine } from '../helpers/engine.js';
 import { startRedis } from '../helpers/redis.js';
 import { until } from '../helpers/streams.js';
 
 const redis = await startRedis();
 t.teardown(() => redis.stop());
-const env = { DATA_DIR: join(redis.dir, 'data'), EVENTS_PER_MINUTE: 'user=8,ip=40', CLAIMS_PER_MINUTE: 'device=2', STATISTICS_EVERY_S: '86400', TRAIN_EVERY_S: '0' };
+const env = { ...PATIENT, DATA_DIR: join(redis.dir, 'data'), EVENTS_PER_MINUTE: 'user=8,ip=40', CLAIMS_PER_MINUTE: 'device=2', STATISTICS_EVERY_S: '86400', TRAIN_EVERY_S: '0' };
 const [engine, worker] = await Promise.all([startEngine({ redis, env }), startEngine({ redis, env, role: 'worker' })]);
 t.teardown(() => Promise.all([engine.stop(), worker.stop()]));
 

@@ -1,9 +1,9 @@
 import t from 'tap';
-import { startEngine } from '../helpers/engine.js';
+import { PATIENT, startEngine } from '../helpers/engine.js';
 import { until } from '../helpers/streams.js';
 
 const engine = await startEngine({
-  role: 'api', env: { API_KEYS: 'operator-key:offers, shopper-key:recommend, people-key:users+events', REDIS_TIMEOUT_MS: '300' },
+  role: 'api', env: { ...PATIENT, API_KEYS: 'operator-key:offers, shopper-key:recommend, people-key:users+events', REDIS_TIMEOUT_MS: '2000' },
 });
 t.teardown(() => engine.stop());
 

@@ -1,10 +1,10 @@
 import t from 'tap';
 import type { RoomInsights } from '../../src/paths/room-insights.js';
-import { startEngine } from '../helpers/engine.js';
+import { PATIENT, startEngine } from '../helpers/engine.js';
 import { LiveClient } from '../helpers/live-client.js';
 import { until } from '../helpers/until.js';
 
-const env = { API_KEYS: 'key-of-the-shop:events+recommend,key-of-the-host:host+catalog' };
+const env = { ...PATIENT, API_KEYS: 'key-of-the-shop:events+recommend,key-of-the-host:host+catalog' };
 const engine = await startEngine({ env });
 t.teardown(() => engine.stop());
 const second = await startEngine({ env, redis: engine.redis });

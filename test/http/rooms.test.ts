@@ -2,10 +2,10 @@ import t from 'tap';
 import type { Cue } from '../../src/domain/cue.js';
 import { CueStore } from '../../src/redis/cue-store.js';
 import { makeKeys } from '../../src/redis/keys.js';
-import { startEngine } from '../helpers/engine.js';
+import { PATIENT, startEngine } from '../helpers/engine.js';
 import { commandsTo, until } from '../helpers/streams.js';
 
-const env = { API_KEYS: 'host-key:host, shop-key:recommend+events, staff-key:catalog+offers' };
+const env = { ...PATIENT, API_KEYS: 'host-key:host, shop-key:recommend+events, staff-key:catalog+offers' };
 const engine = await startEngine({ role: 'api', env });
 t.teardown(() => engine.stop());
 const second = await startEngine({ role: 'api', env, redis: engine.redis });

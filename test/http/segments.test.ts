@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import t from 'tap';
 import { readConfig } from '../../src/config.js';
 import { startWorker } from '../../src/worker.js';
-import { startEngine } from '../helpers/engine.js';
+import { PATIENT, startEngine } from '../helpers/engine.js';
 import { silent, until } from '../helpers/streams.js';
 
-const engine = await startEngine({ role: 'api' });
+const engine = await startEngine({ role: 'api', env: PATIENT });
 t.teardown(() => engine.stop());
 const worker = await startWorker(readConfig({ REDIS_URL: engine.redis.url, DATA_DIR: join(engine.redis.dir, 'data'), ROLE: 'worker' }), silent);
 t.teardown(() => worker.close());

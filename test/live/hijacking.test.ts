@@ -4,7 +4,7 @@ import { connect, type AddressInfo } from 'node:net';
 import t from 'tap';
 import type { ClientOptions } from 'ws';
 import { launchChromium, skipWithoutChromium } from '../helpers/chromium.js';
-import { startEngine } from '../helpers/engine.js';
+import { PATIENT, startEngine } from '../helpers/engine.js';
 import { LiveClient } from '../helpers/live-client.js';
 import { SseClient } from '../helpers/sse-client.js';
 import { startRedis } from '../helpers/redis.js';
@@ -23,8 +23,8 @@ const pages = await Promise.all([pageServer(), pageServer()]);
 const [ownPages, foreignPages] = [originOf(pages[0]!), originOf(pages[1]!)];
 const redis = await startRedis();
 const [keyed, open] = await Promise.all([
-  startEngine({ redis, env: { KEY_PREFIX: 'keyed:', LOG_LEVEL: 'trace', JWT_KEY: JWT.key, API_KEYS: `${KEY}:recommend+events,${HOST_KEY}:host`, CORS_ORIGINS: `${SHOP},https://m.shop.example:8443,${ownPages}` } }),
-  startEngine({ redis, env: { KEY_PREFIX: 'open:', CORS_ORIGINS: SHOP } }),
+  startEngine({ redis, env: { ...PATIENT, KEY_PREFIX: 'keyed:', LOG_LEVEL: 'trace', JWT_KEY: JWT.key, API_KEYS: `${KEY}:recommend+events,${HOST_KEY}:host`, CORS_ORIGINS: `${SHOP},https://m.shop.example:8443,${ownPages}` } }),
+  startEngine({ redis, env: { ...PATIENT, KEY_PREFIX: 'open:', CORS_ORIGINS: SHOP } }),
 ]);
 t.teardown(async () => {
   await Promise.all([keyed.stop(), open.stop()]);

@@ -19,7 +19,7 @@ import { until } from '../helpers/until.js';
 // A node that is paused is not to be taken for dead.
 const cluster = await startRedisCluster({ nodeTimeoutMs: 30_000 });
 t.teardown(() => cluster.stop());
-const redis = await commandsTo(cluster.url) as Cluster;
+const redis = await commandsTo(cluster.url, 1000) as Cluster;
 t.teardown(() => { redis.disconnect(); });
 const shoppers = Array.from({ length: 200 }, (_, i) => `u:s${i}`);
 

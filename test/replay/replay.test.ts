@@ -9,7 +9,7 @@ import { makeKeys } from '../../src/redis/keys.js';
 import { openLog } from '../../src/replay/log.js';
 import { runReplay } from '../../src/replay/run-replay.js';
 import { seededRandom } from '../../src/util/random.js';
-import { startEngine, type Engine } from '../helpers/engine.js';
+import { PATIENT, startEngine, type Engine } from '../helpers/engine.js';
 import { Folded } from '../helpers/folded.js';
 
 const RETAIL = join(import.meta.dirname, '..', '..', '..', '..', 'shared', 'data', 'online-retail');
@@ -84,7 +84,7 @@ await t.test('a log of events arrives in order and once, though Redis stops in t
 });
 
 await t.test('an engine that refuses ends the replay with its message', async (t) => {
-  const engine = await startEngine({ env: { API_KEYS: 'readers-key:recommend' } });
+  const engine = await startEngine({ env: { ...PATIENT, API_KEYS: 'readers-key:recommend' } });
   t.teardown(() => engine.stop());
   const file = join(t.testdir({ 'e.ndjson': JSON.stringify(someEvents(1)[0]) }), 'e.ndjson');
   await t.rejects(runReplay({ path: file, url: engine.url, concurrency: 1 }), /API key/u);
@@ -93,7 +93,7 @@ await t.test('an engine that refuses ends the replay with its message', async (t
 
 const skip = existsSync(RETAIL) ? false : 'no ../shared/data/online-retail here';
 await t.test(`online-retail (${IS_WHOLE ? 'all' : EVENTS} events) over HTTP leaves every profile equal to folding the file in memory, and small`, { skip, timeout: 380_000 }, async (t) => {
-  const engine = await startEngine();
+  const engine = await startEngine({ env: PATIENT });
   t.teardown(() => engine.stop());
   const redis = await redisOf(t, engine);
   const report = await runReplay({ path: RETAIL, url: engine.url, concurrency: 4, limit: EVENTS });

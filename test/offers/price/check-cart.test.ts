@@ -1,7 +1,7 @@
 import t from 'tap';
-import { startEngine } from '../../helpers/engine.js';
+import { PATIENT, startEngine } from '../../helpers/engine.js';
 
-const engine = await startEngine({ role: 'api' });
+const engine = await startEngine({ role: 'api', env: PATIENT });
 t.teardown(() => engine.stop());
 
 interface Reply { readonly status: number; readonly body: Record<string, unknown> }
