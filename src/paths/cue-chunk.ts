@@ -125,7 +125,7 @@ export class CueChunk {
     if (this.#areReturning) await readEarlierPlay(this.#deps, this.#viewers, this.ladder.cue);
     const cases = this.ladder.cases(now);
     const viewers = this.#viewers.filter(({ mark, outcome }) => mark === undefined && outcome === undefined);
-    await readCueViewers(this.#deps, viewers, { cases, now, onViewer: (viewer, profile, document) => { this.#qualify(viewer, { shopper: viewer.owner, profile, document, ...NOT_ASKED }, cases, now); } });
+    await readCueViewers(this.#deps, viewers, { cue: this.ladder.cue, cases, now, onViewer: (viewer, profile, document) => { this.#qualify(viewer, { shopper: viewer.owner, profile, document, ...NOT_ASKED }, cases, now); } });
     onAnswer();
   }
 

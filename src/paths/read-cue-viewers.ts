@@ -1,4 +1,5 @@
 import type { CueOf } from '../domain/cue.js';
+import type { ShopperKey } from '../domain/shopper.js';
 import { currentProfile } from '../offers/current-profile.js';
 import type { PortraitSource } from '../offers/decide/portrait-source.js';
 import type { LiveCase } from '../offers/decide/weigh.js';
@@ -6,20 +7,24 @@ import { decodeProfile } from '../profile/codec.js';
 import type { PortraitDocument, PortraitFieldName } from '../profile/portrait-schema.js';
 import { emptyProfile, type Profile } from '../profile/profile.js';
 import type { ClaimStore } from '../redis/claim-store.js';
-import type { CueStore } from '../redis/cue-store.js';
+import type { CueMark, CueStore } from '../redis/cue-store.js';
+import { partitionOf } from '../redis/keys.js';
 import type { ProfileStore } from '../redis/profile-store.js';
 import { groupBy } from '../util/group-by.js';
 import type { CueViewer } from './cue-viewer.js';
 
 export interface CueReadingDeps {
-  readonly profiles: Pick<ProfileStore, 'readMany' | 'readHead'>;
+  readonly profiles: Pick<ProfileStore, 'readMany' | 'readHead' | 'visitorsOf'>;
   readonly portraits: PortraitSource;
   readonly claims: Pick<ClaimStore, 'claimedBy'>;
   readonly store: Pick<CueStore, 'served'>;
 }
 
+type LadderCue = CueOf<'coupon_ladder'>;
+
 /** What an earlier play has left behind: who was reached, and what was claimed for others when it was cut short, because nobody gets two. */
-export async function readEarlierPlay({ claims, store }: CueReadingDeps, viewers: readonly CueViewer[], cue: CueOf<'coupon_ladder'>): Promise<void> {
+export async function readEarlierPlay(deps: CueReadingDeps, viewers: readonly CueViewer[], cue: LadderCue): Promise<void> {
+  const { claims, store } = deps;
   await Promise.all([
     ...groupBy(viewers, ({ partition }) => partition).map(async ([partition, there]) => {
       const marks = await store.served(cue, partition, there.map(({ shopper }) => shopper));
@@ -30,19 +35,29 @@ export async function readEarlierPlay({ claims, store }: CueReadingDeps, viewers
       numbers.forEach((number, i) => { if (number !== null) viewers[i]!.claimedOffer ??= offerId; });
     }),
   ]);
+  const users = viewers.filter(({ mark, shopper }) => mark === undefined && shopper.startsWith('u:'));
+  await Promise.all(users.map(async (viewer) => { viewer.mark = await markOfVisitors(deps, viewer.shopper, cue); }));
+}
+
+/** Whoever signs in while a cue stands was reached as the visitor they were. */
+async function markOfVisitors({ profiles, store }: CueReadingDeps, user: ShopperKey, cue: LadderCue): Promise<CueMark | undefined> {
+  const visitors = await profiles.visitorsOf(user);
+  const marks = await Promise.all(groupBy(visitors, partitionOf).map(([partition, there]) => store.served(cue, partition, there)));
+  return marks.flat().find((mark) => mark !== undefined);
 }
 
 interface Reading {
+  readonly cue: LadderCue;
   readonly cases: readonly LiveCase[];
   /** ms */
   readonly now: number;
-  /** Told of each viewer. The profile is the next one's as soon as it returns: thousands of their own would keep the garbage collector busy. */
+  /** Told of each viewer, but of those who were reached as the users they have become. The profile is the next one's as soon as it returns: thousands of their own would keep the garbage collector busy. */
   readonly onViewer: (viewer: CueViewer, profile: Profile, document: PortraitDocument) => void;
 }
 
 /** What is stored of viewers, of each partition in one go. */
-export async function readCueViewers(deps: CueReadingDeps, viewers: readonly CueViewer[], { cases, now, onViewer }: Reading): Promise<void> {
-  const { profiles, portraits } = deps;
+export async function readCueViewers(deps: CueReadingDeps, viewers: readonly CueViewer[], { cue, cases, now, onViewer }: Reading): Promise<void> {
+  const { profiles, portraits, store } = deps;
   const fields = fieldsAsked(cases);
   const options = { ids: false, isLean: !cases.some(({ prepared }) => prepared.items.size > 0) && !BULKY.some((field) => fields.has(field)), into: emptyProfile() };
   const moved: CueViewer[] = [];
@@ -60,6 +75,8 @@ export async function readCueViewers(deps: CueReadingDeps, viewers: readonly Cue
   await Promise.all(moved.map(async (viewer) => {
     const { shopper, profile } = await currentProfile(profiles, viewer.shopper) ?? { shopper: viewer.shopper, profile: NOBODY };
     viewer.owner = shopper;
+    [viewer.mark] = await store.served(cue, partitionOf(shopper), [shopper]);
+    if (viewer.mark !== undefined) return;
     const documentOf = await portraits.open(shopper, fields);
     onViewer(viewer, profile, documentOf(profile, now));
   }));

@@ -6,6 +6,7 @@ import { ModelHolder } from '../../src/ranking/model-holder.js';
 import type { RedisClient } from '../../src/redis/client.js';
 import { CueStore } from '../../src/redis/cue-store.js';
 import { PARTITIONS } from '../../src/redis/keys.js';
+import { ProfileStore } from '../../src/redis/profile-store.js';
 import { RoomStore } from '../../src/redis/room-store.js';
 import { hash32, hash48 } from '../../src/util/hash.js';
 import { claimRig, type ClaimRig } from '../helpers/claims.js';
@@ -274,6 +275,24 @@ await t.test('who may have what: rules, holdouts, flags, consent, merges', async
   await until('all are through', () => none.counts.played === 1 && none.counts.offer + none.counts.held === 100);
   t.ok(none.counts.held > 25 && none.counts.held < 75, `${none.counts.held} of 100 are held out`);
   t.equal(none.hall.heard.length, none.counts.offer);
+});
+
+await t.test('who signs in while a ladder stands has had theirs as the visitor they were, and the other way round', async (t) => {
+  const rig = await start(t);
+  const profiles = new ProfileStore(rig.redis, keys, { profileTtlS: 3600, streamEntriesMax: 1000 });
+  const { hall, counts } = rig.stage();
+  const cue = aLadder(ROOM, await rig.ladder({}, {}));
+  for (const shopper of ['a:tourist', 'u:regular']) hall.join(ROOM, shopper);
+  hall.hear(ROOM, 'cue', { cue });
+  await until('both are served', () => counts.offer === 2);
+  for (const [visitor, user] of [['a:tourist', 'u:settler'], ['a:phone', 'u:regular']] as const) {
+    await writeProfile(rig.redis, visitor, { ...emptyProfile(), movedTo: user });
+    await profiles.noteVisitor(user, visitor);
+  }
+  for (const shopper of ['u:settler', 'a:phone', 'u:new']) hall.join(ROOM, shopper);
+  await until('the others are through', () => counts.offer === 3 && counts.before === 2);
+  t.same(hall.heard.map(({ shopper }) => shopper).toSorted(), ['a:tourist', 'u:new', 'u:regular']);
+  await isExact(t, rig, 3);
 });
 
 await t.test('a cue ends with its time and with its room', async (t) => {
