@@ -50,11 +50,11 @@ export function authentication({ scopesOf, verify }: AuthenticationOptions): Aut
       return { ...named(ids), scopes, rooms: scopes.has('host') || scopes.has('admin') ? '*' : new Set(), expiresAt: Infinity };
     }
     if (token === undefined) throw new AppError('unauthorized', `token is missing: send an API key${verify === undefined ? '' : ' or a JWT'}.`);
-    if (verify === undefined || !isTokenLike(token)) throw new AppError('unauthorized', 'token is not a valid API key.');
+    if (verify === undefined || !isTokenLike(token)) throw new AppError('unauthorized', `token is no valid API key${verify === undefined ? '' : ', and no JWT'}.`);
     const claims = await verify(token);
     const shopper = named(claims);
     const isNamed = ids.userId !== undefined || ids.anonymousId !== undefined;
-    if (isNamed && named(ids).key !== shopper.key) throw new AppError('forbidden', 'The token is of another shopper than the one named beside it.');
+    if (isNamed && named(ids).key !== shopper.key) throw new AppError('forbidden', 'The token is of another shopper than the one named beside it or that the socket speaks for.');
     return { ...shopper, scopes: claims.scopes, rooms: claims.rooms, expiresAt: claims.expiresAt };
   };
 }

@@ -82,7 +82,7 @@ export class RoomCues {
     const before = await store.cueOfKey(roomId, key);
     if (before !== undefined) return this.#reply(roomId, before);
     const room = await store.read(roomId);
-    if (room === undefined) throw new AppError('not_found', `There is no room ${roomId}.`);
+    if (room === undefined) throw noRoom(roomId);
     if (room.status !== 'live') throw refusal('not_live');
     const draft = await this.#draft({ ...request, room });
     const result = await store.addCue(roomId, key, draft);
@@ -107,9 +107,11 @@ export class RoomCues {
     };
   }
 
-  /** A page of cues, the latest first; `cursor` is undefined on the last one. */
+  /** A page of cues, the latest first; `cursor` is undefined on the last one. @throws AppError `not_found` */
   async list(roomId: string, before: number | undefined, limit: number): Promise<{ cues: Cue[]; cursor?: string }> {
-    const cues = await this.#options.store.cues(roomId, before, limit);
+    const { store } = this.#options;
+    const cues = await store.cues(roomId, before, limit);
+    if (cues.length === 0 && await store.read(roomId) === undefined) throw noRoom(roomId);
     const last = cues.at(-1)?.number ?? 1;
     return last === 1 ? { cues } : { cues, cursor: String(last) };
   }
@@ -196,6 +198,7 @@ export class RoomCues {
   }
 }
 
+const noRoom = (roomId: string): AppError => new AppError('not_found', `There is no room ${roomId}.`);
 const refusal = (why: CueRefusal): AppError => new AppError(...REFUSALS[why]);
 
 /** The same for the same key and cue, in whichever order its fields came. */

@@ -27,7 +27,7 @@ const OF_A_PRODUCT: ReadonlySet<Theme> = new Set(['price', 'discount', 'size', '
 /** Words that say nothing of what is meant. */
 const STOP = new Set(`主播 什么 怎么 怎样 这个 那个 这款 那款 这种 哪个 哪款 哪里 一下 可以 能不能 有没有 是不是 会不会 好不好 多少 多久 多大 多长 请问 想问 现在 今天 昨天 明天 还是 还有 没有 我们 你们 他们 大家 姐妹 宝宝 亲们
   自己 为什么 时候 知道 看看 介绍 一个 两个 东西 号链 看下 the this that these those what which where when who why how much many long does did do is are was were can could will would should have has had you your yours they them
-  with for from and but not any anyone anybody one ones get got please pls hello hey hi there here its it's i'm i'd what's how's about just like want need see show know tell on in at to of me my it we us all some too very`.split(/\s+/u));
+  with for from and but not any anyone anybody one ones get got please pls hello hey hi there here its it's i'm i'd what's how's about just like want need see show know tell on in at to of me my it we us all some too very number item`.split(/\s+/u));
 /** Characters that join or ask and are part of no word. */
 const JOINTS = new Set('的了吗呢吧啊呀嘛么是有在和跟也都就还要我你他她它这那哪个能会可以不没很太好用买看想问求请给把被几');
 

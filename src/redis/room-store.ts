@@ -50,7 +50,7 @@ export class RoomStore {
    */
   async write(room: Room, at: number): Promise<WriteRoomResult> {
     const { rooms, openRooms } = this.#keys;
-    if (room.version === 1) await Promise.all([this.#redis.zadd(rooms, at, room.id), this.#redis.zadd(openRooms, at, room.id)]);
+    if (room.version === 1) await Promise.all([this.#redis.zadd(rooms, 'NX', at, room.id), this.#redis.zadd(openRooms, 'NX', at, room.id)]);
     const { state, log, push, cues, open } = this.#keys.room(room.id);
     const { status, version, pinnedItemId, openedAt, closedAt, ...definition } = room;
     const [result, there = 0] = await this.#scripts.writeRoom(
@@ -117,11 +117,17 @@ export class RoomStore {
     return this.#cuesOf(roomId, numbers.map(Number).toSorted((a, b) => a - b).map(String));
   }
 
-  /** Ids of rooms, those made last first. @param after the last one of the page before, '' to begin */
+  /** Ids of rooms, those made last first. @param after the last one of the page before, which may have been closed since; '' to begin */
   async ids(which: 'all' | 'open', after: string, limit: number): Promise<string[]> {
-    const key = which === 'all' ? this.#keys.rooms : this.#keys.openRooms;
-    const last = after === '' ? -1 : await this.#redis.zrevrank(key, after);
-    return last === null ? [] : this.#redis.zrange(key, String(last + 1), String(last + limit), 'REV');
+    const { rooms, openRooms } = this.#keys;
+    const key = which === 'all' ? rooms : openRooms;
+    const last = after === '' ? -1 : await this.#redis.zrevrank(key, after) ?? await this.#lastSince(key, await this.#redis.zscore(rooms, after));
+    return last === undefined ? [] : this.#redis.zrange(key, String(last + 1), String(last + limit), 'REV');
+  }
+
+  /** @returns the place of the last one that was made after a time, ms: −1 where there is none; undefined for no time */
+  async #lastSince(key: string, at: string | null): Promise<number | undefined> {
+    return at === null ? undefined : await this.#redis.zcount(key, `(${at}`, '+inf') - 1;
   }
 
   /** Ids of all rooms that are not closed, and when they were made, ms. */

@@ -72,6 +72,7 @@ await t.test('faults are named', async (t) => {
     ['another scope', call('shop-key', 'POST', '/v1/rooms', room('x')), '403 forbidden'],
     ['no such room', call('shop-key', 'GET', '/v1/rooms/none'), '404 not_found'],
     ['no such cue', call('shop-key', 'GET', '/v1/rooms/faults/cues/7'), '404 not_found'],
+    ['the cues of no room', call('shop-key', 'GET', '/v1/rooms/none/cues'), '404 not_found'],
     ['a cue of no room', cue('none', 'k', { kind: 'end' }), '404 not_found'],
     ['an id that fits no channel', host('POST', '/v1/rooms', room('a b')), '400 invalid_request'],
     ['the id of another', host('PUT', '/v1/rooms/faults', room('other')), '400 invalid_request'],
@@ -176,4 +177,7 @@ await t.test('rooms are listed, those made last first', async (t) => {
   t.same(await ids('status=live'), ['ladder', 'cut']);
   t.same(await ids('status=scheduled'), ['later']);
   t.same(await ids('status=closed'), ['busy']);
+  t.same(await ids('status=live&cursor=busy'), ['cut'], 'a page goes on after a room that was closed meanwhile');
+  t.equal((await host('POST', '/v1/rooms', room('cut'))).status, 201);
+  t.same(await ids(''), ['later', 'ladder', 'busy', 'cut'], 'said again, a room keeps its place');
 });
