@@ -9,8 +9,8 @@ import { isUncertain, storeError } from '../redis/errors.js';
 import type { ProfileStore } from '../redis/profile-store.js';
 import { ByteCache } from '../util/byte-cache.js';
 import type { Clock } from '../util/clock.js';
-import { within } from '../util/deadline.js';
 import { loopShare } from '../util/loop-share.js';
+import { Turns } from '../util/turns.js';
 import { validateEvent, type Rejection } from './validate-event.js';
 
 /** The event path, top to bottom: validate, read, fold, compare and set with the append, acknowledge. */
@@ -78,8 +78,8 @@ export class EventIngestor {
   readonly #deps: IngestDeps;
   /** As this process stored them last. Somebody else may have written since: then the store refuses the write and says what is there now. */
   readonly #kept = new ByteCache(INGEST_LIMITS.keptMax, INGEST_LIMITS.keptBytesMax);
-  /** Shopper → the last of those who met others at the profile: of a crowd that tries at once, each time all but one try in vain. */
-  readonly #turns = new Map<string, Promise<void>>();
+  /** At profiles where others were met: of a crowd that tries at once, each time all but one try in vain. */
+  readonly #turns = new Turns(INGEST_LIMITS.turnMs);
 
   constructor(deps: IngestDeps) {
     this.#deps = deps;
@@ -184,44 +184,32 @@ export class EventIngestor {
 
   /** @returns what came of it, or the key of the shopper this one was merged into */
   async #compareAndSet(shopper: string, events: readonly ShopperEvent[], read: Buffer | null | undefined): Promise<Outcome | string> {
-    const { store, onFolded, afterStored } = this.#deps;
+    const { store } = this.#deps;
     // Where a crowd is at it, nobody pushes in.
-    let endTurn = this.#turns.has(shopper) ? await this.#takeTurn(shopper) : undefined;
+    let endTurn = this.#turns.isTaken(shopper) ? await this.#turns.take(shopper) : undefined;
     try {
       const known = endTurn === undefined ? read : undefined;
       const kept = known === undefined ? this.#kept.get(shopper) : undefined;
       let value = known ?? kept ?? (known === null ? null : await store.read(shopper));
-      /** An unknown write may have landed: what it held is then "seen before", yet it is ours and counts as accepted. */
-      let attempted: readonly ShopperEvent[] = [];
+      /** Events of an unknown write, which may have landed: then they are "seen before", yet they are ours and count as accepted. */
+      let attempted = 0;
       for (let attempt = 0; attempt < INGEST_LIMITS.attempts; attempt++) {
-        const { fresh, unknown, value: next, movedTo } = this.#fold(value, events, shopper);
-        if (movedTo !== undefined) return movedTo;
-        const accepted = attempted.length > fresh.length ? attempted.length : fresh.length;
-        const outcome = { shopper, accepted, duplicates: events.length - accepted, value: next };
-        if (fresh.length === 0) {
-          if (value !== kept) return outcome;
-          // Whether they are still known, only the store can tell: the shopper may have been erased.
-          value = await store.read(shopper);
-          continue;
+        const folded = this.#fold(value, events, shopper);
+        if (folded.movedTo !== undefined) return folded.movedTo;
+        const accepted = Math.max(attempted, folded.fresh.length);
+        const outcome = { shopper, accepted, duplicates: events.length - accepted, value: folded.value };
+        // Of what is kept here only the store can tell whether it still holds: the shopper may have been erased.
+        if (folded.fresh.length === 0 && value !== kept) return outcome;
+        const result = folded.fresh.length === 0 ? { current: await store.read(shopper) } : await this.#write(shopper, value, folded, attempted > 0);
+        if (result === 'written') {
+          this.#tell(shopper, value, folded, read === undefined);
+          return outcome;
         }
-        try {
-          const result = await store.write(shopper, value, next, fresh.map((event) => JSON.stringify(event)));
-          if (result.written) {
-            onFolded(fresh.length, unknown);
-            // Of batches none: so many living on would keep the garbage collector busy.
-            if (read === undefined) this.#kept.set(shopper, next);
-            afterStored?.({ shopper, events: fresh, value: next, isNew: value === null });
-            return outcome;
-          }
-          value = result.current;
-        } catch (error) {
-          if (!isUncertain(error) || attempted.length > 0) throw error;
-          attempted = fresh;
-          value = await store.read(shopper);
-        }
+        if ('isUnknown' in result) attempted = folded.fresh.length;
+        value = result.current;
         if (endTurn === undefined) {
-          const isFirst = !this.#turns.has(shopper);
-          endTurn = await this.#takeTurn(shopper);
+          const isFirst = !this.#turns.isTaken(shopper);
+          endTurn = await this.#turns.take(shopper);
           if (!isFirst) value = await store.read(shopper);
         }
       }
@@ -231,17 +219,24 @@ export class EventIngestor {
     }
   }
 
-  /** Waits for those of this process who came to the shopper's profile before. @returns what lets in the next */
-  async #takeTurn(shopper: string): Promise<() => void> {
-    const before = this.#turns.get(shopper);
-    let end!: () => void;
-    const turn = new Promise<void>((resolve) => { end = resolve; });
-    this.#turns.set(shopper, turn);
-    if (before !== undefined) await within(before, INGEST_LIMITS.turnMs);
-    return () => {
-      if (this.#turns.get(shopper) === turn) this.#turns.delete(shopper);
-      end();
-    };
+  /** @returns what is stored instead when it is not written; after a write of unknown fate that may be what was written. @throws at a second such write */
+  async #write(shopper: string, value: Buffer | null, folded: Folded, wasUnknown: boolean): Promise<'written' | { current: Buffer | null; isUnknown?: true }> {
+    const { store } = this.#deps;
+    try {
+      const result = await store.write(shopper, value, folded.value, folded.fresh.map((event) => JSON.stringify(event)));
+      return result.written ? 'written' : result;
+    } catch (error) {
+      if (!isUncertain(error) || wasUnknown) throw error;
+      return { current: await store.read(shopper), isUnknown: true };
+    }
+  }
+
+  /** @param isKept not of batches: so many living on would keep the garbage collector busy */
+  #tell(shopper: string, before: Buffer | null, { fresh, unknown, value }: Folded, isKept: boolean): void {
+    const { onFolded, afterStored } = this.#deps;
+    onFolded(fresh.length, unknown);
+    if (isKept) this.#kept.set(shopper, value);
+    afterStored?.({ shopper, events: fresh, value, isNew: before === null });
   }
 
   /**
