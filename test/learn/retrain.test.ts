@@ -9,7 +9,7 @@ import { archiveTraffic, type ArchivedTraffic } from '../helpers/impressions.js'
 import { constantModel, ENGINE_FEATURES, linearModel, nanModel, slowModel, writeTestModel } from '../helpers/models.js';
 
 const T0 = Date.UTC(2026, 0, 1);
-const TRAFFIC: ArchivedTraffic = { from: T0, hours: 60, listsPerHour: 30, shoppers: 100, items: 60 };
+const TRAFFIC: ArchivedTraffic = { from: T0, hours: 60, listsPerHour: 20, shoppers: 100, items: 60 };
 const only = (name: string) => ({ userFeatures: ENGINE_FEATURES.userFeatures, itemFeatures: [name] });
 
 const zeros = { name: 'zeros', user: ENGINE_FEATURES.userFeatures.map(() => 0), items: [ENGINE_FEATURES.itemFeatures.map(() => 0)] };

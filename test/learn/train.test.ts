@@ -11,18 +11,17 @@ import { ENGINE_FEATURES, linearModel, writeTestModel } from '../helpers/models.
 const program = fileURLToPath(new URL('../../src/learn/train.js', import.meta.url));
 const SHIPPED = fileURLToPath(new URL('../../../models/default', import.meta.url));
 const run = (...args: readonly string[]): Promise<{ stdout: string; stderr: string }> => promisify(execFile)(process.execPath, [program, ...args]);
-const train = (out: string): Promise<unknown> => run('--out', out, '--shoppers', '100', '--days', '12', '--seed', '5');
+const train = (out: string): Promise<unknown> => run('--out', out, '--shoppers', '50', '--days', '12', '--seed', '5');
 
 await t.test('a training run leaves a model that the engine takes, the same each time', async (t) => {
   const folder = t.testdir();
-  await train(join(folder, 'a'));
-  await train(join(folder, 'b'));
+  await Promise.all([train(join(folder, 'a')), train(join(folder, 'b'))]);
   const model = await loadModel(join(folder, 'a'), ENGINE_FEATURES);
   await model.retire();
   for (const file of ['model.onnx', 'golden.json']) {
     t.same(await readFile(join(folder, 'a', file)), await readFile(join(folder, 'b', file)), file);
   }
-  t.match(await readFile(join(folder, 'a', 'README.md'), 'utf8'), /npm run train -- --seed 5 --shoppers 100 --days 12/);
+  t.match(await readFile(join(folder, 'a', 'README.md'), 'utf8'), /npm run train -- --seed 5 --shoppers 50 --days 12/);
 });
 
 await t.test('tables give a model, damaged lines are told, and what cannot be done is said in a line', async (t) => {

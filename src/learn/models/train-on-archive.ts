@@ -30,7 +30,9 @@ export const refitRanker: Train = async ({ archiveDir, until, out, from, seed, v
   const random = seededRandom(seed);
   const { lists } = await latestDay(archiveDir, { random, values, since: 0 });
   const known = lists.filter((list) => list.at < until).toSorted((a, b) => a.at - b.at);
-  const store = (): ListStore => new ListStore(ROWS_MAX, random, LIST_LIMITS.floatsMax / 2);
+  // Batches are padded to the rows of a record: no more than any list has.
+  const rowsMax = Math.min(ROWS_MAX, known.reduce((most, { count }) => Math.max(most, count), 1));
+  const store = (): ListStore => new ListStore(rowsMax, random, LIST_LIMITS.floatsMax / 2);
   const [train, validation] = [store(), store()];
   const cut = Math.floor(known.length * (1 - VALIDATION));
   for (const [i, list] of known.entries()) (i < cut ? train : validation).add(toRankList(list));
