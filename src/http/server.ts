@@ -14,6 +14,7 @@ import { AppError } from '../errors.js';
 import { makeChecker } from '../util/schema-fault.js';
 import type { TSchema } from '../util/type.js';
 import { limitRequests, requireScope, type RequestLimiter } from './auth.js';
+import { documented } from './documented.js';
 import { forMethod, toAppError, unreadable } from './errors.js';
 import { parseJson } from './json.js';
 
@@ -107,6 +108,7 @@ export async function makeServer(config: Config, log: Logger, requests?: Request
       info: { title: 'Rivulet', description: 'Real-time personalization: events in, rankings and offers out.', version: '0.1.0' },
       components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
     },
+    transform: documented,
     // `Event` and `Item`, as descriptions call them, instead of a number.
     refResolver: { buildLocalReference: ({ $id }, _base, _fragment, i) => (typeof $id === 'string' ? $id : `def-${i}`) },
   });

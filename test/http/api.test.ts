@@ -257,7 +257,12 @@ await t.test('operations: health, metrics, documentation', async (t) => {
   t.match(metrics.text, /rivulet_events_unknown_item_total [1-9]/u);
   const spec = await call('GET', '/docs/json');
   t.match(spec.body, { openapi: '3.1.0', components: { schemas: { Event: { required: ['id', 'type'] }, Item: { required: ['id', 'title', 'category'] } } } });
-  const paths = Object.keys(spec.body['paths'] as object);
+  const routes = spec.body['paths'] as Record<string, Record<string, { security?: unknown; description?: string; responses: object }>>;
+  t.match(routes['/v1/rooms']?.['post'], { security: [{ key: [] }], description: /scope `host`/u }, 'whose key');
+  t.same(Object.keys(routes['/v1/rooms']!['post']!.responses), ['2XX', '4XX', '5XX'], 'made is 201');
+  t.same(Object.keys(routes['/v1/events']!['post']!.responses), ['200', '4XX', '5XX']);
+  t.notOk('security' in routes['/health/live']!['get']!);
+  const paths = Object.keys(routes);
   for (const path of ['/v1/events', '/v1/recommendations', '/v1/recommendations/batch', '/v1/items', '/v1/items/{id}', '/v1/users/{id}/alias', '/health/ready']) t.ok(paths.includes(path), path);
   t.match((await call('GET', '/docs/')).text, /swagger/iu);
 });
