@@ -47,7 +47,7 @@ import { idSource } from './util/id-source.js';
 import { wireCampaigns } from './wire/campaigns.js';
 import { wireCues } from './wire/cues.js';
 import { wireDecisions, wireEligibility } from './wire/decisions.js';
-import { wireOffers, type WiredOffers } from './wire/offers.js';
+import { wireOffers } from './wire/offers.js';
 import { wireGrowth } from './wire/growth.js';
 import { wireLimits } from './wire/limits.js';
 import { wireInteraction } from './wire/interaction.js';
@@ -132,7 +132,8 @@ export async function startApi(config: Config, log: Logger, link?: PrimaryLink):
     campaigns.afterStored(stored);
     interaction.afterStored(stored);
   };
-  const paths = wirePaths(config, log, { redis, keys, catalog, catalogFollower, store, attributes, decisions: decisions.service, mergeClaims: offers.mergeClaims, rooms: rooms.finder, afterStored, limit: risk.limitEvent, metrics, clock });
+  const handOver = async (from: string, to: string): Promise<void> => { await Promise.all([offers.mergeClaims(from, to), inbox.move(from, to)]); };
+  const paths = wirePaths(config, log, { redis, keys, catalog, catalogFollower, store, attributes, decisions: decisions.service, handOver, rooms: rooms.finder, afterStored, limit: risk.limitEvent, metrics, clock });
   const state: DrainState = { draining: false };
   eventRoutes(app, paths.ingestor, risk.admitEvents);
   riskRoutes(app, risk.ledger, paths.shoppers);
@@ -170,7 +171,8 @@ interface Parts {
   readonly store: ProfileStore;
   readonly attributes: AttributeStore;
   readonly decisions: DecisionService;
-  readonly mergeClaims: WiredOffers['mergeClaims'];
+  /** Gives what a visitor has claimed and was sent to the user. */
+  readonly handOver: (from: string, to: string) => Promise<void>;
   readonly rooms: RoomFinder;
   readonly afterStored: (stored: StoredEvents) => void;
   readonly limit: IngestDeps['limit'];
@@ -178,7 +180,7 @@ interface Parts {
   readonly clock: () => number;
 }
 
-function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogFollower, store, attributes, decisions, mergeClaims, rooms, afterStored, limit, metrics, clock }: Parts) {
+function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogFollower, store, attributes, decisions, handOver, rooms, afterStored, limit, metrics, clock }: Parts) {
   const newToken = tokenSource();
   const newId = idSource();
   const ingestor = new EventIngestor({ store, catalog, clock, currency: config.storeCurrency, newToken, onFolded: metrics.onFolded, limit, afterStored });
@@ -206,7 +208,7 @@ function wirePaths(config: Config, log: Logger, { redis, keys, catalog, catalogF
   const service = new RecommendationService(reader, recommender, catalog, config.recommendDeadlineMs, metrics, decisions, rooms);
   const statistics = new StatisticsFollower({ url: config.redisUrl, keys, redis, catalog, log, onErased: (shopper) => { service.forget(shopper); } });
   const shoppers = new Shoppers({
-    store, attributes, clock, newToken, newId, mergeClaims,
+    store, attributes, clock, newToken, newId, handOver,
     announceErased: async (shopper) => {
       service.forget(shopper);
       await redis.publish(keys.notices, JSON.stringify({ kind: 'erased', shopper }));

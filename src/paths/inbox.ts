@@ -6,7 +6,7 @@ import { storeError } from '../redis/errors.js';
 import type { Clock } from '../util/clock.js';
 
 export interface InboxDeps {
-  readonly offers: Pick<OfferStore, 'inbox' | 'mark'>;
+  readonly offers: Pick<OfferStore, 'inbox' | 'mark' | 'move'>;
   readonly profiles: ProfileReader;
   readonly clock: Clock;
 }
@@ -22,6 +22,11 @@ export class Inbox {
     } catch (error) {
       throw storeError(error);
     }
+  }
+
+  /** What was sent to a visitor is the user's from now on; may be repeated. */
+  move(from: string, to: string): Promise<void> {
+    return this.deps.offers.move(from, to);
   }
 
   /** @throws AppError `not_found` */

@@ -15,8 +15,8 @@ export interface ShopperDeps {
   readonly clock: Clock;
   readonly newToken: () => Buffer;
   readonly newId: () => string;
-  /** Gives a visitor's claims to the user; may be repeated. */
-  readonly mergeClaims: (from: string, to: string) => Promise<void>;
+  /** Gives a visitor's claims and messages to the user; may be repeated. */
+  readonly handOver: (from: string, to: string) => Promise<void>;
   /** Tells every process to forget what it keeps of the shopper. */
   readonly announceErased: (shopper: string) => Promise<void>;
 }
@@ -88,10 +88,10 @@ export class Shoppers {
    */
   async alias(user: string, anonymous: string): Promise<boolean> {
     const frozen = await this.#freeze(anonymous, user);
-    const { store, attributes, clock, newId, mergeClaims } = this.#deps;
+    const { store, attributes, clock, newId, handOver } = this.#deps;
     await store.noteVisitor(user, anonymous);
-    // A worker does it once more, for what was being claimed meanwhile. Left to it alone, the user could claim beside it until it has.
-    await mergeClaims(anonymous, user);
+    // A worker does it once more, for what came meanwhile. Left to it alone, the user could claim beside it until it has, and would miss what was sent.
+    await handOver(anonymous, user);
     await attributes.move(anonymous, user, { type: 'portrait', id: newId(), shopper: user, at: clock() });
     if (isEmptied(frozen)) return false;
     await this.#mergeInto(user, anonymous, frozen);

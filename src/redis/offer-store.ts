@@ -86,7 +86,8 @@ export class OfferStore {
   /** @returns what was sent, was not dismissed and has not expired at `now` (ms), oldest first */
   async inbox(shopper: string, now: number): Promise<(OfferMessage & { isRead?: true })[]> {
     const [kept, marks] = await Promise.all([this.#redis.lrange(this.#keys.inbox(shopper), 0, -1), this.#redis.hgetall(this.#keys.inboxMarks(shopper))]);
-    return kept.map((json) => JSON.parse(json) as OfferMessage)
+    // Two merges at once may both have brought the same message.
+    return [...new Set(kept)].map((json) => JSON.parse(json) as OfferMessage)
       .filter(({ id, expiresAt }) => marks[id] !== 'dismissed' && Date.parse(expiresAt) > now)
       .map((message) => (marks[message.id] === 'read' ? { ...message, isRead: true as const } : message)).reverse();
   }

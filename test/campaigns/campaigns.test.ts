@@ -92,7 +92,7 @@ await t.test('a newcomer is welcomed once', async (t) => {
 });
 
 await t.test('who was welcomed as a visitor is not welcomed as a user', async (t) => {
-  const shoppers = new Shoppers({ store: server.store, attributes: worker.attributes, clock: Date.now, newToken: () => randomBytes(8), newId: randomUUID, mergeClaims: async () => { /* no claims */ }, announceErased: async () => { /* one process */ } });
+  const shoppers = new Shoppers({ store: server.store, attributes: worker.attributes, clock: Date.now, newToken: () => randomBytes(8), newId: randomUUID, handOver: async () => { /* left to the worker */ }, announceErased: async () => { /* one process */ } });
   await server.ingestor.ingest([{ id: randomUUID(), anonymousId: 'guest', type: 'view_item' }]);
   await until(() => worker.outcomes.some(({ enrolment }) => enrolment.shopper === 'a:guest'), 'the welcome');
   t.equal(await shoppers.alias('u:named', 'a:guest'), true);
@@ -104,7 +104,7 @@ await t.test('who was welcomed as a visitor is not welcomed as a user', async (t
 });
 
 await t.test('who never did anything as a visitor is welcomed as a user, and has what was sent to the visitor', async (t) => {
-  const shoppers = new Shoppers({ store: server.store, attributes: worker.attributes, clock: Date.now, newToken: () => randomBytes(8), newId: randomUUID, mergeClaims: async () => { /* no claims */ }, announceErased: async () => { /* one process */ } });
+  const shoppers = new Shoppers({ store: server.store, attributes: worker.attributes, clock: Date.now, newToken: () => randomBytes(8), newId: randomUUID, handOver: async () => { /* left to the worker */ }, announceErased: async () => { /* one process */ } });
   const message: OfferMessage = { id: 'm', kind: 'notice', cause: 'test', title: 'to the visitor', createdAt: new Date().toISOString(), expiresAt: new Date(Date.now() + 60_000).toISOString() };
   await server.offers.send('a:silent', message);
   t.equal(await shoppers.alias('u:late', 'a:silent'), true);

@@ -92,7 +92,7 @@ await t.test('no offer for who bought, emptied the cart, or is gone', async (t) 
 });
 
 await t.test('erasing forgets the cart and the offers', async (t) => {
-  const shoppers = new Shoppers({ store: server.store, attributes: new AttributeStore(server.redis, KEYS, { profileTtlS: 3600 }), clock: Date.now, newToken: () => randomBytes(8), newId: randomUUID, mergeClaims: async () => { /* no claims */ }, announceErased: async () => { /* one process */ } });
+  const shoppers = new Shoppers({ store: server.store, attributes: new AttributeStore(server.redis, KEYS, { profileTtlS: 3600 }), clock: Date.now, newToken: () => randomBytes(8), newId: randomUUID, handOver: async () => { /* left to the worker */ }, announceErased: async () => { /* one process */ } });
   await act({ userId: 'erased' }, { type: 'add_to_cart', itemId: 'i1' });
   await until(async () => (await inboxOf('erased')).length === 1, 'the offer');
   await shoppers.erase('u:erased');
@@ -103,14 +103,14 @@ await t.test('erasing forgets the cart and the offers', async (t) => {
 
 await t.test('an anonymous cart follows its shopper into the account', async (t) => {
   const client = await listener('known');
-  const shoppers = new Shoppers({ store: server.store, attributes: new AttributeStore(server.redis, KEYS, { profileTtlS: 3600 }), clock: Date.now, newToken: () => randomBytes(8), newId: randomUUID, mergeClaims: async () => { /* no claims */ }, announceErased: async () => { /* one process */ } });
+  const shoppers = new Shoppers({ store: server.store, attributes: new AttributeStore(server.redis, KEYS, { profileTtlS: 3600 }), clock: Date.now, newToken: () => randomBytes(8), newId: randomUUID, handOver: async () => { /* left to the worker */ }, announceErased: async () => { /* one process */ } });
   await act({ anonymousId: 'unknown' }, { type: 'add_to_cart', itemId: 'i5' });
   t.equal(await shoppers.alias('u:known', 'a:unknown'), true);
   t.match((await client.next('offer')).offer, { itemId: 'i5' });
 });
 
 await t.test('what a visitor was sent goes over in a merge, and counts as contacts with the user', async (t) => {
-  const shoppers = new Shoppers({ store: server.store, attributes: new AttributeStore(server.redis, KEYS, { profileTtlS: 3600 }), clock: Date.now, newToken: () => randomBytes(8), newId: randomUUID, mergeClaims: async () => { /* no claims */ }, announceErased: async () => { /* one process */ } });
+  const shoppers = new Shoppers({ store: server.store, attributes: new AttributeStore(server.redis, KEYS, { profileTtlS: 3600 }), clock: Date.now, newToken: () => randomBytes(8), newId: randomUUID, handOver: async () => { /* left to the worker */ }, announceErased: async () => { /* one process */ } });
   await act({ anonymousId: 'guest' }, { type: 'add_to_cart', itemId: 'i3' });
   const inboxOfGuest = () => server.offers.inbox('a:guest', Date.now());
   await until(async () => (await inboxOfGuest()).length === 1, 'the offer');

@@ -203,7 +203,12 @@ await t.test('what a shopper dismissed is not shown again; pins come first', asy
 await t.test('a shopper is merged exactly once, erased for good, and shown as portrait and features', async (t) => {
   await post('/v1/events', { events: [{ id: 'v1', type: 'view_item', anonymousId: 'visitor', itemId: 'sku-1' }, { id: 'v2', type: 'add_to_cart', anonymousId: 'visitor', itemId: 'sku-2' }] });
   await post('/v1/events', { events: [{ id: 'e1', type: 'purchase', userId: 'eve', itemId: 'sku-3', value: 5 }] });
+  const redis = new Redis(engine.redis.url);
+  t.teardown(() => { redis.disconnect(); });
+  const sent = { id: 'm1', kind: 'notice', cause: 'x', title: 'Hello', createdAt: '2026-01-01T00:00:00.000Z', expiresAt: '2126-01-01T00:00:00.000Z' };
+  await redis.lpush(makeKeys('rivulet:').inbox('a:visitor'), JSON.stringify(sent), JSON.stringify(sent));
   t.same((await post('/v1/users/eve/alias', { anonymousId: 'visitor' })).body, { merged: true });
+  t.same((await call('GET', '/v1/users/eve/inbox')).body, { messages: [sent] }, 'before any worker has looked');
   t.same((await post('/v1/users/eve/alias', { anonymousId: 'visitor' })).body, { merged: false });
   t.match(await post('/v1/users/fred/alias', { anonymousId: 'visitor' }), { status: 409, body: { code: 'conflict' } });
   t.match((await call('GET', '/v1/users/eve/profile')).body, { events: 3, orders: 1, cart: [{ itemId: 'sku-2' }] });

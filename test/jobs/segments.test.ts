@@ -39,7 +39,7 @@ const portraits = new PortraitStore(redis, keys, limits);
 const store = new SegmentStore(redis, keys);
 const desk = new SegmentDesk(store, clock);
 const ingestor = new EventIngestor({ store: profiles, catalog, clock, newToken: () => randomBytes(8), onFolded: () => { /* not counted */ } });
-const shoppers = new Shoppers({ store: profiles, attributes, clock, newToken: () => randomBytes(8), newId: randomUUID, mergeClaims: async () => { /* no claims */ }, announceErased: async () => { /* one process */ } });
+const shoppers = new Shoppers({ store: profiles, attributes, clock, newToken: () => randomBytes(8), newId: randomUUID, handOver: async () => { /* left to the worker */ }, announceErased: async () => { /* one process */ } });
 
 /** What a worker keeps, with a clock of the test's. */
 function aKeeper(): { keeper: SegmentKeeper; surroundings: SegmentFollower } {

@@ -20,7 +20,7 @@ let now = NOW;
 const profiles = new ProfileStore(redis, keys, { profileTtlS: 3600, streamEntriesMax: 1000 });
 const { events, keeper } = claimJobs({ redis, keys, profiles, name: 'test', clock: () => now, log: silent });
 const shoppersWith = (mergeClaims: (from: string, to: string) => Promise<void>): Shoppers => new Shoppers({
-  store: profiles, attributes: new AttributeStore(redis, keys, { profileTtlS: 3600 }), mergeClaims,
+  store: profiles, attributes: new AttributeStore(redis, keys, { profileTtlS: 3600 }), handOver: mergeClaims,
   clock: () => now, newToken: () => randomBytes(8), newId: randomUUID, announceErased: async () => { /* one process */ },
 });
 t.beforeEach(async () => {
