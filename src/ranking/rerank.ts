@@ -89,7 +89,9 @@ const counts = new NameCounts();
 /** @returns live rooms among the candidates, the best by the model first; of a pinned one its pin decides */
 export function roomsIn({ roomRows }: Catalog, pool: CandidatePool, scores: Float32Array): RankedSlot[] {
   if (roomRows.size === 0) return [];
-  return bestOf(scores, pool.count).filter((slot) => isRoom(roomRows, pool, slot)).map((slot) => ({ slot, propensity: 1 }));
+  const rooms: RankedSlot[] = [];
+  for (let slot = 0; slot < pool.count; slot++) if (isRoom(roomRows, pool, slot)) rooms.push({ slot, propensity: 1 });
+  return rooms.sort((a, b) => scores[b.slot]! - scores[a.slot]!);
 }
 
 const isRoom = (roomRows: Catalog['roomRows'], pool: CandidatePool, slot: number): boolean =>
