@@ -188,7 +188,7 @@ class CutRun {
       const deserted = viewer.desert();
       if (kind === 'deserted') viewer.connect();
       else this.#stayAway(viewer);
-      setTimeout(() => { deserted?.destroy(); }, share * RUN.halfOpenMs);
+      setTimeout(() => { deserted?.destroy(); }, share * RUN.halfOpenMs).unref();
     }
     return 1;
   }

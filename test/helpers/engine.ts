@@ -65,7 +65,7 @@ async function launch(redis: TestRedis, options: EngineOptions): Promise<Engine>
   for (const name of KEPT) if (process.env[name] !== undefined) env[name] = process.env[name];
   Object.assign(env, { ROLE: role, HOST: '127.0.0.1', PORT: '0', REDIS_URL: redis.url, DATA_DIR: join(redis.dir, 'data'), LOG_LEVEL: 'warn' }, options.env);
   const args = ['-c', GUARDED, process.execPath, '--enable-source-maps', '--max-semi-space-size=64', ...options.nodeArgs ?? [], MAIN];
-  const proc = spawn('sh', args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
+  const proc = spawn('sh', args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe', 'pipe'], detached: true });
   let output = '';
   for (const stream of [proc.stdout, proc.stderr]) {
     stream?.setEncoding('utf8').on('data', (text: string) => { output = (output + text).slice(-OUTPUT_CHARS_MAX); });
@@ -81,6 +81,7 @@ async function launch(redis: TestRedis, options: EngineOptions): Promise<Engine>
   };
   const stop = async (): Promise<void> => {
     await kill('SIGKILL');
+    endGroup(pid);
     proc.stdio[3]?.destroy();
     if (options.redis === undefined) await redis.stop();
   };
@@ -89,6 +90,7 @@ async function launch(redis: TestRedis, options: EngineOptions): Promise<Engine>
     return { url, redis, pid, proc, output: () => output, kill, stop };
   } catch (error) {
     await kill('SIGKILL');
+    endGroup(pid);
     proc.stdio[3]?.destroy();
     throw error;
   }
@@ -117,6 +119,15 @@ async function isReady(url: string): Promise<boolean> {
     return (await fetch(`${url}/health/ready`)).ok;
   } catch {
     return false;
+  }
+}
+
+/** Ends the processes that it started: they would drain for many seconds, without their Redis, and hold its output open. */
+function endGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // None is left.
   }
 }
 
