@@ -129,5 +129,5 @@ function readable(value: Buffer): Profile | undefined {
 
 /** Evidence changes with every event; only what it comes to is worth a write. */
 const isSame = (a: RiskState, b: RiskState): boolean =>
-  a.score === b.score && a.isFlagged === b.isFlagged && a.invites.length === b.invites.length
+  a.score === b.score && a.isFlagged === b.isFlagged && a.override === b.override && a.invites.length === b.invites.length
   && a.reasons.map(({ reason }) => reason).join() === b.reasons.map(({ reason }) => reason).join();

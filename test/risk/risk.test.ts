@@ -101,6 +101,14 @@ await t.test('an operator clears or sets a flag, of which there is an audit', as
   t.same([...page.shoppers, ...(await ledger.flagged(page.cursor, 5)).shoppers].map(({ shopper }) => shopper).toSorted(), ['u:ann', 'u:bot']);
 });
 
+await t.test('an operator\'s word about a visitor holds for the user they become', async (t) => {
+  await ledger.setFlag('a:spy', { flag: 'cleared', reason: 'our price monitor' }, 'olga');
+  await ledger.setFlag('a:thief', { flag: 'flagged', reason: 'chargebacks' }, 'olga');
+  for (const [user, visitor] of [['u:monitor', 'a:spy'], ['u:thief', 'a:thief'], ['u:monitor', 'a:thief']] as const) await ledger.merge(user, visitor);
+  t.match((await ledger.read('u:monitor')).state, { isFlagged: false, override: { flag: 'cleared', by: 'olga' } }, 'what was said of the user goes before');
+  t.match((await ledger.read('u:thief')).state, { isFlagged: true, override: { flag: 'flagged', reason: 'chargebacks' } });
+});
+
 await t.test('friends who come by a share from the sharer\'s own device are scored, and those who turn out to be the sharer', async (t) => {
   await shares.onClaim(aClaim(SHARE, 'u:sue', { shareCode: SHARE }), { deviceId: 'phone', ip: '10.0.0.1' });
   await shares.onClaim(aClaim('o.1', 'a:real-friend', { sharedBy: SHARE }), { deviceId: 'tablet', ip: '10.0.0.2' });
