@@ -85,6 +85,7 @@ export async function makeServer(config: Config, log: Logger, requests?: Request
   app.addContentTypeParser(['application/x-ndjson', 'application/ndjson'], { parseAs: 'string', bodyLimit: config.ndjsonBytesMax }, (_request, body, done) => {
     done(null, body);
   });
+  app.addHook('preValidation', (request, _reply, done) => { done(unaskedBody(request)); });
   await app.register(sensible);
   if (config.corsOrigins.length > 0) await app.register(cors, { origin: [...config.corsOrigins] });
   if (requests !== undefined) app.addHook('onRequest', limitRequests(requests));
@@ -113,6 +114,13 @@ export async function makeServer(config: Config, log: Logger, requests?: Request
     refResolver: { buildLocalReference: ({ $id }, _base, _fragment, i) => (typeof $id === 'string' ? $id : `def-${i}`) },
   });
   return app;
+}
+
+/** @returns why a body is refused where none is asked for: what it says (an amount to refund, say) would be dropped silently */
+function unaskedBody({ body, method, routeOptions }: FastifyRequest): AppError | undefined {
+  if (body === undefined || body === null || routeOptions.schema?.body !== undefined) return undefined;
+  if (typeof body === 'object' && Object.keys(body).length === 0) return undefined;
+  return new AppError('invalid_request', `${method} ${routeOptions.url ?? ''} takes no body; leave it out.`);
 }
 
 /** Before there is a request there is no reply: it is written to the connection, as Node does it, which then ends. */

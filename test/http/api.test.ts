@@ -121,6 +121,8 @@ await t.test('bad input gets a clear 4xx with the field named, and the next requ
   t.match(lines.body, { accepted: 0, rejected: [{ message: /line is not valid JSON: Unterminated/u }, { message: /line has an object with the key __proto__/u }, { message: /not an object/u }] });
   t.match((await post('/v1/events', { events: [event] })).body, { accepted: 1 });
   t.match(await post('/v1/users/bob/check-ins', ''), { status: 200, body: { counted: true } }, 'where no body is asked for, JSON may be nothing');
+  t.match(await post('/v1/users/bob/check-ins', {}), { status: 200 });
+  t.match(await post('/v1/users/bob/check-ins', { day: '2026-01-01' }), { status: 400, body: { code: 'invalid_request', message: /check-ins takes no body/u } }, 'and is never dropped silently');
 });
 
 await t.test('what is no request gets its reason in the form of all others', async (t) => {
