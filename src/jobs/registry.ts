@@ -13,6 +13,10 @@ export const REGISTRY_LIMITS = {
   /** Jobs under way at once in a worker; heavy work runs in a process of its own. */
   concurrency: 16,
   completedKept: 200, failedKept: 1000,
+  /** Nor is a job that is done remembered longer than this, s. */
+  completedKeptS: 3600,
+  /** Ids looked at by one command when a shopper is forgotten. */
+  scanned: 1000,
   attempts: 5,
   /** Pause before another try: doubles from this, ms. */
   backoffMs: 1000,
@@ -38,7 +42,7 @@ export interface AddOptions {
   readonly delayMs?: number;
   /**
    * Names the job: while one of this id waits, runs, or is remembered (the last 200 done, 1,000 failed), another is not
-   * added. What makes two jobs different belongs into it.
+   * added. What makes two jobs different belongs into it; of a job about a shopper (`shopper` of its data) they, too.
    */
   readonly jobId?: string;
   readonly attempts?: number;
@@ -88,7 +92,7 @@ export class JobRegistry {
       defaultJobOptions: {
         attempts: REGISTRY_LIMITS.attempts,
         backoff: { type: 'exponential', delay: REGISTRY_LIMITS.backoffMs },
-        removeOnComplete: { count: REGISTRY_LIMITS.completedKept },
+        removeOnComplete: { count: REGISTRY_LIMITS.completedKept, age: REGISTRY_LIMITS.completedKeptS },
         removeOnFail: { count: REGISTRY_LIMITS.failedKept },
       },
     });
@@ -105,6 +109,26 @@ export class JobRegistry {
     });
     added.catch(() => { /* Told below, unless it came too late. */ });
     if ((await within(added, REGISTRY_LIMITS.addMs)) === LATE) throw new AppError('store_unavailable', `Job ${name} could not be queued in time.`);
+  }
+
+  /** Removes the jobs about an erased shopper that wait for their time, or are remembered. One that runs meanwhile finds nobody. */
+  async forget(shopper: string): Promise<void> {
+    const queue = this.#queue;
+    // Nothing else that such an id contains means anything to MATCH.
+    const pattern = `*${encodeURIComponent(shopper).replaceAll('*', String.raw`\*`)}*`;
+    for (const set of ['delayed', 'completed', 'failed'].map((state) => queue.toKey(state))) {
+      let cursor = '0';
+      do {
+        const [next, found] = await this.#connection.zscan(set, cursor, 'MATCH', pattern, 'COUNT', REGISTRY_LIMITS.scanned);
+        for (const id of found.filter((_, i) => i % 2 === 0)) {
+          const job = await queue.getJob(id) as Job<{ readonly shopper?: string }> | undefined;
+          if (job?.data.shopper === shopper) await queue.remove(id);
+        }
+        cursor = next;
+      } while (cursor !== '0');
+    }
+    // What has happened to which job: nobody reads it.
+    await this.#connection.del(queue.toKey('events'));
   }
 
   /** Runs jobs by name from here on. A name nobody knows fails, and is tried again later: by a newer worker, perhaps. */

@@ -66,7 +66,7 @@ export class WebhookOutbox implements StreamHandler<DeliveryEntry> {
 /** @param again tells a replay from the first time */
 export async function addWebhookJob(addJob: JobRegistry['add'], job: WebhookJob, again = ''): Promise<void> {
   const { attempts, backoffMs } = WEBHOOK_JOB_LIMITS;
-  await addJob(WEBHOOK, job, { jobId: `${job.webhook} ${job.messageId}${again}`, attempts, backoffMs });
+  await addJob(WEBHOOK, job, { jobId: `${job.webhook} ${job.messageId} ${job.shopper}${again}`, attempts, backoffMs });
 }
 
 /** The body is made once, so that every try and every replay is the same. */

@@ -109,7 +109,7 @@ export class GrowthLedger {
   /** @param at of the erasure, ms: what began later belongs to a new life */
   async erase(shopper: string, at: number): Promise<void> {
     const { json } = await this.#deps.store.read(shopper);
-    if (json !== '' && (JSON.parse(json) as GrowthState).since <= at) await this.#deps.store.erase(shopper);
+    if (json === '' || (JSON.parse(json) as GrowthState).since <= at) await this.#deps.store.erase(shopper);
   }
 
   /** @returns the growth, of the user it was merged into where it was; an empty one for who has none */

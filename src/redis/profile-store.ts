@@ -13,7 +13,7 @@ export type WriteResult =
 
 interface ProfileScripts {
   writeProfilesBuffer(keyCount: number, ...keysAndWrites: (string | Buffer)[]): Promise<number | (number | Buffer)[]>;
-  eraseProfile(profile: string, attributes: string, stream: string, wallet: string, visitors: string, record: string): Promise<number>;
+  eraseProfile(keyCount: number, ...keysAndRecord: string[]): Promise<number>;
 }
 
 const WRITE_LIMITS = {
@@ -49,7 +49,7 @@ export class ProfileStore {
   constructor(redis: RedisClient, keys: Keys, limits: { profileTtlS: number; streamEntriesMax: number }) {
     const lua = readScript('write-profiles').replaceAll('$TTL_S', String(limits.profileTtlS)).replaceAll('$STREAM_MAX', String(limits.streamEntriesMax));
     redis.defineCommand('writeProfiles', { lua });
-    redis.defineCommand('eraseProfile', { numberOfKeys: 5, lua: readScript('erase-profile') });
+    redis.defineCommand('eraseProfile', { lua: readScript('erase-profile') });
     this.#redis = redis;
     this.#scripts = redis as unknown as ProfileScripts;
     this.#keys = keys;
@@ -149,12 +149,11 @@ export class ProfileStore {
     await this.#redis.xadd(this.#keys.eventsOf(shopper), '*', 'e', record);
   }
 
-  /** Removes the profile and what the store said of the shopper. @returns whether there was either */
+  /** Removes all by which there is such a shopper. @returns whether there was anything */
   async erase(shopper: string, record: string): Promise<boolean> {
-    const keys = this.#keys;
-    return (await this.#scripts.eraseProfile(
-      keys.profile(shopper), keys.attributes(shopper), keys.eventsOf(shopper), keys.wallet(shopper), keys.visitors(shopper), record,
-    )) === 1;
+    const { eventsOf, wallet, profile, attributes, visitors, inbox, growth, risk } = this.#keys;
+    const names = [eventsOf, wallet, profile, attributes, visitors, inbox, growth, risk].map((keyOf) => keyOf(shopper));
+    return (await this.#scripts.eraseProfile(names.length, ...names, record)) === 1;
   }
 
   /** Notes that a visitor's signpost leads to the user, for as long as a signpost stays. */

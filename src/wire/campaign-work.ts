@@ -33,7 +33,7 @@ export interface CampaignWorkParts extends Omit<CampaignParts, 'items'> {
   readonly segments: Pick<SegmentStore, 'members'>;
   /** Makes a connection for reads that block. */
   readonly connect: () => RedisClient;
-  readonly registry: Pick<JobRegistry, 'add'>;
+  readonly registry: Pick<JobRegistry, 'add' | 'forget'>;
   /** Of deliveries to webhooks: started and stopped here. */
   readonly webhookRegistry: JobRegistry;
   /** Of this worker, unique. */
@@ -97,7 +97,7 @@ export function campaignWork(parts: CampaignWorkParts): CampaignWork {
   return {
     triggers: new CampaignTriggers({
       campaigns: book, happenings, watchers, attributes, profiles, clock, enrol, messages,
-      forget: [webhooks],
+      forget: [webhooks, registry, webhookRegistry],
     }),
     consumers: {
       campaigns: new StreamConsumer({ ...behind, streams: streams.changes, handler: entries, parse: parseSegmentChange }),

@@ -224,6 +224,12 @@ await t.test('a shopper is merged exactly once, erased for good, and shown as po
   t.equal((await call('GET', '/v1/users/visitor/profile?kind=anonymous')).status, 404, 'nor is there a sign of who the visitor was');
 });
 
+await t.test('who never sent an event is erased all the same', async (t) => {
+  await post('/v1/users/cared/check-ins', '');
+  await call('PUT', '/v1/users/flagged/risk', { flag: 'flagged', reason: 'chargebacks' });
+  for (const id of ['cared', 'flagged']) t.same([(await call('DELETE', `/v1/users/${id}`)).status, (await call('DELETE', `/v1/users/${id}`)).status], [204, 404], id);
+});
+
 await t.test('of a crowd of requests for one shopper none is sent away, and each event is counted once', async (t) => {
   const counted = async (): Promise<number> => Number(/rivulet_events_accepted_total (\d+)/u.exec((await call('GET', '/metrics')).text)?.[1]);
   const before = await counted();

@@ -61,6 +61,27 @@ await t.test('a job waits for its time, and is tried again when it fails', async
   await jobs.stop();
 });
 
+await t.test('of an erased shopper no job is left, neither one that waits nor one that is remembered', async (t) => {
+  const jobs = registry();
+  let ran = 0;
+  jobs.start({ step: async () => { ran += 1; }, broken: async () => { throw new Error('always'); } });
+  const names = ['u:a*n 你', 'u:a-n 你', 'u:u:a*n 你'];
+  for (const shopper of names) {
+    await jobs.add('step', { shopper }, { jobId: `now ${shopper}` });
+    await jobs.add('broken', { shopper }, { jobId: `broken ${shopper}`, attempts: 1 });
+    await jobs.add('step', { shopper }, { jobId: `later ${shopper} 7`, delayMs: 3_600_000 });
+  }
+  await until('all have run', () => ran === 3 && jobs.counts.failed === 3);
+  await jobs.forget(names[0]!);
+  await jobs.forget('u:nobody');
+  const left = async (shopper: string): Promise<string[]> => (await redis.keys('*')).filter((key) => key.endsWith(`%20${encodeURIComponent(shopper)}`) || key.endsWith(`%20${encodeURIComponent(shopper)}%207`));
+  t.same(await left(names[0]!), []);
+  t.same(await Promise.all(names.slice(1).map(async (name) => (await left(name)).length)), [3, 3], 'others keep theirs');
+  const told = await redis.keys('*:events');
+  t.equal((await Promise.all(told.map((key) => redis.xrange(key, '-', '+')))).flat(2).join().includes(encodeURIComponent(names[0]!)), false);
+  await jobs.stop();
+});
+
 await t.test('one leader schedules; when it goes another does, and an emptied Redis is filled again', async (t) => {
   const [one, two] = [registry(), registry()];
   let ticks = 0;
