@@ -55,7 +55,7 @@ export interface CartCheck {
 interface Usable {
   readonly offer: Offer;
   readonly terms: OfferTerms;
-  readonly claimIds: string[];
+  readonly claims: ClaimView[];
 }
 
 interface Found {
@@ -137,9 +137,9 @@ export class CartChecker {
       return;
     }
     const known = usable.get(offerId);
-    if (known === undefined) usable.set(offerId, { offer, terms: termsOf(offer, claim), claimIds: [claimId] });
+    if (known === undefined) usable.set(offerId, { offer, terms: termsOf(offer, claim), claims: [claim] });
     // A claim of a flash sale is a unit; of other offers one is used on a cart.
-    else if (isPerUnit(offer)) known.claimIds.push(claimId);
+    else if (isPerUnit(offer)) known.claims.push(claim);
     else not.push({ offerId, claimId, reason: 'not_combined' });
   }
 
@@ -151,32 +151,38 @@ export class CartChecker {
     else if (now < offer.window.startsAt || now >= offer.window.endsAt) not.push({ offerId, reason: 'outside_window' });
     else if (this.#isOtherCurrency(offer, cart)) not.push({ offerId, reason: 'other_currency' });
     else if (!await this.#deps.isEligible(offer, shopper)) not.push({ offerId, reason: 'not_eligible' });
-    else usable.set(offerId, { offer, terms: offer.terms, claimIds: [] });
+    else usable.set(offerId, { offer, terms: offer.terms, claims: [] });
   }
 
+  /** One that was activated a moment ago may not be active here yet. */
   async #offer(id: string): Promise<Offer | undefined> {
-    return this.#deps.offers.get(id) ?? this.#deps.offers.read(id);
+    const known = this.#deps.offers.get(id);
+    return known?.status === 'active' ? known : this.#deps.offers.read(id);
   }
 
   #price(cart: Cart, { usable, not }: Found): CartCheck {
-    const tried = [...usable.values()].map(({ offer, terms, claimIds }): TriedOffer => ({
+    const tried = [...usable.values()].map(({ offer, terms, claims }): TriedOffer => ({
       offer: { id: offer.id, terms, ...(offer.stacking === undefined ? {} : { stacking: offer.stacking }) },
-      covers: cart.lines.map(({ itemId }) => this.#covers(offer, itemId)), units: Math.max(1, claimIds.length),
+      covers: cart.lines.map(({ itemId }) => this.#covers(offer, itemId)), units: Math.max(1, claims.length),
     }));
     const { priced, chosen, isProven } = bestCombination(cart, tried);
     for (const one of tried) {
       const { id: offerId } = one.offer;
       if (chosen.includes(offerId)) continue;
       const why = whyNot(cart, one) ?? { reason: 'not_combined' as const };
-      const claimIds = usable.get(offerId)?.claimIds ?? [];
+      const claimIds = claimIdsOf(usable.get(offerId));
       not.push(...(claimIds.length === 0 ? [{ offerId, ...why }] : claimIds.map((claimId) => ({ offerId, claimId, ...why }))));
+    }
+    // A claim for which the cart has no unit stays the shopper's.
+    for (const { offerId, units } of priced.applied) {
+      not.push(...claimIdsOf(usable.get(offerId)).slice(units ?? Infinity).map((claimId) => ({ offerId, claimId, reason: 'nothing_applies' as const })));
     }
     return {
       ...(cart.currency === undefined ? {} : { currency: cart.currency }),
       subtotalMinor: priced.subtotalMinor, shippingMinor: priced.shippingMinor, discountMinor: priced.discountMinor, totalMinor: priced.totalMinor,
       linesMinor: priced.lines,
-      applied: priced.applied.map(({ offerId, discountMinor, shippingMinor, lines, giftItemId }) => ({
-        offerId, claimIds: usable.get(offerId)?.claimIds ?? [], discountMinor, shippingMinor, linesMinor: lines,
+      applied: priced.applied.map(({ offerId, discountMinor, shippingMinor, lines, giftItemId, units }) => ({
+        offerId, claimIds: claimIdsOf(usable.get(offerId)).slice(0, units), discountMinor, shippingMinor, linesMinor: lines,
         ...(giftItemId === undefined ? {} : { giftItemId }),
       })),
       notApplied: not,
@@ -198,6 +204,10 @@ export class CartChecker {
 }
 
 const isPerUnit = ({ terms: { kind } }: Offer): boolean => kind === 'flash_sale' || kind === 'group_buy';
+
+/** Those that expire first, first. */
+const claimIdsOf = (usable: Usable | undefined): string[] =>
+  (usable?.claims ?? []).toSorted((a, b) => a.expiresAt - b.expiresAt || (a.id < b.id ? -1 : 1)).map(({ id }) => id);
 
 /** Whether the sweep has been there yet or not. */
 const hasExpired = ({ status, expiresAt }: ClaimView, now: number): boolean => status === 'expired' || (status === 'claimed' && expiresAt <= now);

@@ -21,6 +21,8 @@ export interface AppliedOffer {
   readonly shippingMinor: number;
   /** The item given on top. */
   readonly giftItemId?: string;
+  /** Of a flash sale or group buy the units that are at its price. */
+  readonly units?: number;
 }
 
 export interface PricedCart {
@@ -116,7 +118,7 @@ function applyPrice(cart: Cart, offerId: string, terms: { itemId: string; priceM
     rest.priced[i]! += count;
     left -= count;
   }
-  return sum(off) === 0 ? 'nothing_applies' : takeOff(offerId, off, rest);
+  return sum(off) === 0 ? 'nothing_applies' : { ...takeOff(offerId, off, rest), units: units - left };
 }
 
 function takeOff(offerId: string, off: readonly number[], rest: Rest): AppliedOffer {
