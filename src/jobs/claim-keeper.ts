@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Claim } from '../domain/claim.js';
 import type { ClaimStore, LedgerEntry } from '../redis/claim-store.js';
 import type { Lease } from '../redis/lease.js';
 import { mergeClaims } from '../redis/merge-claims.js';
@@ -96,8 +97,16 @@ export class ClaimKeeper {
       const owner = await ownerOf(shopper);
       if (owner !== shopper) await mergeClaims({ claims, wallets }, shopper, owner);
     }));
+    await this.#takeBack(id, made);
     await claims.dropLedger(id, last.id);
     this.counts.followed += entries.length;
+  }
+
+  /** Who was merged or erased before their claim was followed has lost it since: it is no longer for their wallet. */
+  async #takeBack(id: string, made: readonly Claim[]): Promise<void> {
+    const { claims, wallets } = this.options;
+    const holders = await claims.holders(id, made);
+    await Promise.all(made.filter(({ shopper }, i) => shopper !== '' && holders[i] !== shopper).map(({ shopper, id: claimId }) => wallets.remove(shopper, [claimId])));
   }
 
   async #closeIfDone(id: string): Promise<void> {

@@ -243,6 +243,13 @@ export class ClaimStore {
     return (await this.#scripts.buyByShare(state, ledger, due, what, claimId.number, event.shopper, hash48(event.id), item, event.at, now)) === 1;
   }
 
+  /** @returns whose each claim is now: '' of an erased shopper's, undefined of one that is forgotten */
+  async holders(offerId: string, claims: readonly Claim[]): Promise<(string | undefined)[]> {
+    if (claims.length === 0) return [];
+    const records = await this.#redis.hmget(this.#keys.offer(offerId).state, ...claims.map(({ id }) => `c:${partsOfClaimId(id)!.number}`));
+    return records.map((record) => record?.split('\n').at(-1));
+  }
+
   /** Gives a claim to another shopper, or with an empty `to` to nobody. */
   async relink({ offerId, number }: { offerId: string; number: string }, from: string, to: string): Promise<void> {
     const { state, ledger, due } = this.#keys.offer(offerId);

@@ -179,6 +179,18 @@ await t.test('a merge takes the claims along with their places; an erasure leave
   t.same(await balance(one), { money: 0, count: 0, ofClaims: { money: 0, count: 0 } }, 'and it expires as any other');
 });
 
+await t.test('who is erased before the ledger was followed gets no wallet again, nor the visitor they were', async (t) => {
+  const one = await offer('one');
+  const mine = made(await claim(one, 'a:visitor'));
+  const entry = { claimId: mine.id, at: NOW };
+  await wallets.add('a:visitor', [entry]);
+  await mergeClaims({ claims, wallets }, 'a:visitor', 'u:ann');
+  await events.handle([{ partition: 0, id: '1-0', record: { type: 'erase', id: 'y', shopper: 'u:ann', at: NOW }, json: '' }]);
+  await keeper.round();
+  t.same(await redis.exists(keys.wallet('a:visitor'), keys.wallet('u:ann')), 0);
+  t.equal(await status(mine), 'claimed', 'the claim keeps its budget');
+});
+
 await t.test('the claim of a visitor who never sent an event goes over, too, by one record however often it is asked for', async (t) => {
   const shoppers = shoppersWith(async () => { /* Only by the record. */ });
   const one = await offer('one');
