@@ -9,7 +9,7 @@ const strict = { additionalProperties: false } as const;
 const Params = Type.Object({ id: WebhookIdSchema });
 const DeadParams = Type.Object({ id: WebhookIdSchema, messageId: Type.String({ minLength: 1, maxLength: 256 }) });
 const Page = Type.Object({
-  cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,16}$' })),
+  cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,16}-.{1,256}$' })),
   limit: pageLimit(WEBHOOK_LIMITS.deadPerPageMax),
 }, strict);
 
@@ -40,7 +40,7 @@ export function webhookRoutes(server: FastifyInstance, desk: WebhookDesk): void 
   }, (request) => {
     const { id } = request.params;
     const { cursor, limit } = request.query;
-    return desk.dead(id, cursor === undefined ? undefined : Number(cursor), pageSize(limit, WEBHOOK_LIMITS.deadPerPageMax));
+    return desk.dead(id, cursor, pageSize(limit, WEBHOOK_LIMITS.deadPerPageMax));
   });
   app.post('/v1/webhooks/:id/dead/replay', {
     config, schema: { summary: 'Try all of it again', tags, params: Params },

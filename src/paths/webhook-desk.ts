@@ -1,6 +1,6 @@
 import { WEBHOOK_EVENTS, WEBHOOK_LIMITS, type DeadDelivery, type Webhook, type WebhookInput } from '../domain/webhook.js';
 import { AppError } from '../errors.js';
-import type { WebhookStore } from '../redis/webhook-store.js';
+import type { DeadPosition, WebhookStore } from '../redis/webhook-store.js';
 import { checkUrl } from '../webhooks/address.js';
 import { secretOf } from '../webhooks/sign.js';
 
@@ -55,11 +55,11 @@ export class WebhookDesk {
   }
 
   /** A page of what could not be delivered, the latest first; `cursor` is undefined on the last one. */
-  async dead(id: string, cursor: number | undefined, limit: number): Promise<{ deliveries: DeadDelivery[]; cursor?: string }> {
+  async dead(id: string, cursor: string | undefined, limit: number): Promise<{ deliveries: DeadDelivery[]; cursor?: string }> {
     await this.#read(id);
-    const deliveries = await this.#deps.store.dead(id, cursor, limit);
+    const deliveries = await this.#deps.store.dead(id, cursor === undefined ? undefined : positionOf(cursor), limit);
     const last = deliveries.at(-1);
-    return last === undefined || deliveries.length < limit ? { deliveries } : { deliveries, cursor: String(last.at) };
+    return last === undefined || deliveries.length < limit ? { deliveries } : { deliveries, cursor: `${last.at}-${last.messageId}` };
   }
 
   /** Tries one again, or all. @returns how many @throws AppError `not_found` */
@@ -84,6 +84,11 @@ export class WebhookDesk {
     if (webhook === undefined) throw notFound(id);
     return webhook;
   }
+}
+
+function positionOf(cursor: string): DeadPosition {
+  const end = cursor.indexOf('-');
+  return { at: Number(cursor.slice(0, end)), messageId: cursor.slice(end + 1) };
 }
 
 const show = ({ secret: _secret, ...shown }: Webhook): ShownWebhook => shown;

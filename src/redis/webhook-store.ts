@@ -7,6 +7,9 @@ const WEBHOOK_STORE_LIMITS = {
   deadMax: 1000,
 } as const;
 
+/** Where in the list of dead deliveries one is. */
+export type DeadPosition = Pick<DeadDelivery, 'at' | 'messageId'>;
+
 /** Endpoints of webhooks, and what could not be handed to them. */
 export class WebhookStore {
   constructor(private readonly redis: RedisClient, private readonly keys: Keys) {}
@@ -40,10 +43,16 @@ export class WebhookStore {
     await this.unearth(id, tooMany);
   }
 
-  /** Dead deliveries, the latest first. @param before ms, of the last one of the page before */
-  async dead(id: string, before: number | undefined, limit: number): Promise<DeadDelivery[]> {
-    const ids = await this.redis.zrange(this.keys.webhookDeadTimes(id), before === undefined ? '+inf' : `(${before}`, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, limit);
-    return this.#bodies(id, ids);
+  /** Dead deliveries, the latest first. @param after the last one of the page before */
+  async dead(id: string, after: DeadPosition | undefined, limit: number): Promise<DeadDelivery[]> {
+    const times = this.keys.webhookDeadTimes(id);
+    if (after === undefined) return this.#bodies(id, await this.redis.zrange(times, '+inf', '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, limit));
+    const { at, messageId } = after;
+    // Many may die in one millisecond: an endpoint that is gone refuses all that is tried.
+    const [same, earlier] = await Promise.all([
+      this.redis.zrange(times, String(at), String(at), 'BYSCORE', 'REV'), this.redis.zrange(times, `(${at}`, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, limit),
+    ]);
+    return this.#bodies(id, [...same.filter((one) => one < messageId), ...earlier].slice(0, limit));
   }
 
   async deadOne(id: string, messageId: string): Promise<DeadDelivery | undefined> {

@@ -40,7 +40,17 @@ await t.test('what fails for the last time is kept, listed, forgotten with its s
   const page = await desk.dead('gone', undefined, 2);
   t.same(page.deliveries.map(({ messageId }) => messageId), ['m4', 'm3'], 'the latest first');
   t.match(page.deliveries[0], { error: /ECONNREFUSED/u, body: '{"n":4}' });
-  t.same((await desk.dead('gone', Number(page.cursor), 5)).deliveries.map(({ messageId }) => messageId), ['m2', 'm1'], 'each once');
+  t.same((await desk.dead('gone', page.cursor, 5)).deliveries.map(({ messageId }) => messageId), ['m2', 'm1'], 'each once');
+  for (const n of [2, 3]) await store.bury('gone', { ...page.deliveries[0]!, messageId: `m${n}` });
+  const pages: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const { deliveries, cursor: next } = await desk.dead('gone', cursor, 1);
+    pages.push(...deliveries.map(({ messageId }) => messageId));
+    cursor = next;
+  } while (cursor !== undefined);
+  t.same(pages, ['m4', 'm3', 'm2', 'm1'], 'none is passed over that died at the same moment');
+  for (const [n, at] of [[2, 1], [3, 2]] as const) await store.bury('gone', { ...page.deliveries[0]!, messageId: `m${n}`, shopper: n === 3 ? 'u:erased' : 'u:a', at });
   await store.forget('u:erased');
   t.equal(await desk.replay('gone', 'm2'), 1);
   t.equal(await desk.replay('gone'), 2);
