@@ -49,7 +49,9 @@ export function riskRoutes(server: FastifyInstance, ledger: RiskLedger, shoppers
 
 function viewOf({ score, isFlagged, reasons, override, at }: RiskState) {
   return {
-    score, flagged: isFlagged, reasons, since: new Date(at).toISOString(),
+    score, flagged: isFlagged, reasons,
+    // Of whom nothing speaks, nor anybody has spoken, there is no time.
+    ...at === 0 ? {} : { since: new Date(at).toISOString() },
     ...override === undefined ? {} : { operator: { ...override, at: new Date(override.at).toISOString() } },
   };
 }
