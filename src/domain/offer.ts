@@ -86,7 +86,7 @@ export const OfferInputSchema = Type.Object({
     itemIds: Type.Optional(Type.Array(ItemId, { minItems: 1, maxItems: OFFER_LIMITS.scopeMax })),
     /** Category paths, e.g. `shoes` or `shoes/running`. */
     categories: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 512 }), { minItems: 1, maxItems: OFFER_LIMITS.scopeMax })),
-  }, strict)),
+  }, { ...strict, minProperties: 1 })),
   /** Offers of one group exclude each other in a cart; `alone` excludes all others. Default group: `default`. */
   stacking: Type.Optional(Type.Object({ group: OfferIdSchema, alone: Type.Optional(Type.Boolean()) }, strict)),
   /** What a conversion earns before the offer's cost, minor units: expected profit = uplift × margin − cost. */

@@ -62,12 +62,13 @@ export class OfferDesk {
   async change(id: string, input: OfferInput, by: string, version?: number): Promise<Offer> {
     if (input.id !== id) throw new AppError('invalid_request', `The body is of offer ${input.id}, the address of ${id}; an id never changes.`);
     this.#check(input);
+    const next = this.#inCurrency(input);
     return this.#rewrite(id, 'change', by, version, (offer) => {
-      const broken = offer.status === 'draft' ? [] : brokenBy(offer, input);
+      const broken = offer.status === 'draft' ? [] : brokenBy(offer, next);
       if (broken.length > 0) {
         throw new AppError('conflict', `Offer ${id} is ${offer.status}: ${broken.join(', ')} must stay what shoppers were promised (of terms all but stock and costMinor). Archive it and draft another.`);
       }
-      return { ...this.#inCurrency(input), status: offer.status };
+      return { ...next, status: offer.status };
     });
   }
 

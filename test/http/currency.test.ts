@@ -67,6 +67,7 @@ await t.test('offers and carts that state no currency are in the store\'s', asyn
   t.match(await call(yen, 'PUT', '/v1/offers/save', draft('save', { currency: 'EUR' })), { status: 400, body: { code: 'other_currency' } });
   t.match(await call(yen, 'PUT', '/v1/offers/save', draft('save', { title: 'A hundred off' })), { status: 200, body: { offer: { title: 'A hundred off', currency: 'JPY' } } });
   await post('/v1/offers/save/activate', {});
+  t.match(await call(yen, 'PUT', '/v1/offers/save', draft('save', { title: 'A hundred less' })), { status: 200, body: { offer: { status: 'active', currency: 'JPY' } } }, 'which is no change of what was promised');
   const check = (currency: Body): Promise<Reply> => post('/v1/offers/validate', { userId: 'ann', offerIds: ['save'], cart: { lines: [{ itemId: 'cup', unitMinor: 1200, quantity: 1 }], ...currency } });
   await until('the offer is in the book of the process', async () => ((await check({})).body['applied'] as unknown[]).length === 1);
   t.match((await check({})).body, { currency: 'JPY', totalMinor: 1100 });

@@ -71,6 +71,7 @@ await t.test('what does not fit is refused by name', async (t) => {
     ['a float', operate('POST', '/v1/offers', draft('x', { marginMinor: 1.5 })), '400 invalid_request'],
     ['a window that ends first', operate('POST', '/v1/offers', draft('x', { window: { startsAt: 2, endsAt: 1 } })), '400 invalid_request'],
     ['a budget of less than one claim', operate('POST', '/v1/offers', draft('x', { budget: { moneyMinor: 2999, count: 5 } })), '400 invalid_request'],
+    ['a scope of nothing', operate('POST', '/v1/offers', draft('x', { appliesTo: {} })), '400 invalid_request'],
     ['an expression that is none', operate('POST', '/v1/offers', draft('x', { eligibility: { expression: 'orders >' } })), '400 invalid_expression'],
   ];
   for (const [what, reply, expected] of cases) t.equal(codeOf(await reply), expected, what);
