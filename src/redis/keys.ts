@@ -56,8 +56,9 @@ export function makeKeys(prefix: string) {
     decisions: (index: number) => `${partition(index)}:decisions`,
     /** When a shopper was last addressed, over all channels: member id of the contact, score ms. */
     contacts: (shopper: string) => `${ofShopper(shopper)}:contacts:${shopper}`,
-    /** A one-time mark of a shopper (an offer sent, a job done): set with NX and a time to live. */
-    once: (shopper: string, what: string) => `${ofShopper(shopper)}:once:${what}:${shopper}`,
+    /** Messages that are not to be sent again: member message id, score until when, ms; and campaigns that pause: hash id → until when, ms, and the run that has it. */
+    sent: (shopper: string) => `${ofShopper(shopper)}:sent:${shopper}`,
+    cooldowns: (shopper: string) => `${ofShopper(shopper)}:cooldowns:${shopper}`,
     /** Segments the shopper is in: hash id → since, ms. */
     memberships: (shopper: string) => `${ofShopper(shopper)}:segments:${shopper}`,
     /** A partition's members of a segment: zset of scores 0, in order of name; and how many each segment has: hash. */

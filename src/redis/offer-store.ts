@@ -70,17 +70,17 @@ export class OfferStore {
     const { messagesMax, lifeMs } = INBOX_LIMITS;
     const { deliveriesMax } = OFFER_STORE_LIMITS;
     const result = await this.#scripts.sendOffer(
-      this.#sentMark(shopper, message.id), keys.once(shopper, `cooldown:${cooldown.of}`), keys.inbox(shopper), keys.push(shopper),
+      keys.sent(shopper), keys.cooldowns(shopper), keys.inbox(shopper), keys.push(shopper),
       keys.contacts(shopper), keys.attributes(shopper), keys.deliveriesOf(shopper), keys.log(shopper),
       message.id, Math.max(cooldown.ms, lifeMs), cooldown.ms, cooldown.holder, JSON.stringify(message), shopper, messagesMax, lifeMs,
       clock(), caps.perDayMax, caps.perWeekMax, consentRequired ? 1 : 0, deliveriesMax,
-      ...frameParts(shopperChannel(keys, shopper), 'offer', { offer: message }),
+      ...frameParts(shopperChannel(keys, shopper), 'offer', { offer: message }), cooldown.of,
     );
     return SEND_RESULTS[result];
   }
 
   async wasSent(shopper: string, messageId: string): Promise<boolean> {
-    return await this.#redis.exists(this.#sentMark(shopper, messageId)) === 1;
+    return Number(await this.#redis.zscore(this.#keys.sent(shopper), messageId) ?? 0) > this.#contact.clock();
   }
 
   /** @returns what was sent, was not dismissed and has not expired at `now` (ms), oldest first */
@@ -115,16 +115,13 @@ export class OfferStore {
       ...Object.entries(marks).map(([id, mark]) => this.#redis.hsetnx(target.marks, id, mark)), this.#redis.pexpire(target.marks, lifeMs),
       ...(contacts.length === 0 ? [] : [this.#redis.zadd(target.contacts, ...contacts.toReversed()), this.#redis.pexpire(target.contacts, WEEK_MS)]),
     ]);
-    await this.forget(from);
+    // Which messages they were is asked by whoever was about to send one of them.
+    await this.#redis.del(source.inbox, source.marks, source.contacts, this.#keys.log(from));
   }
 
   /** Forgets an erased shopper. */
   async forget(shopper: string): Promise<void> {
-    const keys = this.#keys;
-    await this.#redis.del(keys.inbox(shopper), keys.inboxMarks(shopper), keys.contacts(shopper), keys.log(shopper));
-  }
-
-  #sentMark(shopper: string, messageId: string): string {
-    return this.#keys.once(shopper, `offer:${messageId}`);
+    const { inbox, inboxMarks, contacts, log, sent, cooldowns } = this.#keys;
+    await this.#redis.del(...[inbox, inboxMarks, contacts, log, sent, cooldowns].map((keyOf) => keyOf(shopper)));
   }
 }
