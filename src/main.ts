@@ -11,6 +11,9 @@ import { PrimaryLink } from './processes/primary-link.js';
 /** Why it ends: a signal, the process that started it is gone, or another one took its place. */
 type Cause = NodeJS.Signals | 'primary gone' | 'replaced';
 
+/** Beyond its drain a process gets this long to end by itself: what waits for a Redis that is gone would wait for ever, ms. */
+const END_MS = 10_000;
+
 interface Running { close(cause: Cause): Promise<void> }
 
 async function main(): Promise<void> {
@@ -23,6 +26,10 @@ async function main(): Promise<void> {
   const stop = (cause: Cause): void => {
     stopping ??= (async () => {
       log.info({ cause }, 'draining');
+      setTimeout(() => {
+        log.error({ afterMs: config.drainMs + END_MS }, 'not drained in time; it ends all the same, and what it had begun is done by others');
+        process.exit(1);
+      }, config.drainMs + END_MS);
       // At once: one after the other could take longer than whoever stops us waits.
       await Promise.all(running.map((part) => part.close(cause)));
       log.info('stopped');

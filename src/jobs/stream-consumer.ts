@@ -69,6 +69,8 @@ export class StreamConsumer<E> {
   readonly #listening: RedisClient | undefined;
   readonly #partitionOf: ReadonlyMap<string, number>;
   readonly #stopping = new AbortController();
+  /** A read that is under way is not waited for any more: of a connection that is ended while it reconnects, ioredis never answers it. */
+  readonly #leaving = new AbortController();
   #running: Promise<void> | undefined;
   /** Something may be ours that we do not hold: groups are to be made sure of, and our pending entries read. */
   #mustRecover = true;
@@ -102,6 +104,7 @@ export class StreamConsumer<E> {
         await within(this.#running, CONSUMER_LIMITS.unblockMs);
       }
       this.#listening?.disconnect();
+      this.#leaving.abort();
       await this.#running;
     }
     this.#listening?.disconnect();
@@ -179,10 +182,10 @@ export class StreamConsumer<E> {
 
   /** A connection that is dead without knowing it would wait for ever. */
   async #answered<T>(listening: RedisClient, reply: Promise<T>, blockMs: number): Promise<T> {
-    const value = await within(reply, blockMs + CONSUMER_LIMITS.blockGraceMs);
+    const value = await within(reply, blockMs + CONSUMER_LIMITS.blockGraceMs, this.#leaving.signal);
     if (value !== LATE) return value;
     reply.catch(() => { /* Given up. */ });
-    listening.disconnect(true);
+    if (!this.#leaving.signal.aborted) listening.disconnect(true);
     throw new Error('Redis did not answer a read; connecting anew.');
   }
 

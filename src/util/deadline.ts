@@ -2,16 +2,20 @@
 export const LATE = Symbol('late');
 
 /**
- * Waits for a promise, but not longer than `ms`. The work goes on; a later failure of it is not reported.
+ * Waits for a promise, but not longer than `ms`, nor beyond the signal. The work goes on; a later failure of it is not reported.
  * @throws what the promise throws in time
  */
-export function within<T>(promise: Promise<T>, ms: number): Promise<T | typeof LATE> {
+export function within<T>(promise: Promise<T>, ms: number, signal?: AbortSignal): Promise<T | typeof LATE> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, ms, LATE);
+    const late = (): void => { settle(resolve)(LATE); };
+    const timer = setTimeout(late, ms);
     const settle = <V>(done: (value: V) => void) => (value: V): void => {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', late);
       done(value);
     };
+    signal?.addEventListener('abort', late);
+    if (signal?.aborted === true) late();
     void promise.then(settle(resolve), settle(reject));
   });
 }

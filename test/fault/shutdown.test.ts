@@ -55,3 +55,12 @@ for (const role of ['api', 'both'] as const) {
     t.ok(ended.reduce((sum, one) => sum + one.ok, 0) > 100);
   });
 }
+
+await t.test('a worker whose Redis is gone ends, too', { timeout: 100_000 }, async (t) => {
+  const worker = await startEngine({ role: 'worker', env: { DRAIN_MS: '500', LOG_LEVEL: 'info' } });
+  t.teardown(() => worker.stop());
+  await until('it is at work', () => worker.output().includes('worker runs'));
+  await worker.redis.kill('SIGKILL');
+  const code = await worker.kill('SIGTERM');
+  t.equal(typeof code, 'number', worker.output().slice(-500));
+});

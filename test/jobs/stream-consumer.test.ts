@@ -1,8 +1,11 @@
 import t from 'tap';
+import { CONSUMER_LIMITS } from '../../src/jobs/stream-consumer.js';
 import { groupLag } from '../../src/jobs/streams.js';
+import type { RedisClient } from '../../src/redis/client.js';
 import { StreamKeeper } from '../../src/redis/stream-keeper.js';
+import { LATE, within } from '../../src/util/deadline.js';
 import { startRedis } from '../helpers/redis.js';
-import { anEvent, append, commandsTo, consume, eventStreams, keys, Recorder, until } from '../helpers/streams.js';
+import { anEvent, append, commandsTo, consume, eventStreams, keys, listenTo, Recorder, until } from '../helpers/streams.js';
 
 const server = await startRedis({ appendOnly: true, appendFsync: 'always' });
 t.teardown(() => server.stop());
@@ -69,9 +72,19 @@ await t.test('stop waits for the batch under way; an idle consumer stops at once
   const idle = consume(server.url, redis, new Recorder('idle'));
   await until('the group is there', async () => (await redis.exists(keys.events(63))) === 1);
   await new Promise((done) => { setTimeout(done, 100); });
-  const startedAt = performance.now();
-  await idle.stop();
-  t.ok(performance.now() - startedAt < 400, 'idle consumer');
+  t.not(await within(idle.stop(), CONSUMER_LIMITS.blockMs - 500), LATE, 'before its read ends by itself');
+});
+
+await t.test('an idle consumer stops though Redis is gone: nothing will ever answer its read', async (t) => {
+  let connection: RedisClient | undefined;
+  const idle = consume(server.url, redis, new Recorder('alone'), { connect: () => connection = listenTo(server.url)() });
+  await until('the group is there', async () => (await redis.exists(keys.events(63))) === 1);
+  await new Promise((done) => { setTimeout(done, 100); });
+  await server.kill('SIGKILL');
+  await until('the connection is lost', () => connection?.status === 'reconnecting');
+  t.not(await within(idle.stop(), CONSUMER_LIMITS.blockMs + CONSUMER_LIMITS.blockGraceMs - 3000), LATE, 'before its read is given up');
+  await server.restart();
+  await until('others go on', async () => (await redis.ping().catch(() => '')) === 'PONG');
 });
 
 await t.test('entries of a consumer that died are read again: by its successor of the same name, or taken over', async (t) => {
