@@ -128,8 +128,8 @@ export function explore(list: RankedSlot[], { count, random, hasOwnPlace }: {
 }): void {
   const left = count - list.length;
   if (left <= 0 || list.length < 4) return;
-  const places = Array.from({ length: list.length - Math.floor(list.length / 2) }, (_, i) => Math.floor(list.length / 2) + i)
-    .filter((place) => !hasOwnPlace(list[place]!.slot));
+  const places: number[] = [];
+  for (let place = Math.floor(list.length / 2); place < list.length; place++) if (!hasOwnPlace(list[place]!.slot)) places.push(place);
   if (places.length === 0) return;
   for (const place of places) list[place]!.propensity = 1 - RERANK.explore / places.length;
   if (random() >= RERANK.explore) return;
