@@ -2,10 +2,10 @@ import type { Logger } from 'pino';
 import type { Catalog } from '../catalog/catalog.js';
 import type { Item } from '../domain/item.js';
 import type { Scene } from '../domain/scene.js';
+import { answered } from '../redis/answered.js';
 import { parseChange, type CatalogChange, type CatalogStore } from '../redis/catalog-store.js';
 import { connectRedis, onLost, type RedisClient } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
-import { LATE, within } from '../util/deadline.js';
 import { backoffMs, breathe, pause } from '../util/pause.js';
 
 export const CATALOG_FOLLOWER_LIMITS = {
@@ -116,12 +116,7 @@ export class CatalogFollower {
     this.#mustCheck = false;
     const { entriesPerRead, blockMs, blockGraceMs } = CATALOG_FOLLOWER_LIMITS;
     const read = this.#listening.xread('COUNT', entriesPerRead, 'BLOCK', blockMs, 'STREAMS', this.#options.keys.catalogChanges, position.id);
-    const reply = await within(read, blockMs + blockGraceMs);
-    if (reply === LATE) {
-      read.catch(() => { /* Given up. */ });
-      this.#listening.disconnect(true);
-      throw new Error('Redis did not answer a read; connecting anew.');
-    }
+    const reply = await answered(this.#listening, read, blockMs + blockGraceMs, this.#stopping.signal);
     const entries = reply?.[0]?.[1] ?? [];
     // An emptied store is silent: ask now and then whether it is still the one we know.
     if (entries.length === 0) this.#mustCheck = true;

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { CatalogChangeKind } from '../domain/campaign.js';
 import type { Item } from '../domain/item.js';
 import { toMinor } from '../domain/money.js';
+import { answered } from '../redis/answered.js';
 import { parseChange, type CatalogChange, type CatalogStore } from '../redis/catalog-store.js';
 import type { RedisClient } from '../redis/client.js';
 import type { Keys } from '../redis/keys.js';
@@ -13,6 +14,8 @@ const CATALOG_WATCH_LIMITS = {
   entriesPerRead: 50,
   /** A read waits this long for entries, ms. */
   blockMs: 5000,
+  /** A read that has not answered this long after its time is given up with its connection, ms. */
+  blockGraceMs: 10_000,
   /** Items per page when the whole catalog is compared. */
   itemsPerPage: 500,
   /** Pause after a failure: doubles from … to …, ms. */
@@ -97,8 +100,9 @@ export class CatalogWatch {
 
   async #step(listening: RedisClient, position: Position): Promise<Position> {
     const { redis, keys } = this.#options;
-    const { entriesPerRead, blockMs } = CATALOG_WATCH_LIMITS;
-    const reply = await listening.xread('COUNT', entriesPerRead, 'BLOCK', blockMs, 'STREAMS', keys.catalogChanges, position.id);
+    const { entriesPerRead, blockMs, blockGraceMs } = CATALOG_WATCH_LIMITS;
+    const read = listening.xread('COUNT', entriesPerRead, 'BLOCK', blockMs, 'STREAMS', keys.catalogChanges, position.id);
+    const reply = await answered(listening, read, blockMs + blockGraceMs, this.#stopping.signal);
     const entries = reply?.[0]?.[1] ?? [];
     let last = position;
     for (const [id, fields] of entries) {

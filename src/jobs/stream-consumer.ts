@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
+import { answered } from '../redis/answered.js';
 import { isCluster, type RedisClient } from '../redis/client.js';
 import { isAway } from '../redis/errors.js';
-import { LATE, within } from '../util/deadline.js';
+import { within } from '../util/deadline.js';
 import { backoffMs, pause } from '../util/pause.js';
 import { ensureGroups, type Fields, type StreamHandler } from './streams.js';
 
@@ -69,7 +70,7 @@ export class StreamConsumer<E> {
   readonly #listening: RedisClient | undefined;
   readonly #partitionOf: ReadonlyMap<string, number>;
   readonly #stopping = new AbortController();
-  /** A read that is under way is not waited for any more: of a connection that is ended while it reconnects, ioredis never answers it. */
+  /** A read that is under way is not waited for any more. */
   readonly #leaving = new AbortController();
   #running: Promise<void> | undefined;
   /** Something may be ours that we do not hold: groups are to be made sure of, and our pending entries read. */
@@ -180,13 +181,8 @@ export class StreamConsumer<E> {
     }
   }
 
-  /** A connection that is dead without knowing it would wait for ever. */
-  async #answered<T>(listening: RedisClient, reply: Promise<T>, blockMs: number): Promise<T> {
-    const value = await within(reply, blockMs + CONSUMER_LIMITS.blockGraceMs, this.#leaving.signal);
-    if (value !== LATE) return value;
-    reply.catch(() => { /* Given up. */ });
-    if (!this.#leaving.signal.aborted) listening.disconnect(true);
-    throw new Error('Redis did not answer a read; connecting anew.');
+  #answered<T>(listening: RedisClient, reply: Promise<T>, blockMs: number): Promise<T> {
+    return answered(listening, reply, blockMs + CONSUMER_LIMITS.blockGraceMs, this.#leaving.signal);
   }
 
   #batchOf(read: Read): Batch<E> {
