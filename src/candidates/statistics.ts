@@ -1,4 +1,4 @@
-import type { Catalog } from '../catalog/catalog.js';
+import { BETWEEN, type Catalog } from '../catalog/catalog.js';
 import { breathe } from '../util/pause.js';
 import { ExtraNeighbors } from './extra-neighbors.js';
 import { Likeness } from './likeness.js';
@@ -57,14 +57,14 @@ export class Statistics {
    * statistics are not in it.
    */
   readonly scores: Float32Array;
-  /** The catalog's change at which its rows were looked up, and the version of the trending lists: what a replay needs to know. */
-  readonly boundAt: number;
+  /** The version of the trending lists: what a replay needs to know. */
   trendingVersion = 0;
   readonly use: StatisticsUse;
   /** What a touch says by its rank, latest first: (rank + 1)^-recencyExponent. */
   readonly recency: Float64Array;
   readonly #catalog: Catalog;
   #likeness: Likeness | undefined;
+  #boundAt: number;
   readonly #version: string;
   /** Increments taken over. */
   #increments = 0;
@@ -94,7 +94,7 @@ export class Statistics {
     this.#catalog = catalog;
     this.use = data.use;
     this.recency = Float64Array.from({ length: data.use.recentItems }, (_, rank) => (rank + 1) ** -data.use.recencyExponent);
-    this.boundAt = catalog.sequence;
+    this.#boundAt = catalog.sequence;
     this.scores = new Float32Array(catalog.rows * SCORES);
     this.#rowOfIndex = new Int32Array(data.keys.length).fill(-1);
     this.#pairs = data.targets.length;
@@ -113,12 +113,18 @@ export class Statistics {
       await breathe();
     }
     statistics.#likeness = await Likeness.build(catalog, statistics.order);
+    if (catalog.sequence !== statistics.#boundAt) statistics.#boundAt = BETWEEN;
     return statistics;
   }
 
   /** Which items are alike by their attributes, as of when it is first asked for: `build` asks at once. */
   get likeness(): Likeness {
     return (this.#likeness ??= Likeness.make(this.#catalog, this.order));
+  }
+
+  /** The catalog's change as of which it was bound: what a replay needs to know. `BETWEEN` where the catalog changed meanwhile. */
+  get boundAt(): number {
+    return this.#boundAt;
   }
 
   /** The version of the data, and how many increments of it are in: what a replay needs to know. */

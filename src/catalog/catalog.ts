@@ -66,6 +66,9 @@ class Names {
   }
 }
 
+/** Instead of a sequence: of a catalog that has taken in half of a change, and of what was made while it changed. No replay can tell what that knew. */
+export const BETWEEN = -1;
+
 /**
  * The catalog as one process holds it: columns by row for ranking, objects for replies. A row belongs to one item id
  * for the life of the process; a removed item leaves its row dead, so that indexes built before stay valid.
@@ -97,7 +100,7 @@ export class Catalog {
   /** Rows of the items published last, newest first; bounded. */
   readonly freshRows: number[] = [];
   #live = 0;
-  /** Sequence of the store's latest change that is in it: whoever follows the store sets it. */
+  /** Sequence of the store's latest change that is in it, or `BETWEEN`: whoever follows the store sets it. */
   sequence = 0;
 
   /** Rows given out so far, dead ones included. */

@@ -1,4 +1,4 @@
-import type { Catalog } from '../catalog/catalog.js';
+import { BETWEEN, type Catalog } from '../catalog/catalog.js';
 import { TOUCH, type Profile } from '../profile/profile.js';
 import { breathe } from '../util/pause.js';
 import { seededRandom } from '../util/random.js';
@@ -31,10 +31,11 @@ export class Retrieval {
     const vectors = new CatalogVectors(encoder.vectors, catalog);
     const boundAt = catalog.sequence;
     await vectors.follow();
-    return new Retrieval(encoder, catalog, vectors, await ItemIndex.build(vectors.source(), seededRandom(INDEX_SEED)), boundAt);
+    const index = await ItemIndex.build(vectors.source(), seededRandom(INDEX_SEED));
+    return new Retrieval(encoder, catalog, vectors, index, catalog.sequence === boundAt ? boundAt : BETWEEN);
   }
 
-  /** The catalog's change as of which its rows were looked up: what a replay needs to know. */
+  /** The catalog's change as of which its rows were looked up: what a replay needs to know. `BETWEEN` where the catalog changed meanwhile. */
   get boundAt(): number {
     return this.#boundAt;
   }
@@ -50,7 +51,7 @@ export class Retrieval {
     const boundAt = this.#catalog.sequence;
     await this.#vectors.follow();
     this.#index = await ItemIndex.build(this.#vectors.source(), seededRandom(INDEX_SEED), this.#index);
-    this.#boundAt = boundAt;
+    this.#boundAt = this.#catalog.sequence === boundAt ? boundAt : BETWEEN;
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Catalog } from '../catalog/catalog.js';
+import { BETWEEN, type Catalog } from '../catalog/catalog.js';
 import type { Item } from '../domain/item.js';
 import type { Scene } from '../domain/scene.js';
 import { answered } from '../redis/answered.js';
@@ -92,6 +92,7 @@ export class CatalogFollower {
     const { store, catalog, log } = this.#options;
     const startedAt = performance.now();
     this.#mustCheck = false;
+    catalog.sequence = BETWEEN;
     const position = await store.position();
     this.#pins = new Map(Object.entries(await store.getPins()));
     const ids = new Set<string>();
@@ -127,6 +128,7 @@ export class CatalogFollower {
         this.#options.log.warn({ have: last.sequence, got: change.sequence }, 'catalog changes were missed; loading all');
         return undefined;
       }
+      this.#options.catalog.sequence = BETWEEN;
       await this.#apply(change);
       last = { id, sequence: change.sequence };
       this.#options.catalog.sequence = change.sequence;

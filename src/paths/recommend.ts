@@ -1,4 +1,4 @@
-import type { Catalog } from '../catalog/catalog.js';
+import { BETWEEN, type Catalog } from '../catalog/catalog.js';
 import { compileFilter } from '../candidates/filter.js';
 import { generateCandidates, type CandidateRequest, type Encoded } from '../candidates/generate.js';
 import { CandidatePool, RowMarks, SOURCES, SOURCE_INDEX } from '../candidates/pool.js';
@@ -225,10 +225,7 @@ export class Recommender {
     const rooms = roomsIn(catalog, pool, scores);
     const list = diversify(catalog, pool, scores, Math.min(limit + rooms.length, pool.count));
     const ranked = rooms.length === 0 ? list : placeRooms(catalog, pool, { rooms, list, limit });
-    explore(ranked, {
-      count: pool.count, random,
-      hasOwnPlace: (slot) => pool.first[slot] === SOURCE_INDEX.pinned || catalog.roomRows.has(pool.rows[slot]!),
-    });
+    explore(ranked, { count: pool.count, random, rooms, isPinned: (slot) => pool.first[slot] === SOURCE_INDEX.pinned });
     return ranked;
   }
 
@@ -282,10 +279,13 @@ export class Recommender {
  * @param isWhole whether nothing that the model reads was missing
  */
 function rankedState({ profile, isStored, itemId }: ListRequest, { catalog, statistics }: CandidateRequest, model: ModelHolder, isWhole: boolean): RankedState {
+  const { sequence } = catalog;
+  const { boundAt: bound } = statistics;
+  const { encoderBoundAt: encoder } = model;
+  const isNamed = isStored && isWhole && sequence !== BETWEEN && bound !== BETWEEN && encoder !== BETWEEN;
   return {
-    events: isStored && isWhole ? profile.events : undefined, itemId,
-    catalog: catalog.sequence, statistics: statistics.version, bound: statistics.boundAt, trending: statistics.trendingVersion,
-    model: model.current?.label ?? '', encoder: model.encoderBoundAt,
+    events: isNamed ? profile.events : undefined, itemId,
+    catalog: sequence, statistics: statistics.version, bound, trending: statistics.trendingVersion, model: model.current?.label ?? '', encoder,
   };
 }
 

@@ -35,7 +35,7 @@ export interface Impression {
 
 /** What a list was ranked by. */
 export interface RankedState {
-  /** Events folded into the profile, which names its state; undefined when it was not as in the store. */
+  /** Events folded into the profile, which names its state; undefined when it was not as in the store, or something else the list was ranked by has no name. */
   readonly events: number | undefined;
   /** The item the page was about. */
   readonly itemId: string | undefined;

@@ -5,7 +5,7 @@ import { generateCandidates, type CandidateRequest, type Encoded } from '../../s
 import { CandidatePool, RowMarks, SOURCES, SOURCE_INDEX } from '../../src/candidates/pool.js';
 import { ROW_SCORE, Statistics, emptyStatisticsData } from '../../src/candidates/statistics.js';
 import { hiddenRows } from '../../src/candidates/visible.js';
-import { Catalog } from '../../src/catalog/catalog.js';
+import { BETWEEN, Catalog } from '../../src/catalog/catalog.js';
 import type { EventType, ShopperEvent } from '../../src/domain/event.js';
 import type { Item } from '../../src/domain/item.js';
 import { roomItem, type Room } from '../../src/domain/room.js';
@@ -60,6 +60,15 @@ await t.test('a shopper never seen, in a store without statistics, gets a full l
   t.equal(new Set(rows).size, 200);
   t.notOk(rows.some((row) => catalog.item(row)?.stock === 0));
   t.equal(slotsBy(pool, 'new').length, 12, 'with new items to explore');
+});
+
+await t.test('statistics name the change they were bound at, unless the catalog changed meanwhile', async (t) => {
+  const catalog = store();
+  catalog.sequence = 3;
+  t.equal((await Statistics.build(emptyStatisticsData(), catalog)).boundAt, 3);
+  const building = Statistics.build(emptyStatisticsData(), catalog);
+  catalog.sequence = 4;
+  t.equal((await building).boundAt, BETWEEN);
 });
 
 await t.test('neighbours come from what shoppers met close in time, strongest first', async (t) => {

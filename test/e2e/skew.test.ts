@@ -50,6 +50,19 @@ async function send(engine: Engine, path: string, body: unknown): Promise<Record
   return reply;
 }
 
+/**
+ * Waits until the engine ranks by all changes sent so far, told by an item that comes last: an event folded before that may
+ * still see its item as it was.
+ */
+async function followed(engine: Engine, round: number): Promise<void> {
+  const id = `last-of-${round}`;
+  await send(engine, 'items', { items: [{ ...item(0, 5), id }] });
+  await until(`the changes of round ${round} are followed`, async () => {
+    const { items } = await send(engine, 'recommendations', { userId: 'onlooker', scene: 'search', itemIds: [id] });
+    return (items as unknown[]).length > 0;
+  }, 30_000);
+}
+
 let events = 0;
 const event = () => ({ id: `e${events++}`, type: pick(TYPES), itemId: anItem(), ...(random() < 0.3 ? { value: 10 + Math.floor(random() * 90), currency: 'EUR' } : {}), ...(random() < 0.3 ? { context: { region: pick(['EU', 'US']), scene: 'home' } } : {}) });
 
@@ -85,12 +98,11 @@ await t.test('vectors rebuilt from the archive are those that were served, bit f
   await send(engine, 'items', { items });
 
   for (let round = 0; round < ROUNDS; round++) {
-    // A change reaches a process within moments; the fold of an event that comes in these may still see the item as it was.
     if (round > 0) {
       await send(engine, 'items', { items: Array.from({ length: 30 }, (_, i) => item(round * 30 + i + (round === 2 ? ITEMS : 0), 3 + ((i * round) % 90))) });
       await fetch(`${engine.url}/v1/items/${idOf(round)}`, { method: 'DELETE' });
-      await new Promise((done) => { setTimeout(done, 1500); });
     }
+    await followed(engine, round);
     await Promise.all(Array.from({ length: SHOPPERS }, async (_, n) => {
       const who = n % 6 === 0 && round < 3 ? { anonymousId: `visitor-${n}` } : { userId: `user-${n}` };
       for (let i = 0; i < ASKS; i++) {
@@ -121,7 +133,8 @@ await t.test('vectors rebuilt from the archive are those that were served, bit f
     const columns = differentColumns(result.vectors, result.impression.vectors);
     if (columns.length > 0) wrong.push(`${result.impression.scene} ${JSON.stringify(result.impression.world)}: ${columns.join()}`);
   }
-  t.same([...missing], [], 'nothing is missing');
+  // The engine says of some that no replay can tell: what they were ranked by was bound while the catalog changed.
+  t.same([...missing].filter(([what]) => what !== 'log'), [], `nothing is missing (${missing.get('log') ?? 0} unnamed)`);
   t.ok(rebuilt >= 1000, `${rebuilt} impressions were rebuilt`);
   t.ok(informed > rebuilt / 3, `in ${informed} of them the first item has a say by neighbours, likeness and encoder`);
   t.ok(versions.size >= 2, `by ${versions.size} versions of the statistics`);

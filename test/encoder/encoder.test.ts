@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { Catalog } from '../../src/catalog/catalog.js';
+import { BETWEEN, Catalog } from '../../src/catalog/catalog.js';
 import type { Item } from '../../src/domain/item.js';
 import { attributeKeys } from '../../src/encoder/attributes.js';
 import { loadEncoder, type Encoder } from '../../src/encoder/encoder.js';
@@ -86,7 +86,11 @@ await t.test('items are found by vector and bias; those of later days by their a
   catalog.put(ITEMS[25]!);
   catalog.put({ id: 'novel', title: 'Novel', category: ['root-1', 'unknown'], brand: 'brand-2' });
   t.equal(retrieval.index.has(catalog.rowOf('item-25')), false, 'not at once');
-  await retrieval.refresh();
+  catalog.sequence = 1;
+  const refreshing = retrieval.refresh();
+  catalog.sequence = 2;
+  await refreshing;
+  t.equal(retrieval.boundAt, BETWEEN, 'it changed meanwhile');
   t.ok(isNear(retrieval.index.vector(catalog.rowOf('item-25')).subarray(0, 12), vectors.itemVectors.subarray(25 * 12, 26 * 12)), 'training knew it');
   const attribute = (name: string): Float32Array => {
     const [key] = attributeKeys(name.startsWith('brand') ? { category: [], brand: name } : { category: [name] });

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { emptyStatisticsData, Statistics } from '../../src/candidates/statistics.js';
-import { Catalog } from '../../src/catalog/catalog.js';
+import { BETWEEN, Catalog } from '../../src/catalog/catalog.js';
 import type { Item } from '../../src/domain/item.js';
 import { ENCODER_LIMITS } from '../../src/encoder/encoder.js';
 import { GraphBuilder } from '../../src/learn/onnx.js';
@@ -10,6 +10,7 @@ import { Recommender, type ListRequest, type RankedList } from '../../src/paths/
 import { emptyProfile, TOUCH } from '../../src/profile/profile.js';
 import { CIRCUIT_LIMITS, type CircuitLimits } from '../../src/ranking/circuit.js';
 import { ModelHolder, type ModelEvent } from '../../src/ranking/model-holder.js';
+import type { RankedState } from '../../src/redis/impression-log.js';
 import { hash48 } from '../../src/util/hash.js';
 import { breathe } from '../../src/util/pause.js';
 import { seededRandom } from '../../src/util/random.js';
@@ -28,13 +29,14 @@ function makeEngine(t: Test, circuit: Partial<CircuitLimits> = {}, items: readon
   for (const item of items) catalog.put(item);
   const statistics = new Statistics(emptyStatisticsData(), catalog);
   const events: ModelEvent[] = [];
+  const states: RankedState[] = [];
   const model = new ModelHolder({ features: ENGINE_FEATURES, catalog, clock: () => performance.now(), circuit: { ...CIRCUIT_LIMITS, ...circuit }, onEvent: (event) => { events.push(event); } });
   const recommender = new Recommender({
-    catalog, statistics: () => statistics, pins: () => [], model, impressions: { add: () => { /* Not looked at. */ } }, clock: () => NOW,
+    catalog, statistics: () => statistics, pins: () => [], model, impressions: { add: ({ state }) => { states.push(state); } }, clock: () => NOW,
     random: seededRandom(1), newId: () => 'id', candidatesMax: 200, deadlineMs: 2000, onFault: (error) => { t.fail(String(error)); },
   });
   t.teardown(() => model.close());
-  return { catalog, model, recommender, events };
+  return { catalog, model, recommender, events, states };
 }
 
 async function folderWith(t: Test, options: Partial<TestEncoderOptions> = {}, version = '1'): Promise<string> {
@@ -59,6 +61,21 @@ function nearest(id: string, count: number): string[] {
   const scores = ITEMS.map((_, i) => vector(i).reduce((sum, value, k) => sum + value * own[k]!, 0));
   return ITEMS.map((_, i) => i).sort((a, b) => scores[b]! - scores[a]!).slice(0, count).map((i) => `item-${i}`);
 }
+
+await t.test('what a list was ranked by has a name, but where the catalog was half changed, or was when the encoder was bound', async (t) => {
+  const { catalog, model, recommender, states } = makeEngine(t);
+  catalog.sequence = 7;
+  await model.swap(await folderWith(t));
+  const stateAt = async (sequence: number): Promise<RankedState> => {
+    catalog.sequence = sequence;
+    await recommender.rank(request(['item-3']));
+    return states.at(-1)!;
+  };
+  t.match(await stateAt(8), { events: 1, catalog: 8, encoder: 7 });
+  t.equal((await stateAt(BETWEEN)).events, undefined);
+  await model.swap(await folderWith(t, {}, '2'));
+  t.match(await stateAt(9), { events: undefined, catalog: 9, encoder: BETWEEN }, 'bound in between');
+});
 
 await t.test('what the encoder finds in the whole catalog is ranked, and explained', async (t) => {
   const { catalog, model, recommender } = makeEngine(t);
