@@ -121,15 +121,21 @@ export function placeRooms({ roomRows }: Catalog, pool: CandidatePool, { rooms, 
  * In a tenth of the lists one place of the lower half goes to a candidate drawn uniformly from those left over, so that
  * the log keeps telling what the model would never have shown. Propensities are those of the two branches.
  * @param count candidates in the pool
- * @param hasOwnPlace whether a slot was put where it is by other means than its score (pinned, a live room): it stays there
+ * @param rooms those of them that have places of their own, and get no others
+ * @param isPinned whether a slot was put where it is by a pin: it stays there, as a room does
  */
-export function explore(list: RankedSlot[], { count, random, hasOwnPlace }: {
-  readonly count: number; readonly random: () => number; readonly hasOwnPlace: (slot: number) => boolean;
+export function explore(list: RankedSlot[], { count, random, rooms, isPinned }: {
+  readonly count: number; readonly random: () => number; readonly rooms: readonly RankedSlot[]; readonly isPinned: (slot: number) => boolean;
 }): void {
-  const left = count - list.length;
+  const isRoom = (slot: number): boolean => rooms.some((room) => room.slot === slot);
+  const placed = rooms.length === 0 ? 0 : list.filter(({ slot }) => isRoom(slot)).length;
+  const left = count - list.length - (rooms.length - placed);
   if (left <= 0 || list.length < 4) return;
   const places: number[] = [];
-  for (let place = Math.floor(list.length / 2); place < list.length; place++) if (!hasOwnPlace(list[place]!.slot)) places.push(place);
+  for (let place = Math.floor(list.length / 2); place < list.length; place++) {
+    const { slot } = list[place]!;
+    if (!isPinned(slot) && !isRoom(slot)) places.push(place);
+  }
   if (places.length === 0) return;
   for (const place of places) list[place]!.propensity = 1 - RERANK.explore / places.length;
   if (random() >= RERANK.explore) return;
@@ -137,7 +143,7 @@ export function explore(list: RankedSlot[], { count, random, hasOwnPlace }: {
   const shown = new Set(list.map((entry) => entry.slot));
   let skip = Math.floor(random() * left);
   for (let slot = 0; slot < count; slot++) {
-    if (shown.has(slot) || skip-- > 0) continue;
+    if (shown.has(slot) || isRoom(slot) || skip-- > 0) continue;
     list[place] = { slot, propensity: RERANK.explore / (places.length * left) };
     return;
   }

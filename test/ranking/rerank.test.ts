@@ -55,7 +55,7 @@ await t.test('exploration takes one place of the lower half in its share of list
   const told = new Map<string, number>();
   for (let i = 0; i < rounds; i++) {
     const list = Array.from({ length: 6 }, (_, slot) => ({ slot, propensity: 1 }));
-    explore(list, { count: 10, random, hasOwnPlace: () => false });
+    explore(list, { count: 10, random, rooms: [], isPinned: () => false });
     if (new Set(list.map((entry) => entry.slot)).size !== 6) throw new Error('a repeat');
     list.forEach(({ slot, propensity }, place) => {
       counts.set(`${slot}@${place}`, (counts.get(`${slot}@${place}`) ?? 0) + 1);
@@ -72,20 +72,22 @@ await t.test('exploration takes one place of the lower half in its share of list
   t.ok(RERANK.explore > 0);
 });
 
-await t.test('exploration takes no place from what is pinned or a live room', (t) => {
+await t.test('exploration takes no place from what is pinned or a live room, and gives rooms none', (t) => {
+  const rooms = [4, 8].map((slot) => ({ slot, propensity: 1 }));
   const random = seededRandom(8);
   const seen = Array.from({ length: 6 }, () => new Set<number>());
   const propensities = new Set<number>();
   for (let i = 0; i < 2000; i++) {
     const list = Array.from({ length: 6 }, (_, slot) => ({ slot, propensity: 1 }));
-    explore(list, { count: 10, random, hasOwnPlace: (slot) => slot === 4 });
+    explore(list, { count: 10, random, rooms, isPinned: () => false });
     list.forEach(({ slot }, place) => seen[place]!.add(slot));
     propensities.add(list[4]!.propensity);
   }
   t.same([...propensities], [1]);
-  t.same(seen.map(({ size }) => size), [1, 1, 1, 5, 1, 5]);
+  t.same(seen.map(({ size }) => size), [1, 1, 1, 4, 1, 4]);
+  t.notOk(seen.some((slots) => slots.has(8)));
   const full = Array.from({ length: 6 }, (_, slot) => ({ slot, propensity: 1 }));
-  explore(full, { count: 10, random: () => 0, hasOwnPlace: () => true });
+  explore(full, { count: 10, random: () => 0, rooms: [], isPinned: () => true });
   t.same(full.map(({ slot }) => slot), [0, 1, 2, 3, 4, 5], 'a list of nothing else stays as it is');
   t.end();
 });
