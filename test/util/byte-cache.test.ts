@@ -18,14 +18,26 @@ await t.test('a value is read back as it was written last, or not at all; the ne
 });
 
 await t.test('as much is kept as there is room for', async (t) => {
-  const cache = new ByteCache(100, 100);
-  for (let i = 0; i < 10; i++) cache.set(`k${i}`, Buffer.alloc(10, i));
-  for (let i = 0; i < 10; i++) t.ok(same(cache.get(`k${i}`), Buffer.alloc(10, i)));
+  const cache = new ByteCache(100, 70);
+  for (let i = 0; i < 10; i++) cache.set(`k${i}`, Buffer.alloc(7, i));
+  for (let i = 0; i < 10; i++) t.ok(same(cache.get(`k${i}`), Buffer.alloc(7, i)));
   cache.set('one more', Buffer.alloc(1));
   t.equal(cache.get('k0'), undefined, 'it took the place of the oldest');
   t.ok(cache.get('k1'));
-  cache.set('k1', Buffer.alloc(101));
+  cache.set('k1', Buffer.alloc(71));
   t.equal(cache.get('k1'), undefined, 'longer than the memory');
+});
+
+await t.test('a key that is written again and again takes the room of one value, and is not forgotten', async (t) => {
+  const cache = new ByteCache(100, 1000);
+  cache.set('quiet', Buffer.alloc(80, 1));
+  for (let i = 0; i < 1000; i++) cache.set('busy', Buffer.alloc(80 + i % 11, i));
+  t.ok(same(cache.get('quiet'), Buffer.alloc(80, 1)), 'nobody else was pushed out');
+  for (let i = 0; i < 100; i++) {
+    cache.set(`k${i}`, Buffer.alloc(80, i));
+    cache.set('busy', Buffer.alloc(80, i));
+    t.ok(same(cache.get('busy'), Buffer.alloc(80, i)));
+  }
 });
 
 await t.test('what was read stays as it is, and what was deleted is gone', async (t) => {
