@@ -71,7 +71,7 @@ export class Interact {
     const count = act.action === 'like' || act.action === 'gift' ? act.count ?? 1 : 1;
     const waitS = this.#limiters[act.action].take({ user: shopper }, count);
     if (waitS !== undefined) {
-      throw new AppError('rate_limited', `More than ${INTERACT_LIMITS.perMinute[act.action]} of this in a minute; try again in ${waitS} s.`, { retryAfterS: waitS });
+      throw new AppError('rate_limited', `More than ${INTERACT_LIMITS.perMinute[act.action]} ${act.action}s in a minute; try again in ${waitS} s.`, { retryAfterS: waitS });
     }
   }
 

@@ -24,7 +24,7 @@ export interface RoomCuesOptions {
   readonly items: RoomItems;
   readonly catalog: { getItem(id: string): Promise<Item | undefined> };
   readonly offers: Pick<OfferDesk, 'create' | 'change' | 'move' | 'get'>;
-  readonly played: Pick<CueStore, 'reach'>;
+  readonly played: Pick<CueStore, 'reach' | 'told'>;
   readonly clock: Clock;
 }
 
@@ -33,10 +33,10 @@ export interface CueReply {
   readonly cue: Cue;
 }
 
-/** Whom a cue has brought something so far; of a ladder. */
+/** Whom a cue has reached so far: of a ladder those who were served, else those who were there when it was told. */
 export interface CueReach {
   readonly reached: number;
-  /** Of these: what the cue had for want of time, and word that nothing was left. */
+  /** Of these, of a ladder: what the cue had for want of time, and word that nothing was left. */
   readonly default: number;
   readonly soldOut: number;
   /** By the time since the cue, ms. */
@@ -98,8 +98,13 @@ export class RoomCues {
     return cue;
   }
 
-  async reach({ roomId, number }: Cue): Promise<CueReach> {
-    const pieces = await this.#options.played.reach(roomId, number);
+  async reach({ roomId, number, kind }: Cue): Promise<CueReach> {
+    const { played } = this.#options;
+    if (kind !== 'coupon_ladder') {
+      const reached = await played.told(roomId, number);
+      return { reached, default: 0, soldOut: 0, buckets: reached === 0 ? [] : [{ ms: 0, count: reached }] };
+    }
+    const pieces = await played.reach(roomId, number);
     const total = (outcome: CueOutcome): number => pieces.reduce((sum, piece) => sum + piece[outcome], 0);
     return {
       reached: CUE_OUTCOMES.reduce((sum, outcome) => sum + total(outcome), 0), default: total('default'), soldOut: total('sold_out'),

@@ -66,8 +66,10 @@ export class RoomEvents {
     this.#storing ??= this.#storeAll();
   }
 
+  /** A shopper watches a room that is live; of one who does already it says nothing. */
   joined(room: Room, shopper: ShopperKey): void {
     const key = `${room.id} ${shopper}`;
+    if (this.#here.has(key)) return;
     const gone = this.#gone.get(key);
     this.#gone.delete(key);
     this.#here.set(key, { room, shopper, since: gone?.since ?? this.#options.clock() });

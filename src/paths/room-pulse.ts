@@ -86,6 +86,11 @@ export class RoomPulse {
     return connections <= 0;
   }
 
+  /** @returns shoppers who watch a room by this process */
+  viewersOf(roomId: string): Iterable<ShopperKey> {
+    return this.#beats.get(roomId)?.viewers.keys() ?? [];
+  }
+
   /** Tells what there is left to tell, and that nobody is here. */
   async stop(): Promise<void> {
     clearInterval(this.#look);

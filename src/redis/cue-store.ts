@@ -37,12 +37,12 @@ export interface CueMark {
   readonly claim: string;
 }
 
-/** What came of a cue for a viewer. */
+/** What came of a ladder for a viewer. */
 export const CUE_OUTCOMES = ['offer', 'default', 'sold_out'] as const;
 export type CueOutcome = (typeof CUE_OUTCOMES)[number];
 export type CueCounts = Readonly<Record<CueOutcome, number>>;
 
-/** How many viewers a cue reached in a piece of time. */
+/** How many viewers a ladder reached in a piece of time. */
 export interface ReachPiece extends CueCounts {
   /** Since the cue began, ms. */
   readonly fromMs: number;
@@ -119,8 +119,17 @@ export class CueStore {
     await this.#redis.spublish(push, `${epoch}-${offset} ${json.toString()}`);
   }
 
-  /** Counts viewers that were reached at a time, ms. */
-  async countReach({ roomId, number, at }: Cue, counts: CueCounts, reachedAt: number): Promise<void> {
+  /** Counts viewers who were told of a cue that is the same for everybody: beside the cue, because a key for each of them would be many. */
+  async countTold({ roomId, number }: Pick<Cue, 'roomId' | 'number'>, viewers: number): Promise<void> {
+    await this.#redis.hincrby(this.#keys.room(roomId).cues, `t:${number}`, viewers);
+  }
+
+  async told(roomId: string, number: number): Promise<number> {
+    return Number(await this.#redis.hget(this.#keys.room(roomId).cues, `t:${number}`) ?? 0);
+  }
+
+  /** Counts viewers of a ladder that were reached at a time, ms. */
+  async countReach({ roomId, number, at }: Pick<Cue, 'roomId' | 'number' | 'at'>, counts: CueCounts, reachedAt: number): Promise<void> {
     const key = this.#keys.cueReach(roomId, number);
     const piece = Math.floor(Math.max(0, reachedAt - at) / CUE_STORE_LIMITS.reachPieceMs);
     const counted = CUE_OUTCOMES.filter((outcome) => counts[outcome] > 0);
@@ -129,7 +138,7 @@ export class CueStore {
     ]);
   }
 
-  /** @returns the pieces of time in which viewers were reached, in order */
+  /** @returns the pieces of time in which viewers of a ladder were reached, in order */
   async reach(roomId: string, number: number): Promise<ReachPiece[]> {
     const counts = await this.#redis.hgetall(this.#keys.cueReach(roomId, number));
     const pieces = new Map<number, Record<CueOutcome, number>>();

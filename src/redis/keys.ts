@@ -153,7 +153,8 @@ export function makeKeys(prefix: string) {
     notices: `${prefix}notices`,
     /**
      * Of a live room, in a slot of its own: what it is (hash), its log of frames and the sharded pub/sub of them (see `channel-log.lua`),
-     * its cues (hash number → JSON, `k:<idempotency key>` → number and hash of the request), and when those that are open end (zset).
+     * its cues (hash number → JSON, `k:<idempotency key>` → number and hash of the request, `t:<number>` → viewers who were told of it), and when
+     * those that are open end (zset).
      * What its viewers do, from `pulse` on: see `count-room.lua`.
      */
     room: (id: string) => {
@@ -164,7 +165,7 @@ export function makeKeys(prefix: string) {
         carts: `${slot}:carts`, usualCarts: `${slot}:usual-carts`,
       } as const;
     },
-    /** How a cue of a room spread: hash `<piece of time>:<outcome>` → viewers. */
+    /** How a ladder of a room spread: hash `<piece of time>:<outcome>` → viewers. */
     cueReach: (roomId: string, number: number) => `${prefix}{room:${roomId}}:reach:${number}`,
     /** Of a partition's shoppers those whom a cue has reached: see `deliver-cue.lua`. */
     cueServed: (index: number, cueId: string) => `${partition(index)}:cue-served:${cueId}`,

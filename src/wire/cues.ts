@@ -4,6 +4,7 @@ import type { Catalog } from '../catalog/catalog.js';
 import type { Config } from '../config.js';
 import type { Audience } from '../live/audience.js';
 import type { LiveOffers } from '../offers/live-offer.js';
+import { broadcastReach } from '../paths/broadcast-reach.js';
 import { CuePlayer, type CueMetrics, type CuePlayerDeps } from '../paths/play-cue.js';
 import type { StoredPortraits } from '../paths/stored-portraits.js';
 import type { ClaimStore } from '../redis/claim-store.js';
@@ -37,9 +38,11 @@ export interface CueParts {
 /** Cues as an api process plays them to its viewers. */
 export function wireCues({ config, log, redis, keys, catalog, metrics, clock, audience, profiles, portraits, eligibility, flagged, offers, decisions, rooms }: CueParts): CuePlayer {
   const { model, policy } = decisions;
+  const store = new CueStore(redis, keys, clock);
+  audience.watchRooms(broadcastReach({ audience, keys, store, onFault: (error) => { log.error({ err: error }, 'the reach of a cue lacks some viewers'); } }));
   return new CuePlayer({
     audience, keys, catalog, profiles, portraits, flagged, model, policy, clock, newId: idSource(),
-    offers: offers.book, claims: offers.claimStore, preparer: eligibility.preparer, log: decisions.log, store: new CueStore(redis, keys, clock),
+    offers: offers.book, claims: offers.claimStore, preparer: eligibility.preparer, log: decisions.log, store,
     rooms: { openCues: (roomId, now) => rooms.store.openCues(roomId, now), get: (roomId) => rooms.book.get(roomId) },
     deadlineMs: config.cueChunkDeadlineMs, metrics: cueMetrics(metrics),
     onFault: (error) => { log.error({ err: error }, 'a part of a cue failed; its viewers get the default offer'); },

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { StoredEvents } from '../campaigns/instant.js';
 import type { Catalog } from '../catalog/catalog.js';
 import type { Interaction } from '../domain/interaction.js';
+import type { Room } from '../domain/room.js';
 import type { ShopperKey } from '../domain/shopper.js';
 import { roomInsightsRoutes } from '../http/room-insights.js';
 import type { RoomHooks } from '../live/audience.js';
@@ -56,7 +57,13 @@ export function wireInteraction(app: FastifyInstance, { redis, keys, catalog, ro
   return {
     interact: (shopper, roomId, act) => interact.interact(shopper, roomId, act), pulses,
     hooks: {
-      onFrame: (roomId, type) => { if (type === 'cue') cues.forget(roomId); },
+      onFrame: (roomId, type, { json }) => {
+        if (type === 'cue') cues.forget(roomId);
+        if (type !== 'room') return;
+        const { room } = JSON.parse(json.toString()) as { room: Room };
+        // Who has waited for it joins when it opens.
+        if (room.status === 'live') for (const shopper of pulse.viewersOf(roomId)) events.joined(room, shopper);
+      },
       onJoin: (roomId, { shopper }) => {
         const room = rooms.finder.get(roomId);
         if (pulse.join(roomId, shopper) && room?.status === 'live') events.joined(room, shopper);

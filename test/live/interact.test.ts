@@ -85,3 +85,19 @@ await t.test('whoever is not in the room, or makes no sense, is refused', async 
   t.match(await interact(ann, 'r3', { action: 'like' }), { type: 'error', code: 'room_not_live' });
   t.same([here.faults, there.faults], [[], []]);
 });
+
+await t.test('who has waited for a room joins it when it opens, once', async (t) => {
+  await openRoom('early', { status: 'scheduled' });
+  const ann = await viewer(here, 'ann-early', 'early');
+  const joins = async (): Promise<object[]> => (await here.redis.xrange(here.keys.eventsOf('u:ann-early'), '-', '+'))
+    .map(([, fields]) => JSON.parse(fields[1]!) as { type: string; roomId?: string }).filter(({ type, roomId }) => type === 'join_live' && roomId === 'early');
+  t.same(await joins(), []);
+  const now = Date.now();
+  const live: Room = { ...(await here.rooms.read('early'))!, status: 'live', openedAt: now };
+  await here.rooms.write({ ...live, version: 2 }, now);
+  await until(async () => (await joins()).length === 1, 'joined');
+  await here.rooms.write({ ...live, version: 3, title: 'Changed' }, now);
+  await until(() => ann.frames.some(({ type, ...frame }) => type === 'room' && (frame as { room?: Room }).room?.version === 3), 'the change');
+  t.equal((await joins()).length, 1);
+  await ann.close();
+});

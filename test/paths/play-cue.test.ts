@@ -1,6 +1,8 @@
 import t, { type Test } from 'tap';
 import { Catalog } from '../../src/catalog/catalog.js';
+import type { Cue } from '../../src/domain/cue.js';
 import type { Offer } from '../../src/domain/offer.js';
+import { broadcastReach } from '../../src/paths/broadcast-reach.js';
 import { TOUCH, emptyProfile, type Profile } from '../../src/profile/profile.js';
 import { ModelHolder } from '../../src/ranking/model-holder.js';
 import type { RedisClient } from '../../src/redis/client.js';
@@ -10,7 +12,7 @@ import { ProfileStore } from '../../src/redis/profile-store.js';
 import { RoomStore } from '../../src/redis/room-store.js';
 import { hash32, hash48 } from '../../src/util/hash.js';
 import { claimRig, type ClaimRig } from '../helpers/claims.js';
-import { aLadder, RESPONSE_DIR, RESPONSE_FEATURES, Stage, writeProfile, type StageOptions } from '../helpers/cues.js';
+import { aLadder, Hall, RESPONSE_DIR, RESPONSE_FEATURES, Stage, writeProfile, type StageOptions } from '../helpers/cues.js';
 import { OPEN_POLICY } from '../helpers/decide.js';
 import { stallingModel, writeTestModel } from '../helpers/models.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
@@ -107,6 +109,23 @@ await t.test('two tastes get two offers, claimed for them, in inbox, log and dec
   await until('the log is written', async () => (await Promise.all(Array.from({ length: PARTITIONS }, (_, i) => redis.xlen(keys.decisions(i))))).some((length) => length > 0));
   const reach = await new CueStore(redis, keys, Date.now).reach(ROOM, cue.number);
   t.equal(reach.reduce((sum, piece) => sum + piece.offer, 0), viewers.length);
+});
+
+await t.test('a cue that is the same for everybody has reached who was there', async (t) => {
+  const { redis } = await start(t);
+  const store = new CueStore(redis, keys, Date.now);
+  const faults: unknown[] = [];
+  const halls = [new Hall(), new Hall()];
+  for (const hall of halls) hall.watchRooms(broadcastReach({ audience: hall, keys, store, onFault: (error) => { faults.push(error); } }));
+  people(5).forEach((shopper, i) => { halls[i % 2]!.join(ROOM, shopper); });
+  const tell = (cue: Pick<Cue, 'kind' | 'number'>): void => { for (const hall of halls) hall.hear(ROOM, 'cue', { cue: { roomId: ROOM, at: 1000, ...cue } }); };
+  tell({ kind: 'coupon_ladder', number: 1001 });
+  tell({ kind: 'poll', number: 1002 });
+  await until('both have counted', async () => await store.told(ROOM, 1002) === 5);
+  t.equal(await store.told(ROOM, 1001), 0, 'those of a ladder are counted as they are served');
+  halls[0]!.hear('elsewhere', 'cue', { cue: { roomId: 'elsewhere', at: 1000, kind: 'poll', number: 1 } });
+  t.equal(await redis.exists(keys.room('elsewhere').cues), 0);
+  t.same(faults, []);
 });
 
 await t.test('two processes hand out a scarce ladder at once: stock exact, everybody told, nobody twice', async (t) => {

@@ -1,6 +1,6 @@
 -- Adds a cue to a live room, once per idempotency key: its number, what it changes of the room, the cue and its frame, all or nothing. So
 -- the cues of a room have one order, and their frames lie in its log in that order. Put after channel-log.lua.
--- KEYS[1] state (see write-room.lua)   KEYS[2] log   KEYS[3] push channel   KEYS[4] cues (hash: number → JSON, k:<key> → number and hash)
+-- KEYS[1] state (see write-room.lua)   KEYS[2] log   KEYS[3] push channel   KEYS[4] cues (hash: see keys.ts)
 -- KEYS[5] open cues (zset: number, when it ends; all of one slot)
 -- ARGV[1] idempotency key   ARGV[2] hash of what was asked   ARGV[3] room   ARGV[4] kind   ARGV[5] the cue from `kind` on: members of JSON
 -- ARGV[6] at, ms   ARGV[7] when it ends, ms   ARGV[8] pin: the product, '' for none   ARGV[9] the frame's head
