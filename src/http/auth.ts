@@ -5,8 +5,8 @@ import { AppError } from '../errors.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What a key must be allowed to do; a route without it is open. */
-    scope?: Scope;
+    /** What a key must be allowed to do, or one of several; a route without it is open. */
+    scope?: Scope | readonly Scope[];
   }
 }
 
@@ -28,9 +28,8 @@ export function requireScope(keys: ReadonlyMap<string, ReadonlySet<Scope>>): (re
     if (allowed === undefined) {
       return Promise.reject(new AppError('unauthorized', 'Send a valid API key as "Authorization: Bearer <key>" or "X-Api-Key: <key>".'));
     }
-    if (!allowed.has(scope) && !allowed.has('admin')) {
-      return Promise.reject(new AppError('forbidden', `This key lacks the scope "${scope}".`));
-    }
+    const isAllowed = allowed.has('admin') || (typeof scope === 'string' ? allowed.has(scope) : scope.some((one) => allowed.has(one)));
+    if (!isAllowed) return Promise.reject(new AppError('forbidden', `This key lacks the scope "${[scope].flat().join('" or "')}".`));
     return Promise.resolve();
   };
 }

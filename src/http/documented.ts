@@ -13,6 +13,6 @@ export function documented({ schema, url, route }: { readonly schema: FastifySch
   const own = schema as FastifySchema & { readonly description?: string } | undefined;
   const scope = route.config?.scope;
   const response = { ...own?.response ?? { '2xx': DONE }, '4xx': REFUSED, '5xx': REFUSED };
-  const words = [own?.description, scope === undefined ? undefined : `Where keys are configured: one of the scope \`${scope}\`.`].filter((text) => text !== undefined);
+  const words = [own?.description, scope === undefined ? undefined : `Where keys are configured: one of the scope \`${[scope].flat().join('` or `')}\`.`].filter((text) => text !== undefined);
   return { url, schema: { ...own, response, ...(words.length === 0 ? {} : { description: words.join(' ') }), ...(scope === undefined ? {} : { security: [{ key: [] }] }) } as FastifySchema };
 }

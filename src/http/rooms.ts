@@ -18,7 +18,7 @@ const CuePage = Type.Object({ cursor: Type.Optional(Type.String({ pattern: '^[1-
 /** What hosts do to their rooms, and what everybody may know of them. */
 export function roomRoutes(server: FastifyInstance, desk: RoomDesk, cues: RoomCues): void {
   const app = server.withTypeProvider<TypeBoxTypeProvider>();
-  const [host, reader] = [{ scope: 'host' }, { scope: 'recommend' }] as const;
+  const [host, reader] = [{ scope: 'host' }, { scope: ['recommend', 'host'] }] as const;
   const tags = ['rooms'];
   app.post('/v1/rooms', {
     config: host, schema: { summary: 'Announce a live room', tags, body: RoomInputSchema },

@@ -10,6 +10,8 @@ export const OFFER_DESK_LIMITS = {
   openMax: 2000,
   listMax: 200,
   auditMax: 200,
+  /** Tries of a change that names no version, while others change the offer. */
+  attemptsMax: 20,
 } as const;
 
 /** What an operator does to an offer's life, from which states, and into which. */
@@ -127,20 +129,25 @@ export class OfferDesk {
     id: string, action: AuditEntry['action'], by: string, version: number | undefined, next: (offer: Offer) => Omit<Offer, 'version' | 'createdAt' | 'updatedAt'> | undefined,
   ): Promise<Offer> {
     const { store, clock } = this.#options;
-    const offer = await this.get(id);
-    if (version !== undefined && version !== offer.version) throw changedMeanwhile(id, offer.version);
-    if (offer.status === 'archived' && action !== 'archive') throw new AppError('conflict', `Offer ${id} is archived; an archived offer never changes.`);
-    const definition = next(offer);
-    if (definition === undefined) return offer;
-    const now = clock();
-    const changed: Offer = { ...definition, version: offer.version + 1, createdAt: offer.createdAt, updatedAt: now };
-    const result = await store.write(changed, { at: now, by, action, version: changed.version, changes: changesOf(offer, changed) });
-    if (result.kind === 'written') return changed;
-    if (result.kind === 'changed') throw changedMeanwhile(id, result.version);
-    if (result.kind === 'budget_missing') {
-      throw new AppError('budget_missing', `The budget of offer ${id} is gone from the store: it can be neither claimed nor changed until the store is restored.`);
+    for (let attempt = 1; ; attempt++) {
+      const offer = await this.get(id);
+      if (version !== undefined && version !== offer.version) throw changedMeanwhile(id, offer.version);
+      if (offer.status === 'archived' && action !== 'archive') throw new AppError('conflict', `Offer ${id} is archived; an archived offer never changes.`);
+      const definition = next(offer);
+      if (definition === undefined) return offer;
+      const now = clock();
+      const changed: Offer = { ...definition, version: offer.version + 1, createdAt: offer.createdAt, updatedAt: now };
+      const result = await store.write(changed, { at: now, by, action, version: changed.version, changes: changesOf(offer, changed) });
+      if (result.kind === 'written') return changed;
+      if (result.kind === 'budget_missing') {
+        throw new AppError('budget_missing', `The budget of offer ${id} is gone from the store: it can be neither claimed nor changed until the store is restored.`);
+      }
+      if (result.kind !== 'changed') {
+        throw new AppError('conflict', `Offer ${id} has ${result.count} claims and ${result.moneyMinor} minor units out; its budget cannot go below that.`);
+      }
+      // Whoever names no version means the offer as it is by then.
+      if (version !== undefined || attempt === OFFER_DESK_LIMITS.attemptsMax) throw changedMeanwhile(id, result.version);
     }
-    throw new AppError('conflict', `Offer ${id} has ${result.count} claims and ${result.moneyMinor} minor units out; its budget cannot go below that.`);
   }
 
   /** As it is kept: with the store's currency where it states none. */

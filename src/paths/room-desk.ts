@@ -9,6 +9,8 @@ export const ROOM_DESK_LIMITS = {
   /** Rooms that are not closed: every process follows each. */
   openMax: 500,
   listMax: 200,
+  /** Tries of a change that names no version, while others change the room. */
+  attemptsMax: 20,
 } as const;
 
 export interface RoomDeskOptions {
@@ -91,16 +93,19 @@ export class RoomDesk {
   /** @param next what the room becomes, undefined to leave it */
   async #rewrite(id: string, version: number | undefined, next: (room: Room) => Omit<Room, 'version'> | undefined): Promise<Room> {
     const { store, items, clock } = this.#options;
-    const room = await this.get(id);
-    if (version !== undefined && version !== room.version) throw changedMeanwhile(id, room.version);
-    const becomes = next(room);
-    const changed: Room = becomes === undefined ? room : { ...becomes, version: room.version + 1 };
-    if (becomes !== undefined) {
-      const result = await store.write(changed, clock());
-      if (result.kind === 'changed') throw changedMeanwhile(id, result.version);
+    for (let attempt = 1; ; attempt++) {
+      const room = await this.get(id);
+      if (version !== undefined && version !== room.version) throw changedMeanwhile(id, room.version);
+      const becomes = next(room);
+      const changed: Room = becomes === undefined ? room : { ...becomes, version: room.version + 1 };
+      const result = becomes === undefined ? undefined : await store.write(changed, clock());
+      if (result?.kind !== 'changed') {
+        await items.put(changed);
+        return changed;
+      }
+      // Whoever names no version means the room as it is by then: a cue that came first is no reason not to close it.
+      if (version !== undefined || attempt === ROOM_DESK_LIMITS.attemptsMax) throw changedMeanwhile(id, result.version);
     }
-    await items.put(changed);
-    return changed;
   }
 }
 
