@@ -1,41 +1,19 @@
 import type { ChannelAddress } from '../domain/channel.js';
-import type { Interaction } from '../domain/interaction.js';
-import type { RecommendationInput } from '../domain/recommendation.js';
-import { shopperKey, type ShopperKey } from '../domain/shopper.js';
-import { AppError, asAppError, type ErrorCode } from '../errors.js';
+import type { ShopperKey } from '../domain/shopper.js';
+import { AppError, asAppError } from '../errors.js';
 import type { Clock } from '../util/clock.js';
 import type { Member } from './audience.js';
-import { requireScope, type Authenticate, type Identity } from './authentication.js';
-import { channelOf, type LiveChannels } from './channels.js';
-import type { ChannelStates } from './channel-states.js';
+import { requireScope, type Identity } from './authentication.js';
+import { channelOf } from './channels.js';
 import type { LiveConnection } from './connection.js';
 import { Expiry } from './expiry.js';
 import type { LiveHub } from './hub.js';
 import type { LiveLimits } from './limits.js';
 import { encodeFrame, errorFrame, parseFrame, recommendationsFrame, type ClientFrame, type ClientFrameOf } from './protocol.js';
 import { RecommendationList, type WantedList } from './recommendation-list.js';
+import { answerRequest } from './requests.js';
+import type { LiveServices } from './services.js';
 import { Subscriptions } from './subscriptions.js';
-
-/** What the engine does for a socket: the same paths as over HTTP. */
-export interface LiveServices {
-  readonly ingest: (events: readonly unknown[]) => Promise<IngestReport>;
-  /** @returns the reply as a JSON object's text */
-  readonly recommend: (input: RecommendationInput) => Promise<Buffer>;
-  /** Marks messages of the inbox as read. @returns those that it has */
-  readonly acknowledge: (shopper: ShopperKey, messageIds: readonly string[]) => Promise<string[]>;
-  /** Something done in a room. @throws AppError when it is not taken */
-  readonly interact: (shopper: ShopperKey, roomId: string, act: Interaction) => Promise<void>;
-  readonly authenticate: Authenticate;
-  readonly channels: LiveChannels;
-  readonly states: ChannelStates;
-  readonly onFault: (error: unknown) => void;
-}
-
-export interface IngestReport {
-  readonly accepted: number;
-  readonly duplicates: number;
-  readonly rejected: readonly { readonly index: number; readonly code: ErrorCode; readonly message: string }[];
-}
 
 export interface LiveSessionOptions {
   readonly hub: LiveHub;
@@ -143,11 +121,8 @@ export class LiveSession implements Member {
     else if (frame.type === 'refresh') await this.#refreshToken(frame, shopper);
     else if (frame.type === 'subscribe') await this.#subscribe(frame, shopper);
     else if (frame.type === 'unsubscribe') this.#unsubscribe(frame, shopper);
-    else if (frame.type === 'ack') await this.#acknowledge(frame, shopper);
-    else if (frame.type === 'events') await this.#ingest(frame, shopper);
-    else if (frame.type === 'recommendations') await this.#recommend(frame, shopper);
-    else if (frame.type === 'interact') await this.#interact(frame, shopper);
     // A pong has said all by arriving.
+    else if (frame.type !== 'pong') await answerRequest(frame, { ...this.#options, subscriptions: this.#subscriptions, shopper });
   }
 
   async #authenticate({ id, type: _type, ...credentials }: ClientFrameOf<'auth'>): Promise<void> {
@@ -261,56 +236,10 @@ export class LiveSession implements Member {
     }
   }
 
-  async #acknowledge({ id, messageIds }: ClientFrameOf<'ack'>, shopper: Identity): Promise<void> {
-    const { services, connection } = this.#options;
-    const found = await services.acknowledge(shopper.key, messageIds);
-    if (id !== undefined) connection.send(encodeFrame({ type: 'acked', replyTo: id, messageIds: found }));
-  }
-
-  /** Events without ids are the shopper's; events of somebody else are rejected, each by itself. */
-  async #ingest({ id, events }: ClientFrameOf<'events'>, shopper: Identity): Promise<void> {
-    requireScope(shopper, 'events');
-    const own: unknown[] = [];
-    const indexes: number[] = [];
-    const rejected: { index: number; code: ErrorCode; message: string }[] = [];
-    events.forEach((event, index) => {
-      const whole = asOwn(event, shopper);
-      if (whole === undefined) {
-        rejected.push({ index, code: 'forbidden', message: 'The event belongs to another shopper than the socket.' });
-        return;
-      }
-      own.push(whole);
-      indexes.push(index);
-    });
-    const report = own.length === 0 ? { accepted: 0, duplicates: 0, rejected: [] } : await this.#options.services.ingest(own);
-    for (const { index, ...rejection } of report.rejected) rejected.push({ index: indexes[index]!, ...rejection });
-    rejected.sort((a, b) => a.index - b.index);
-    this.#options.connection.send(encodeFrame({ type: 'ack', replyTo: id, accepted: report.accepted, duplicates: report.duplicates, rejected }));
-  }
-
-  async #recommend({ type: _type, id, ...input }: ClientFrameOf<'recommendations'>, shopper: Identity): Promise<void> {
-    requireScope(shopper, 'recommend');
-    if (input.events !== undefined) requireScope(shopper, 'events');
-    const named = shopperKey(input);
-    if (named !== undefined && named !== shopper.key) throw new AppError('forbidden', 'The recommendations asked for are those of another shopper.');
-    // Asked only for its refusal: who may not enter a room is not shown its products.
-    if (input.roomId !== undefined) await this.#options.services.channels.ofRoom(input.roomId, shopper);
-    const { userId: _userId, anonymousId: _anonymousId, ...rest } = input;
-    this.#options.connection.send(recommendationsFrame(await this.#options.services.recommend({ ...rest, ...shopper.ids }), id));
-  }
-
   #asError(thrown: unknown): AppError {
     const error = asAppError(thrown);
     if (error.code === 'internal' && error !== thrown) this.#options.services.onFault(thrown);
     return error;
-  }
-
-  async #interact({ type: _type, id, roomId, ...act }: ClientFrameOf<'interact'>, shopper: Identity): Promise<void> {
-    requireScope(shopper, 'events');
-    const { services, connection } = this.#options;
-    if (!this.#subscriptions.has(await services.channels.ofRoom(roomId, shopper))) throw new AppError('forbidden', `Subscribe to room:${roomId} first.`);
-    await services.interact(shopper.key, roomId, act);
-    if (id !== undefined) connection.send(encodeFrame({ type: 'interacted', replyTo: id }));
   }
 
   #refuse(fault: AppError, replyTo: string | undefined): void {
@@ -318,14 +247,4 @@ export class LiveSession implements Member {
     if (this.#shopper === undefined || this.#badFrames > this.#options.limits.badFramesMax) this.#options.connection.close(fault);
     else this.#options.connection.send(errorFrame(fault, replyTo));
   }
-}
-
-/** @returns the event with its shopper, whatever else may be wrong with it; undefined when it names another one */
-function asOwn(event: unknown, shopper: Identity): unknown {
-  if (typeof event !== 'object' || event === null || Array.isArray(event)) return event;
-  if (!('userId' in event) && !('anonymousId' in event)) return { ...event, ...shopper.ids };
-  const { userId, anonymousId } = event as { userId?: unknown; anonymousId?: unknown };
-  const isNamed = [userId, anonymousId].every((id) => id === undefined || typeof id === 'string');
-  if (!isNamed) return event; // of no shopper at all: the event path says so
-  return shopperKey({ userId: userId as string | undefined, anonymousId: anonymousId as string | undefined }) === shopper.key ? event : undefined;
 }

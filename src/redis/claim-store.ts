@@ -1,9 +1,10 @@
-import type { Claim, ClaimStatus } from '../domain/claim.js';
+import type { Claim } from '../domain/claim.js';
 import type { ShopperEvent } from '../domain/event.js';
 import type { OfferKind } from '../domain/offer.js';
 import { claimIdOf, claimNumberOf, codeOf, partsOfClaimId } from '../domain/claim-code.js';
 import { AppError } from '../errors.js';
 import { hash48 } from '../util/hash.js';
+import { claimOf, claimsOf, outcomeOf, type ClaimOutcome, type ClaimRefusal, type SettleRefusal } from './claim-record.js';
 import type { RedisClient } from './client.js';
 import { DurableCalls, type WaitPolicy } from './durable-calls.js';
 import type { Keys } from './keys.js';
@@ -15,15 +16,6 @@ const CLAIM_STORE_LIMITS = {
   /** Entries of an offer's ledger that no worker has followed, from which on nothing is claimed. */
   ledgerMax: 1_000_000,
 } as const;
-
-/** Why a claim was not made. */
-export const CLAIM_REFUSALS = [
-  'offer_exhausted', 'cap_reached', 'not_eligible', 'outside_window', 'key_reused', 'offer_not_active', 'group_closed', 'share_closed', 'budget_missing', 'backlog_full',
-] as const;
-export type ClaimRefusal = (typeof CLAIM_REFUSALS)[number];
-/** Why a claim was not redeemed, released or refunded. */
-export const SETTLE_REFUSALS = ['not_found', 'claim_held', 'claim_not_redeemed', 'claim_settled', 'claim_expired', 'above_reserved'] as const;
-export type SettleRefusal = (typeof SETTLE_REFUSALS)[number];
 
 export interface ClaimRequest {
   readonly offerId: string;
@@ -46,11 +38,6 @@ export interface ClaimRequest {
 export type ManyClaim = Pick<ClaimRequest, 'key' | 'shopper'>;
 export type MadeClaim = Pick<Claim, 'id' | 'code' | 'expiresAt' | 'status'>;
 export type ManyOutcome = { readonly claim: MadeClaim } | { readonly refusal: ClaimRefusal };
-
-export type ClaimOutcome<Refusal> =
-  /** `isNew`: false for what was so already. */
-  | { readonly claim: Claim; readonly isNew: boolean }
-  | { readonly refusal: Refusal };
 
 /** A claim that waits for the end of the turn, when all of one offer go to Redis together. */
 interface WaitingClaim {
@@ -78,9 +65,6 @@ export interface LedgerEntry {
   readonly claims: readonly Claim[];
 }
 
-/** Lines of a claim in the ledger: its random part and its record. */
-const ENTRY_LINES = 14;
-const STATUSES: Readonly<Record<string, ClaimStatus>> = { h: 'held', c: 'claimed', r: 'redeemed', l: 'released', e: 'expired', f: 'refunded' };
 const script = (name: string): string => readScript('claim-record') + readScript(name);
 
 function defineScripts(redis: RedisClient): void {
@@ -286,37 +270,4 @@ export class ClaimStore {
     const { state, ledger, due } = this.#keys.offer(offerId);
     return this.#scripts.sweepClaims(state, ledger, due, now, limit);
   }
-}
-
-/** @param reply `+` or `=`, claim and record in lines; or a reason */
-function outcomeOf<Refusal extends string>(offerId: string, reply: string): ClaimOutcome<Refusal> {
-  const sign = reply[0];
-  if (sign !== '+' && sign !== '=') return { refusal: reply as Refusal };
-  const end = reply.indexOf('\n');
-  return { claim: claimOf(offerId, reply.slice(1, end), reply.slice(end + 1)), isNew: sign === '+' };
-}
-
-/** @param lines of a ledger entry: of each claim its random part and its record */
-function claimsOf(offerId: string, lines: string): Claim[] {
-  const all = lines.split('\n');
-  return Array.from({ length: Math.floor(all.length / ENTRY_LINES) }, (_, i) =>
-    claimOf(offerId, all[i * ENTRY_LINES]!, all.slice(i * ENTRY_LINES + 1, (i + 1) * ENTRY_LINES).join('\n')));
-}
-
-/** @param record lines, as `claim-record.lua` says */
-function claimOf(offerId: string, number: string, record: string): Claim {
-  const [status, role, created, expires, reserved, spent, link, , code, , , , shopper] = record.split('\n');
-  const id = claimIdOf(offerId, number);
-  const claim = {
-    id, offerId, shopper: shopper!, code: codeOf(offerId, code!), status: STATUSES[status!]!,
-    createdAt: Number(created), expiresAt: Number(expires), reservedMinor: Number(reserved),
-  };
-  if (role === 'p' && spent === '') return claim;
-  return {
-    ...claim,
-    ...(spent === '' ? {} : { spentMinor: Number(spent) }),
-    ...(role === 'g' ? { groupId: claimIdOf(offerId, link!) } : {}),
-    ...(role === 's' ? { shareCode: id } : {}),
-    ...(role === 'f' ? { sharedBy: claimIdOf(offerId, link!) } : {}),
-  };
 }

@@ -7,7 +7,7 @@ import { ChannelStates } from '../live/channel-states.js';
 import { Guests } from '../live/guests.js';
 import { LiveHub } from '../live/hub.js';
 import { LIVE_LIMITS } from '../live/limits.js';
-import type { LiveServices } from '../live/session.js';
+import type { LiveServices } from '../live/services.js';
 import { liveSocket } from '../live/socket.js';
 import { liveStream } from '../live/sse.js';
 import { tokenVerifier } from '../live/token.js';

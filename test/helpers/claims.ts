@@ -1,7 +1,8 @@
 import { codeSource } from '../../src/domain/claim-code.js';
 import type { Claim } from '../../src/domain/claim.js';
 import type { Offer, OfferInput } from '../../src/domain/offer.js';
-import { ClaimStore, type ClaimOutcome, type ClaimRefusal, type ClaimRequest } from '../../src/redis/claim-store.js';
+import type { ClaimOutcome, ClaimRefusal } from '../../src/redis/claim-record.js';
+import { ClaimStore, type ClaimRequest } from '../../src/redis/claim-store.js';
 import type { RedisClient } from '../../src/redis/client.js';
 import { OfferBookStore } from '../../src/redis/offer-book-store.js';
 import { WalletStore } from '../../src/redis/wallet-store.js';

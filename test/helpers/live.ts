@@ -10,7 +10,7 @@ import { ChannelStates, type StateReader } from '../../src/live/channel-states.j
 import { Guests } from '../../src/live/guests.js';
 import { LiveHub } from '../../src/live/hub.js';
 import { LIVE_LIMITS, type LiveLimits } from '../../src/live/limits.js';
-import type { LiveServices } from '../../src/live/session.js';
+import type { LiveServices } from '../../src/live/services.js';
 import { liveSocket } from '../../src/live/socket.js';
 import { liveStream } from '../../src/live/sse.js';
 import { tokenVerifier } from '../../src/live/token.js';
