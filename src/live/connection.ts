@@ -40,7 +40,7 @@ export class LiveConnection {
   #allowanceAt: number;
   #heardAt: number;
   #pingedAt: number;
-  /** Frames went out since the last beat. */
+  /** Frames went out since it was last asked whether they arrive. */
   #hasSent = false;
   /** Since when frames go out of which it is not known whether they arrive, ms, as far as it was noticed; 0: there are none. */
   #unprovenAt = 0;
@@ -106,17 +106,18 @@ export class LiveConnection {
   }
 
   /**
-   * Asks whether frames arrive, once they pause or after a while. Not right after the first: that may be one to thousands, whose answers
-   * would come in the middle of what follows it.
+   * Asks whether frames arrive, a while after the first of which it is not known. Not at once, and not as soon as they pause: a frame to
+   * thousands would be followed by thousands of answers, in the middle of what comes next.
    */
   #prove(now: number): void {
-    const isPausing = !this.#hasSent;
-    this.#hasSent = false;
-    if (!isPausing && this.#unprovenAt === 0) this.#unprovenAt = now;
-    if (this.#unprovenAt === 0 || this.#unansweredAt > 0 || !isPausing && now - this.#unprovenAt < this.#options.limits.probeAfterMs) return;
-    this.#unprovenAt = 0;
-    this.#unansweredAt = now;
-    this.#options.stream.write(PING_FRAME);
+    if (this.#unprovenAt === 0) {
+      if (this.#hasSent) this.#unprovenAt = now;
+    } else if (this.#unansweredAt === 0 && now - this.#unprovenAt >= this.#options.limits.probeAfterMs) {
+      this.#hasSent = false;
+      this.#unprovenAt = 0;
+      this.#unansweredAt = now;
+      this.#options.stream.write(PING_FRAME);
+    }
   }
 
   /**

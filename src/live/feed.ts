@@ -2,8 +2,8 @@ import type { ChannelAddress, LoggedFrame, LogPart, Position } from '../domain/c
 import type { Member } from './audience.js';
 import { FanOut } from './fan-out.js';
 
-/** The last frames kept here, so that a crowd that comes back at once costs Redis nothing. */
-const KEPT_FRAMES_MAX = { room: 300, user: 8 } as const;
+/** The last frames of a room that are kept here, so that a crowd that comes back at once costs Redis nothing. */
+const KEPT_FRAMES_MAX = 300;
 
 /** What a pushed message is: `<epoch>-<offset> <frame>`, the same after `~` for a state frame, or a notice. */
 export type Message =
@@ -53,7 +53,7 @@ export class Feed {
 
   /** What is to be read of the log: what comes after the head, or enough to begin with. */
   get unread(): Position | number {
-    return this.head ?? (this.roomId === undefined ? this.wanted ?? 0 : KEPT_FRAMES_MAX.room);
+    return this.head ?? (this.roomId === undefined ? this.wanted ?? 0 : KEPT_FRAMES_MAX);
   }
 
   /** How a frame goes on from the head: it is the next one, was there before, or comes after others. */
@@ -66,8 +66,13 @@ export class Feed {
   accept(frame: LoggedFrame): void {
     this.#epoch = frame.epoch;
     this.#offset = frame.offset;
+    if (this.roomId === undefined) {
+      // A shopper's are but theirs: thousands listen for hours, and of those who come back few meet another tab of their own here.
+      this.#kept.length = 0;
+      return;
+    }
     this.#kept.push(frame);
-    if (this.#kept.length > (this.roomId === undefined ? KEPT_FRAMES_MAX.user : KEPT_FRAMES_MAX.room)) this.#kept.shift();
+    if (this.#kept.length > KEPT_FRAMES_MAX) this.#kept.shift();
   }
 
   /** Begins, or begins anew, at the end of what was read. */

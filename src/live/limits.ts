@@ -17,8 +17,8 @@ export const LIVE_LIMITS = {
   /** Frames and bytes that may wait for a slow client. */
   outboxFramesMax: 512,
   outboxBytesMax: 2 * 1024 * 1024,
-  /** At the latest so long after a frame it is asked whether frames arrive, ms: the system takes many before it has to wait … */
-  probeAfterMs: 3000,
+  /** So long after a frame it is asked whether frames arrive, ms: the system takes many before it has to wait … */
+  probeAfterMs: 2000,
   /** … and no answer in this time, or nothing of a waiting outbox that got through, is too slow, ms. With the goodbye it is over within 10 s. */
   stalledMs: 4000,
   /** A ping this often, ms … */

@@ -7,7 +7,8 @@ import { LiveConnection } from './connection.js';
 import type { Guest, Guests } from './guests.js';
 import type { LiveHub } from './hub.js';
 import type { LiveLimits } from './limits.js';
-import { LiveSession, type LiveServices } from './session.js';
+import type { LiveServices } from './services.js';
+import { LiveSession } from './session.js';
 
 export interface LiveSocketOptions {
   readonly hub: LiveHub;

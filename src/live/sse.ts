@@ -9,7 +9,7 @@ import type { Guests } from './guests.js';
 import type { LiveHub } from './hub.js';
 import { LIVE_LIMITS, type LiveLimits } from './limits.js';
 import { placesIn } from './places.js';
-import type { LiveServices } from './session.js';
+import type { LiveServices } from './services.js';
 
 export interface LiveStreamOptions {
   readonly hub: LiveHub;

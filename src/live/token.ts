@@ -62,6 +62,7 @@ export function tokenVerifier({ key, algorithm, audience, issuer, lifeS }: Token
     }
     if (!CLAIMS.check(payload)) throw refused(CLAIMS.fault(payload));
     const claims = payload as Static<typeof ClaimsSchema>;
+    if ((claims.sub === undefined) === (claims.anon === undefined)) throw refused('it names nobody, or two: a token has either sub (a user) or anon (a visitor)');
     if (claims.exp > now / 1000 + lifeS + clockToleranceS) throw refused(`its exp is more than ${lifeS} s away`);
     return {
       userId: claims.sub, anonymousId: claims.anon,

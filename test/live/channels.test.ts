@@ -288,7 +288,7 @@ await t.test('who reads nothing of the little that is sent is let go, too', asyn
   t.same([quiet!.closed, reading!.closed], [undefined, undefined], 'who is sent nothing has nothing to read');
 });
 
-await t.test('it is asked whether frames arrive when they pause, and after a while if they do not', async (t) => {
+await t.test('it is asked whether frames arrive, for many of them once', async (t) => {
   const asking = await withServer(t, { limits: { probeAfterMs: 1000, stalledMs: 60_000, sweepEveryMs: 200 } });
   const client = await LiveClient.open(asking.url, { userId: 'asked' });
   await client.listen();
@@ -301,10 +301,10 @@ await t.test('it is asked whether frames arrive when they pause, and after a whi
     await log.publish(own, 'note', {});
     await pause(20);
   }
-  t.ok(heard.notes > 5, 'many frames are asked about once');
+  t.ok(heard.notes > 5, `asked once about ${heard.notes}`);
   await log.publish(own, 'note', {});
   await until(() => heard.pings === 3, 'a ping after the last frame');
-  await pause(1000);
+  await pause(2000);
   t.equal(heard.pings, 3, 'and none without a frame');
   t.equal(client.closed, undefined);
 });

@@ -63,6 +63,8 @@ await t.test('claims that do not fit are refused, with a word for whoever signs'
     ['without issuer', without('iss'), 'unauthorized', /iss/u],
     ['other issuer', { ...GOOD, iss: 'https://shop.example.evil' }, 'unauthorized', /iss/u],
     ['rooms of another type', { ...GOOD, rooms: 'r1' }, 'unauthorized', /rooms/u],
+    ['of nobody', without('sub'), 'unauthorized', /nobody.*sub .*anon/u],
+    ['of two', { ...GOOD, anon: 'visitor-7' }, 'unauthorized', /or two/u],
     ['a subject of another type', { ...GOOD, sub: ['ann'] as unknown as string }, 'unauthorized', /sub/u],
   ];
   for (const [name, claims, code, message] of cases) await t.rejects(verify(await sign(claims)), { code, message }, name);
@@ -139,8 +141,8 @@ await t.test('who speaks', async (t) => {
     ['nothing', { userId: 'ann' }, 'unauthorized'],
     ['an unknown key', { token: 'key-of-the-shoq', userId: 'ann' }, 'unauthorized'],
     ['a key and nobody', { token: 'master-key' }, 'invalid_request'],
-    ['a token of nobody', { token: await sign(without('sub')) }, 'invalid_request'],
-    ['a token of two', { token: await sign({ ...GOOD, anon: 'v' }) }, 'invalid_request'],
+    ['a token of nobody', { token: await sign(without('sub')) }, 'unauthorized'],
+    ['a token of two', { token: await sign({ ...GOOD, anon: 'v' }) }, 'unauthorized'],
     ['a token of a very long name', { token: await sign({ ...GOOD, sub: 'ü'.repeat(129) }) }, 'invalid_request'],
   ];
   for (const [name, credentials, code] of refusals) await t.rejects(authenticate(credentials), { code }, name);
