@@ -45,12 +45,14 @@ void t.test('the page at /live: one cue, a different offer for each taste', { sk
   await t.test('the host sees how far the cue reached', async (t) => {
     const legend = host.locator('#reach .legend li', { hasText: 'Coupon ladder' });
     await legend.locator('b:text-is("3")').waitFor({ timeout: WAIT_MS });
+    await host.locator('#reach .legend li', { hasText: 'Pin' }).locator('b:text-is("3")').waitFor({ timeout: WAIT_MS });
     t.ok(await host.locator('#reach polyline').count() > 0, 'as a curve');
     await host.locator('#insights h3', { hasText: 'Mood of' }).waitFor({ timeout: WAIT_MS });
   });
   for (const [name, page] of [...viewers, ['host', host] as const]) await page.screenshot({ path: join(tmpdir(), `rivulet-live-${name}.png`), fullPage: true });
   await host.locator('[data-cue=end]').click();
   for (const page of viewers.values()) await page.locator('#room-status[data-status=closed]').waitFor({ timeout: WAIT_MS });
+  t.equal(await viewers.get('shoes')!.locator('#drops .poll').count(), 0, 'with the show ends what was open in it');
   t.same(faults, [], 'nothing failed on the way');
 });
 

@@ -13,7 +13,7 @@ const PRODUCTS = new ProductNames([
 await t.test('questions are told from what is said', async (t) => {
   for (const text of [
     '多少钱', '好用吗', '有没有黑色', '什么时候发货', '哪个好看', '1号链接是哪个', '身高160穿什么码', '会不会掉色', '怎么领券', '能开发票吗', '求链接', '想看3号', '这个呢', '保质期多久', '好不好用？',
-    'how much is it', 'do you ship to Canada', 'What size should I get', 'is it waterproof', 'link please', 'anyone tried it', 'really?', 'can you show the back', 'where do I buy it',
+    'how much is it', 'do you ship to Canada', 'What size should I get', 'is it waterproof', 'link please', 'anyone tried it', 'really?', 'can you show the back', 'where do I buy it', 'number 2 how much is it',
   ]) t.ok(isQuestion(text), text);
   for (const text of [
     '好看', '没什么效果', '买了两件', '怎么这么好看', '再也不买了', '主播好美', '不好不坏', 'love it', 'do not buy', 'it is great', 'just ordered', 'what a lovely dress', 'when I got it I was so happy', '',

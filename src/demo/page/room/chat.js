@@ -12,15 +12,18 @@ export class Chat {
   #shown = new Set();
   #likes = 0;
 
-  /** @param send tells the room: `({action, text?, count?})` */
-  constructor(send) {
+  /**
+   * @param name under what the viewer says
+   * @param send tells the room: `({action, text?, name?, count?})`
+   */
+  constructor(name, send) {
     this.send = send;
     $('#say').addEventListener('submit', (event) => {
       event.preventDefault();
       const field = $('#say-text');
       const text = field.value.trim();
       if (text === '') return;
-      send({ action: QUESTION.test(text) ? 'question' : 'comment', text });
+      send({ action: QUESTION.test(text) ? 'question' : 'comment', text, name });
       field.value = '';
     });
     $('[data-action=like]').addEventListener('click', () => this.#like());

@@ -1,4 +1,4 @@
-import { $, h, moment, refill } from '../dom.js';
+import { $, h, minor, moment, refill } from '../dom.js';
 import { termsOf } from '../terms.js';
 
 /** More than these would hide the stage. */
@@ -8,6 +8,8 @@ const SHOWN_MAX = 3;
 export class Drops {
   /** Key → what draws it; in order of arrival. */
   #drops = new Map();
+  /** Cues that are open. */
+  #open = new Set();
   #votes = new Map();
   #stats = {};
 
@@ -27,7 +29,11 @@ export class Drops {
 
   cue(cue) {
     const cards = { flash_sale: () => this.#flashSale(cue), poll: () => this.#poll(cue), gift_goal: () => this.#goal(cue) };
-    if (cards[cue.kind] !== undefined && cue.endsAt > Date.now()) this.#add(cue.id, cards[cue.kind]);
+    const leftMs = cue.endsAt - Date.now();
+    if (cards[cue.kind] === undefined || leftMs <= 0) return;
+    this.#open.add(cue.id);
+    this.#add(cue.id, cards[cue.kind]);
+    setTimeout(() => this.#close(cue.id), leftMs);
   }
 
   /** The latest counts: votes and gifts. */
@@ -36,9 +42,9 @@ export class Drops {
     this.#draw();
   }
 
-  clear() {
-    this.#drops.clear();
-    this.#draw();
+  /** The show is over, and with it what was open in it; what a viewer was given stays theirs. */
+  over() {
+    for (const id of this.#open) this.#close(id);
   }
 
   #add(key, card) {
@@ -58,6 +64,7 @@ export class Drops {
   }
 
   #close(key) {
+    this.#open.delete(key);
     this.#drops.delete(key);
     this.#draw();
   }
@@ -78,7 +85,7 @@ export class Drops {
     const item = this.on.item(cue.itemId);
     const card = this.#card(cue.id, 'flash', `Flash sale, ${cue.stock} of them`,
       h('p', { class: 'offer-title' }, item?.title ?? cue.itemId),
-      h('p', { class: 'note' }, `${(cue.priceMinor / 100).toFixed(2)} until ${moment(cue.endsAt)}`));
+      h('p', { class: 'note' }, `${minor(cue.priceMinor, item?.currency)} until ${moment(cue.endsAt)}`));
     card.querySelector('.actions').prepend(this.#claimButton(cue.id, cue.offerId));
     return card;
   }

@@ -85,7 +85,7 @@ export class Host {
     const nameOf = (itemId) => this.items.get(itemId)?.title ?? itemId;
     const topics = [...asked.themes.map(({ theme, level }) => [theme, level]), ...asked.items.map(({ itemId, level }) => [nameOf(itemId), level]), ...asked.words.map(({ word, level }) => [word, level])];
     $('#insights').replaceChildren(
-      h('h3', {}, `Mood of ${stats.comments} comments`), mood,
+      h('h3', {}, `Mood of ${stats.comments} ${stats.comments === 1 ? 'comment' : 'comments'}`), mood,
       h('h3', {}, 'Asked about now'),
       topics.length === 0 ? h('p', { class: 'note' }, 'Nobody has asked yet.')
         : h('ul', { class: 'chips' }, ...topics.map(([topic, level]) => h('li', {}, `${topic} · ${Math.round(level)}`))));

@@ -27,7 +27,7 @@ let ladder = [];
 let likes = 0;
 let live;
 
-const chat = new Chat((interaction) => live?.send({ type: 'interact', roomId: room.id, ...interaction }));
+const chat = new Chat(`Guest ${session.anonymousId.slice(-4)}`, (interaction) => live?.send({ type: 'interact', roomId: room.id, ...interaction }));
 const drops = new Drops({
   item: (id) => items.get(id),
   offer: (id) => quietly(() => api.offer(id)),
@@ -76,6 +76,7 @@ function showRoom(current) {
   status.textContent = { live: 'LIVE', closed: 'over', scheduled: 'soon' }[room.status];
   showPinned(room.pinnedItemId);
   host.drawItems();
+  if (room.status === 'closed') drops.over();
 }
 
 function showStats(stats) {
@@ -165,7 +166,8 @@ async function start() {
   drawScenery($('#scenery'));
   $('#visitor').textContent = session.anonymousId.slice(-6);
   const wanted = new URLSearchParams(location.search).get('room');
-  const rooms = await quietly(() => api.rooms()) ?? [];
+  const rooms = await quietly(() => api.rooms());
+  if (rooms === undefined) return;
   room = rooms.find(({ id }) => id === wanted) ?? rooms[0];
   if (room === undefined) {
     notice('No room is live at the moment. Open one with POST /v1/rooms.');
