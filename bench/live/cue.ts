@@ -27,8 +27,8 @@ const CUE = {
   connectMs: 300_000,
   /** Everybody has it by then, or is counted as left out, ms. */
   arriveMs: 60_000,
-  /** Quiet before and after a cue, ms: what is sent twice comes by then. */
-  quietMs: 1000,
+  /** Quiet before and after a cue, ms: what is sent twice comes by then, and the pings that ask whether it arrived. */
+  quietMs: 4000,
   durationS: 600,
   /** Time of a personal offer to that of an identical frame. */
   ratioMax: 3,

@@ -1,6 +1,6 @@
 import { startEngine, type Engine } from '../../test/helpers/engine.js';
 import { startRedis, type TestRedis } from '../../test/helpers/redis.js';
-import { askEngine, type AskedOfEngine } from './ask-engine.js';
+import { askPatiently, type AskedOfEngine } from './ask-engine.js';
 import { childrenOf, cpuSeconds, settingOf } from './processes.js';
 import type { Address } from './raw-socket.js';
 
@@ -88,7 +88,7 @@ export class LiveFleet {
   }
 
   ask(...request: AskedOfEngine): Promise<unknown> {
-    return askEngine(this.engine.url, ...request);
+    return askPatiently(this.engine.url, ...request);
   }
 
   /** Ends all; orderly where profiles are to be written. */

@@ -8,11 +8,12 @@ import { seededRandom } from '../../src/util/random.js';
 import { JWT, signToken } from '../../test/helpers/tokens.js';
 import { PREFIX } from '../store.js';
 import { LiveFleet } from './fleet.js';
+import { FrozenCores } from './frozen-cores.js';
 import { FuzzClient } from './fuzz-client.js';
 import { FuzzFrames, type FuzzKind } from './fuzz-frames.js';
-import { stallsIn, WATCHED, type Stall } from './processes.js';
+import { putFirst, stallsIn, WATCHED, type Stall } from './processes.js';
 import { scenario, type Outcome, type Tools } from './scenario.js';
-import { COLLECTING, settledBytes } from './settled-bytes.js';
+import { COLLECTING, settledMemory } from './settled-memory.js';
 import { Swarm } from './swarm.js';
 
 const SIZE = { frames: 1_000_000, clients: 48, canaries: 8 };
@@ -31,21 +32,23 @@ const FUZZ = {
 const ENV = { JWT_KEY: JWT.key, JWT_LIFE_S_MAX: '86400', LOG_LEVEL: 'error' };
 const MB = 2 ** 20;
 const KEYS = makeKeys(PREFIX);
-const NO_STALL: Stall = { at: 0, delayMs: 0, ownMs: 0, stolenMs: 0, gcMs: 0 };
+const NO_STALL = { at: 0, delayMs: 0, ownMs: 0, gcMs: 0, frozenMs: 0 };
 const PUBLIC_ROOM = 'lobby';
 const INVITED_ROOM = 'backstage';
 
 export const fuzz = scenario('frames that clients should not send, from many shoppers at once', SIZE, async (size: Size, tools: Tools): Promise<Outcome> => {
   const fleet = await LiveFleet.start({ apis: 1, env: ENV, nodeArgs: [...tools.nodeArgs, ...COLLECTING, ...WATCHED] });
   const redis = connectRedis(fleet.redis.url, 'commands', { timeoutMs: 10_000, name: 'bench' });
+  const cores = new FrozenCores();
   try {
     await untilReady(redis, 10_000);
     for (const [id, access] of [[PUBLIC_ROOM, 'public'], [INVITED_ROOM, 'invited']] as const) {
       await fleet.ask('POST', '/v1/rooms', { id, title: id, host: { id: 'host', name: 'Host' }, category: ['Live'], products: [], access });
       await fleet.ask('POST', `/v1/rooms/${id}/open`);
     }
-    return await new Fuzz(fleet, redis, size, tools).run();
+    return await new Fuzz(fleet, redis, cores, size, tools).run();
   } finally {
+    cores.end();
     redis.disconnect();
     await fleet.stop();
   }
@@ -69,6 +72,7 @@ async function forgedTokens(sub: string): Promise<string[]> {
 class Fuzz {
   readonly #fleet: LiveFleet;
   readonly #redis: RedisClient;
+  readonly #cores: FrozenCores;
   readonly #size: Size;
   readonly #tools: Tools;
   /** Begins what only one shopper, or nobody here, may read; what is fuzzed cannot hold it. */
@@ -85,9 +89,10 @@ class Fuzz {
   #isOver = false;
   readonly #rssMb = { before: NaN, half: NaN, after: NaN };
 
-  constructor(fleet: LiveFleet, redis: RedisClient, size: Size, tools: Tools) {
+  constructor(fleet: LiveFleet, redis: RedisClient, cores: FrozenCores, size: Size, tools: Tools) {
     this.#fleet = fleet;
     this.#redis = redis;
+    this.#cores = cores;
     this.#size = size;
     this.#tools = tools;
   }
@@ -99,6 +104,7 @@ class Fuzz {
     const fuzzers = await this.#clients();
     await this.#noteRss('before');
     this.#fleet.engine.proc.once('exit', this.#crashed);
+    for (const pid of this.#fleet.apiPids) putFirst(pid);
     const startedAt = performance.now();
     const beside = [this.#tellSecrets(), this.#watchStalls(Date.now())];
     try {
@@ -113,21 +119,31 @@ class Fuzz {
     await this.#verify(canariesHere);
     canariesHere.end();
     this.#fleet.engine.proc.off('exit', this.#crashed);
-    const stalls = [...this.#stalls.values()].filter(({ at }) => !this.#collections.some(([from, to]) => from <= at && at <= to));
-    const longestOf = (of: 'delayMs' | 'ownMs'): Stall => stalls.reduce((most, stall) => (stall[of] > most[of] ? stall : most), NO_STALL);
+    const stalls = this.#ownStalls();
+    const longestOf = (of: 'delayMs' | 'ownMs'): typeof NO_STALL => stalls.reduce((most, stall) => (stall[of] > most[of] ? stall : most), NO_STALL);
     const [delay, own] = [longestOf('delayMs'), longestOf('ownMs')];
     const measured = {
       frames: this.#done, kinds: Object.fromEntries(this.#kinds), closes: Object.fromEntries(this.#closes), secretsRead: this.#ownSecrets,
-      seconds, stalls, rssMb: this.#rssMb,
+      seconds, stalls, areCoresWatched: this.#cores.isWatched, rssMb: this.#rssMb,
     };
+    const connections = [...this.#closes.values()].reduce((sum, count) => sum + count, 0);
     return {
       measured, broken: [...this.#broken],
-      missed: own.ownMs > FUZZ.delayMsMax ? [`the process held up its event loop for ${own.ownMs} ms (aim: ${FUZZ.delayMsMax}), ${own.gcMs} of ${own.delayMs} ms in collections, the host had the core for ${own.stolenMs} ms`] : [],
+      missed: own.ownMs > FUZZ.delayMsMax ? [`the process held up its event loop for ${own.ownMs} ms (aim: ${FUZZ.delayMsMax}), in collections for ${own.gcMs} ms, when it was late by ${own.delayMs} ms`] : [],
       rows: [
-        ['frames', 'clients', 'canaries', 'frames/s', 'connections', 'own secrets read', 'longest delay, ms', 'stolen from it', 'longest by itself', 'settled RSS before, MB', 'at half', 'after'],
-        [frames, clients, canaries, Math.round(this.#done / seconds), [...this.#closes.values()].reduce((sum, count) => sum + count, 0), this.#ownSecrets, delay.delayMs, delay.stolenMs, own.ownMs, ...Object.values(this.#rssMb).map((mb) => mb.toFixed(0))].map(String),
+        ['frames', 'clients', 'canaries', 'frames/s', 'connections', 'own secrets read', 'longest delay, ms', 'cores frozen then', 'longest by itself', 'settled RSS before, MB', 'at half', 'after'],
+        [frames, clients, canaries, Math.round(this.#done / seconds), connections, this.#ownSecrets, delay.delayMs, this.#cores.isWatched ? delay.frozenMs : 'not watched', own.ownMs, ...Object.values(this.#rssMb).map((mb) => mb.toFixed(0))].map(String),
       ],
     };
+  }
+
+  /** Delays of the loop, without what the host of this machine and our own questions had of them. */
+  #ownStalls(): (typeof NO_STALL)[] {
+    return [...this.#stalls.values()].filter(({ at }) => !this.#collections.some(([from, to]) => from <= at && at <= to)).map((stall) => {
+      // Of a collection helpers on the other core have their part.
+      const frozenMs = Math.round(this.#cores.frozenMs(stall.at - stall.delayMs, stall.at, stall.gcMs > 0 ? 'any' : 'one'));
+      return { ...stall, ownMs: Math.max(0, Math.min(stall.ownMs, stall.delayMs - frozenMs)), frozenMs };
+    });
   }
 
   readonly #crashed = (): void => {
@@ -139,8 +155,8 @@ class Fuzz {
   async #noteRss(when: 'before' | 'half' | 'after'): Promise<void> {
     if (this.#isOver && this.#broken.size > 0) return;
     const askedAt = Date.now();
-    const [bytes = NaN] = await settledBytes(this.#fleet.engine, this.#fleet.apiPids);
-    this.#rssMb[when] = bytes / MB;
+    const [settled] = await settledMemory(this.#fleet.engine, this.#fleet.apiPids);
+    this.#rssMb[when] = settled!.bytes / MB;
     this.#collections.push([askedAt, Date.now()]);
   }
 

@@ -22,6 +22,8 @@ export class Host {
   readonly #cueIds: string[] = [];
   /** What went wrong with a pin. */
   readonly faults: unknown[] = [];
+  /** Times that a cue had to be sent again. */
+  again = 0;
   #pinning: Rounds | undefined;
 
   constructor(options: HostOptions) {
@@ -62,6 +64,7 @@ export class Host {
       // A process that died in between, or is short of time: the same key makes the same cue.
       const isFinal = reply !== undefined && text !== undefined && reply.status < 500;
       if (isFinal || tries === HOST_LIMITS.triesMax) throw new Error(`cue ${cue.kind}: ${reply?.status ?? 'no answer'} ${text ?? ''}`);
+      this.again += 1;
       await pause(HOST_LIMITS.againMs);
     }
   }

@@ -4,7 +4,7 @@ import { shopperId } from '../workloads.js';
 import { withFleet, type LiveFleet } from './fleet.js';
 import { handles } from './processes.js';
 import { scenario, type Outcome, type Tools } from './scenario.js';
-import { COLLECTING, settledBytes } from './settled-bytes.js';
+import { COLLECTING, settledMemory } from './settled-memory.js';
 import { openRoom } from './store.js';
 import { Swarm } from './swarm.js';
 
@@ -27,12 +27,13 @@ export const idle = scenario('memory of sockets that only listen', SIZE, (size: 
   for (let warmup = 0; warmup < size.warmups; warmup++) (await openSwarm(fleet, Math.ceil(size.sockets * RUN.warmupShare), tools.seed)).end();
   const pids = fleet.apiPids;
   await pause(RUN.quietMs);
-  const before = await settledBytes(fleet.engine, pids);
+  const settled = async (): Promise<number[]> => (await settledMemory(fleet.engine, pids)).map(({ bytes }) => bytes);
+  const before = await settled();
   const handlesBefore = pids.map(handles);
   tools.say(`${size.sockets} sockets …`);
   const swarm = await openSwarm(fleet, size.sockets, tools.seed);
   await pause(RUN.quietMs);
-  const after = await settledBytes(fleet.engine, pids);
+  const after = await settled();
   const sockets = pids.map((pid, index) => handles(pid) - handlesBefore[index]!);
   const mean = (sumOf(after) - sumOf(before)) / size.sockets;
   swarm.end();

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 
 /**
  * What the system says of a process (Linux, `/proc`): outside of it, so that asking costs it nothing and a process of any
@@ -26,16 +27,32 @@ export interface Stall {
   /** When it was over, ms since 1970. */
   readonly at: number;
   readonly delayMs: number;
-  /** Without the time that the process waited for a core, which another one had, and that the core was taken away. */
+  /** The thread's own: what it ran, and its collections, not what others had the cores for. */
   readonly ownMs: number;
-  /** The host of a virtual machine had the core meanwhile, to the nearest 10 ms. */
-  readonly stolenMs: number;
   /** Of the delay: collections of garbage, however long other processes held those up. */
   readonly gcMs: number;
 }
 
 /** Finds the stalls in what a watched process has said. */
 export const stallsIn = (output: string): Stall[] => [...output.matchAll(/^\{"stall":(\{.*\})\}$/gmu)].map(([, text = '']) => JSON.parse(text) as Stall);
+
+/**
+ * Lets a process have a core before others that want it, as far as we may: what holds it up is then its own doing. Its threads go before
+ * others of its session, and where each session has its share of the cores (autogroups, see sched(7)), its session before others.
+ */
+export function putFirst(pid: number): void {
+  const highest = constants.priority.PRIORITY_HIGHEST;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) ifAllowed(() => { setPriority(Number(thread), highest); });
+  ifAllowed(() => { writeFileSync(`/proc/${pid}/autogroup`, String(highest)); });
+}
+
+function ifAllowed(prefer: () => void): void {
+  try {
+    prefer();
+  } catch {
+    // Without the right to it, or without such groups, it waits like others, which is told apart; a thread may have ended, too.
+  }
+}
 
 /** Open files and sockets. */
 export const handles = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;

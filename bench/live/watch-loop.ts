@@ -4,8 +4,9 @@ import type { Stall } from './processes.js';
 
 /**
  * Loaded into the engine's processes where delays of the event loop are measured: says of each that is longer than `SHORT_MS`, as a line on
- * stderr, how long it was, for how much of it the thread neither stood in line for a core, which another process had, nor had its core taken
- * away by the host of this virtual machine, and how much went to collecting garbage. See `Stall`.
+ * stderr, how long it was, and for how much of it the thread had a core, or stood in a collection of garbage, whose helpers may have had one.
+ * The rest is not its own: other processes had the cores, or the host of a virtual machine did, of whose pauses its counters say only some.
+ * See `Stall`.
  */
 const EVERY_MS = 5;
 const SHORT_MS = 20;
@@ -13,18 +14,13 @@ const SHORT_MS = 20;
 const TOLD_MS = 100;
 const COLLECTIONS_MAX = 1000;
 const NS_PER_MS = 1e6;
-const THREAD = `/proc/self/task/${process.pid}`;
-/** Of Linux' counters of a core's time: their unit, and the place of what the host took. */
-const MS_PER_TICK = 10;
-const STEAL = 8;
-/** Of a thread's numbers: the core it is on, counted behind its name, which may hold blanks. */
-const CORE = 36;
+const SCHEDULED = `/proc/self/task/${process.pid}/schedstat`;
 
-/** Time that this thread has waited for a core so far, ms: the second number there (Linux). */
-const waited = (): number => Number(readFileSync(`${THREAD}/schedstat`, 'latin1').split(' ')[1]) / NS_PER_MS;
-const core = (): number => Number(readFileSync(`${THREAD}/stat`, 'latin1').split(') ')[1]?.split(' ')[CORE]);
-/** Time that each core was kept from this machine so far, ms. */
-const stolen = (): number[] => [...readFileSync('/proc/stat', 'latin1').matchAll(/^cpu\d+ .*$/gmu)].map(([line]) => Number(line.split(' ')[STEAL]) * MS_PER_TICK);
+/** Time that this thread has had a core so far, which no host of this machine took away meanwhile, and that it has waited for one, ms (Linux). */
+function scheduled(): { ran: number; waited: number } {
+  const [ran, waited] = readFileSync(SCHEDULED, 'latin1').split(' ').map((ns) => Number(ns) / NS_PER_MS);
+  return { ran: ran!, waited: waited! };
+}
 
 const collections: { readonly startTime: number; readonly duration: number }[] = [];
 new PerformanceObserver((list) => {
@@ -36,22 +32,20 @@ new PerformanceObserver((list) => {
 const collecting = (from: number, to: number): number =>
   collections.reduce((sum, { startTime, duration }) => sum + Math.max(0, Math.min(to, startTime + duration) - Math.max(from, startTime)), 0);
 
-function say(stall: Omit<Stall, 'gcMs'>, from: number, to: number): void {
-  const { at, delayMs, ownMs, stolenMs } = stall;
-  const rounded: Stall = { at, delayMs: Math.round(delayMs), ownMs: Math.round(ownMs), stolenMs, gcMs: Math.round(collecting(from, to)) };
-  process.stderr.write(`${JSON.stringify({ stall: rounded })}\n`);
+function say({ at, from, to, ran, waited }: { at: number; from: number; to: number; ran: number; waited: number }): void {
+  const delay = to - from;
+  const gc = collecting(from, to);
+  const own = Math.min(ran + gc, Math.max(ran, delay - waited));
+  const stall: Stall = { at, delayMs: Math.round(delay), ownMs: Math.round(own), gcMs: Math.round(gc) };
+  process.stderr.write(`${JSON.stringify({ stall })}\n`);
 }
 
 let dueAt = performance.now() + EVERY_MS;
-let waitedMs = waited();
-let stolenMs = stolen();
+let before = scheduled();
 
 setInterval(() => {
-  const [now, nowWaitedMs, nowStolenMs, on] = [performance.now(), waited(), stolen(), core()];
-  const delayMs = now - dueAt;
-  const stall = { at: Date.now(), delayMs, stolenMs: (nowStolenMs[on] ?? 0) - (stolenMs[on] ?? 0) };
-  const ownMs = Math.max(0, delayMs - (nowWaitedMs - waitedMs) - stall.stolenMs);
-  if (delayMs > SHORT_MS) setTimeout(say, TOLD_MS, { ...stall, ownMs }, dueAt, now).unref();
+  const [now, after] = [performance.now(), scheduled()];
+  if (now - dueAt > SHORT_MS) setTimeout(say, TOLD_MS, { at: Date.now(), from: dueAt, to: now, ran: after.ran - before.ran, waited: after.waited - before.waited }).unref();
   dueAt = performance.now() + EVERY_MS;
-  [waitedMs, stolenMs] = [nowWaitedMs, nowStolenMs];
+  before = after;
 }, EVERY_MS).unref();

@@ -39,7 +39,7 @@ await t.test('clients that stop reading are let go and come back to what they mi
 });
 
 await t.test('steady traffic: nothing missing, no fault, and everything is sampled', { timeout: 200_000 }, async (t) => {
-  const { broken, measured } = await soak.run({ sockets: 50, minutes: 0, seconds: 4, items: 100, histories: 50, sampleEveryS: 1, pinEveryS: 1, ladderEveryS: 2 }, TOOLS);
+  const { broken, measured } = await soak.run({ sockets: 50, warmupMinutes: 0, minutes: 0, seconds: 4, items: 100, histories: 50, sampleEveryS: 1, pinEveryS: 1, ladderEveryS: 2 }, TOOLS);
   t.same(broken, []);
   t.match(measured, { lines: [{ name: 'api processes', percentPerHour: Number }, { name: 'worker' }], keys: { from: Number, to: Number } });
 });
