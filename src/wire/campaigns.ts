@@ -91,7 +91,11 @@ export async function wireCampaigns(app: FastifyInstance, parts: CampaignParts):
   // An operator's replay is all that an api process ever queues: only then it loads the queue and connects.
   let queue: Promise<JobRegistry> | undefined;
   const addJob: JobRegistry['add'] = async (...job) => {
-    queue ??= openQueue(parts);
+    queue ??= openQueue(parts).catch((error: unknown) => {
+      // The next replay tries again.
+      queue = undefined;
+      throw error;
+    });
     await (await queue).add(...job);
   };
   campaignRoutes(app, new CampaignDesk(store, builtIn));

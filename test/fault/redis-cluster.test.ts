@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
+import { askPatiently, type AskedOfEngine } from '../../bench/live/ask-engine.js';
 import { ClusterFleet } from '../../bench/live/cluster-fleet.js';
 import { killMaster } from '../../bench/live/cluster.js';
 import { ApiClient } from '../../bench/claims/api-client.js';
@@ -14,15 +15,17 @@ const NODE_TIMEOUT_MS = 2000;
 const fleet = await ClusterFleet.start({ apis: 2, nodeTimeoutMs: NODE_TIMEOUT_MS, env: { CART_ABANDONED_AFTER_S: '1', LOG_LEVEL: 'warn' } });
 t.teardown(() => fleet.stop());
 t.setTimeout(240_000);
-const ask = async <T = Record<string, unknown>>(...request: Parameters<ClusterFleet['ask']>): Promise<T> => await fleet.ask(...request) as T;
+const ask = async <T = Record<string, unknown>>(...request: AskedOfEngine): Promise<T> => await askPatiently(fleet.engine.url, ...request) as T;
 await putItems(fleet.engine.url, 60);
 
 await t.test('events, portraits, segments, merges and erasure', async (t) => {
   await ask('PUT', '/v1/segments/buyers-all', { title: 'Buyers', expression: 'orders > 0' });
   const events = Array.from({ length: 120 }, (_, i) => ({ id: `e${i}`, type: i % 3 === 0 ? 'purchase' : 'view_item', userId: `s${i % 40}`, itemId: `sku-${i % 60}`, value: 5 }));
-  t.match(await ask('POST', '/v1/events', { events }), { accepted: 120 });
+  const { accepted, duplicates, rejected } = await ask<{ accepted: number; duplicates: number; rejected: unknown[] }>('POST', '/v1/events', { events });
+  // More than one try may have been needed, and some of them been taken by each.
+  t.same([accepted + duplicates, rejected], [120, []]);
   t.match(await ask('POST', '/v1/events', { events }), { accepted: 0, duplicates: 120 });
-  t.match(await ask('POST', '/v1/events', { events: [{ id: 'v1', type: 'purchase', anonymousId: 'visitor', itemId: 'sku-1', value: 7 }] }), { accepted: 1 });
+  t.match(await ask('POST', '/v1/events', { events: [{ id: 'v1', type: 'purchase', anonymousId: 'visitor', itemId: 'sku-1', value: 7 }] }), { rejected: [] });
   t.match(await ask('POST', '/v1/users/s1/alias', { anonymousId: 'visitor' }), { merged: true });
   t.match(await ask('GET', '/v1/users/s1/profile'), { events: 4 });
   await until(async () => (await ask<{ size: number }>('GET', '/v1/segments/buyers-all')).size === 40, 'all buyers are in the segment');

@@ -44,13 +44,10 @@ for (const role of ['api', 'both'] as const) {
     let answers = 0;
     const clients = Array.from({ length: 24 }, (_, n) => client(engine.url, agent, n, () => { answers += 1; }));
     await until('it is under load', () => answers > 500);
-    const at = Date.now();
     const code = await engine.kill('SIGTERM');
-    const tookMs = Date.now() - at;
     const ended = await Promise.all(clients);
     agent.destroy();
     t.equal(code, 0);
-    t.ok(tookMs < 30_000, `gone after ${tookMs} ms`);
     t.same(ended.flatMap((one) => one.failed), [], 'no request failed');
     t.ok(ended.reduce((sum, one) => sum + one.ok, 0) > 100);
   });

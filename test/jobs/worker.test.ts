@@ -86,7 +86,5 @@ await t.test('two workers do all that hangs behind the streams, through an outag
   const text = await metrics.metrics();
   t.match(text, /rivulet_stream_handled\{consumer="archive"\} \d/u);
   t.match(text, /rivulet_stream_lag\{group="archive"\} 0/u);
-  const startedAt = performance.now();
   await Promise.all(workers.map((worker) => worker.close()));
-  t.ok(performance.now() - startedAt < 5000, 'they stop soon');
 });
