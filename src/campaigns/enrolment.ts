@@ -32,11 +32,11 @@ export function enrolmentOf({ id, trigger, steps }: Campaign, event: Pick<Shoppe
   // What was taken out of the cart is nothing to be named.
   const itemId = event.type === 'remove_from_cart' ? undefined : event.itemId;
   const base = { campaign: id, shopper, step: 0, itemId };
-  if (trigger.on === 'first_seen') return { ...base, trigger: 'first', at };
-  if (trigger.on !== 'event' || trigger.restart !== true) return { ...base, trigger: `event ${event.id}`, at };
+  if (trigger.on === 'first_seen') return { trigger: 'first', at, ...base };
+  if (trigger.on !== 'event' || trigger.restart !== true) return { trigger: `event ${event.id}`, at, ...base };
   const stretchMs = Math.max(ENROLMENT_LIMITS.stretchMsMin, Math.floor((steps[0]!.afterS * 1000) / ENROLMENT_LIMITS.stretchPart));
   const stretch = Math.floor(at / stretchMs);
-  return { ...base, trigger: `stretch ${stretch}`, at: (stretch + 1) * stretchMs - 1 };
+  return { trigger: `stretch ${stretch}`, at: (stretch + 1) * stretchMs - 1, ...base };
 }
 
 /** @returns when a step is due, ms */

@@ -47,7 +47,7 @@ export function authentication({ scopesOf, verify }: AuthenticationOptions): Aut
   return async ({ token, ...ids }) => {
     const scopes = scopesOf(token);
     if (scopes !== undefined) {
-      return { ...named(ids), scopes, rooms: scopes.has('host') || scopes.has('admin') ? '*' : new Set(), expiresAt: Infinity };
+      return { scopes, rooms: scopes.has('host') || scopes.has('admin') ? '*' : new Set(), expiresAt: Infinity, ...named(ids) };
     }
     if (token === undefined) throw new AppError('unauthorized', `token is missing: send an API key${verify === undefined ? '' : ' or a JWT'}.`);
     if (verify === undefined || !isTokenLike(token)) throw new AppError('unauthorized', `token is no valid API key${verify === undefined ? '' : ', and no JWT'}.`);
@@ -55,7 +55,7 @@ export function authentication({ scopesOf, verify }: AuthenticationOptions): Aut
     const shopper = named(claims);
     const isNamed = ids.userId !== undefined || ids.anonymousId !== undefined;
     if (isNamed && named(ids).key !== shopper.key) throw new AppError('forbidden', 'The token is of another shopper than the one named beside it or that the socket speaks for.');
-    return { ...shopper, scopes: claims.scopes, rooms: claims.rooms, expiresAt: claims.expiresAt };
+    return { scopes: claims.scopes, rooms: claims.rooms, expiresAt: claims.expiresAt, ...shopper };
   };
 }
 

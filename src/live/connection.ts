@@ -51,7 +51,7 @@ export class LiveConnection {
   constructor(socket: WebSocket, options: ConnectionOptions) {
     this.#socket = socket;
     this.#options = options;
-    this.#outbox = new Outbox({ ...options, encode: wireFrame });
+    this.#outbox = new Outbox({ stream: options.stream, encode: wireFrame, limits: options.limits, clock: options.clock });
     const now = options.clock();
     this.#allowance = options.limits.framesPerMinuteMax;
     this.#allowanceAt = now;

@@ -59,7 +59,7 @@ async function recommend({ type: _type, id, ...input }: ClientFrameOf<'recommend
   // Asked only for its refusal: who may not enter a room is not shown its products.
   if (input.roomId !== undefined) await services.channels.ofRoom(input.roomId, shopper);
   const { userId: _userId, anonymousId: _anonymousId, ...rest } = input;
-  connection.send(recommendationsFrame(await services.recommend({ ...rest, ...shopper.ids }), id));
+  connection.send(recommendationsFrame(await services.recommend(Object.assign({}, rest, shopper.ids)), id));
 }
 
 async function interact({ type: _type, id, roomId, ...act }: ClientFrameOf<'interact'>, { services, connection, subscriptions, shopper }: Asking): Promise<void> {
@@ -72,7 +72,7 @@ async function interact({ type: _type, id, roomId, ...act }: ClientFrameOf<'inte
 /** @returns the event with its shopper, whatever else may be wrong with it; undefined when it names another one */
 function asOwn(event: unknown, shopper: Identity): unknown {
   if (typeof event !== 'object' || event === null || Array.isArray(event)) return event;
-  if (!('userId' in event) && !('anonymousId' in event)) return { ...event, ...shopper.ids };
+  if (!('userId' in event) && !('anonymousId' in event)) return Object.assign({}, event, shopper.ids);
   const { userId, anonymousId } = event as { userId?: unknown; anonymousId?: unknown };
   const isNamed = [userId, anonymousId].every((id) => id === undefined || typeof id === 'string');
   if (!isNamed) return event; // of no shopper at all: the event path says so

@@ -122,7 +122,7 @@ export class LiveSession implements Member {
     else if (frame.type === 'subscribe') await this.#subscribe(frame, shopper);
     else if (frame.type === 'unsubscribe') this.#unsubscribe(frame, shopper);
     // A pong has said all by arriving.
-    else if (frame.type !== 'pong') await answerRequest(frame, { ...this.#options, subscriptions: this.#subscriptions, shopper });
+    else if (frame.type !== 'pong') await answerRequest(frame, { subscriptions: this.#subscriptions, shopper, ...this.#options });
   }
 
   async #authenticate({ id, type: _type, ...credentials }: ClientFrameOf<'auth'>): Promise<void> {
@@ -193,7 +193,7 @@ export class LiveSession implements Member {
     const list = this.#list ??= new RecommendationList({
       shopper: key, limits, clock, onFault: services.onFault,
       refresh: async (latest) => {
-        const body = await services.recommend({ ...latest, ...ids });
+        const body = await services.recommend(Object.assign({}, latest, ids));
         if (list.wanted !== undefined) connection.send(recommendationsFrame(body, undefined));
       },
     });

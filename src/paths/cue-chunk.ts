@@ -89,7 +89,7 @@ export class CueChunk {
     this.#until = until;
     this.#batch = new LadderBatch(shoppers.length, ladder.cue.offerIds.length);
     // Of whom it is known already needs not be read.
-    const asked: Asked = { ...LIVE_PAGE, offerIds: undefined, now: 0 };
+    const asked: Asked = { offerIds: undefined, now: 0, ...LIVE_PAGE };
     for (const viewer of this.#viewers) this.#admit(viewer, { shopper: viewer.shopper, profile: NOBODY, document: undefined, ...NOT_ASKED }, asked);
   }
 
@@ -141,7 +141,7 @@ export class CueChunk {
   #qualify(viewer: CueViewer, facts: ShopperFacts, cases: readonly LiveCase[], now: number): void {
     const { policy, catalog } = this.#deps;
     const { cue, gone, pageRow } = this.ladder;
-    const asked: Asked = { ...LIVE_PAGE, offerIds: undefined, now };
+    const asked: Asked = { offerIds: undefined, now, ...LIVE_PAGE };
     this.#admit(viewer, facts, asked);
     if (viewer.outcome !== undefined) return;
     const { profile } = facts;

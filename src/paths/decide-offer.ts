@@ -112,7 +112,7 @@ export class OfferDecider {
       writeUserFeatures(slot.user, facts.profile, scene, now);
       writeOfferRows(slot.items, eligible.map(({ prepared }) => prepared), situation);
       const scored = await this.#score(slot, eligible.length + 1);
-      const weighed = weigh(eligible, { ...scored, situation, seed: Math.floor(this.#deps.random() * 2 ** 32) });
+      const weighed = weigh(eligible, { situation, seed: Math.floor(this.#deps.random() * 2 ** 32), ...scored });
       return this.#conclude(request, asked, { cases, weighed, scored, slot });
     } catch (error) {
       this.#deps.model.pool.release(slot);

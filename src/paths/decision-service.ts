@@ -73,7 +73,7 @@ export class DecisionService {
     const decided = async (): Promise<Decision> => {
       const owner = state.shopper ?? shopper;
       const known = await fromStore(owner === shopper ? extras : facts.extras(owner, decider.fields()));
-      return decider.decide({ ...question, channel: 'page', facts: factsOf(state.profile, known, clock()), isStored: state.degraded.length === 0 });
+      return decider.decide({ channel: 'page', facts: factsOf(state.profile, known, clock()), isStored: state.degraded.length === 0, ...question });
     };
     return this.#guarded(startedAt, within(decided(), deadlineMs));
   }
@@ -82,7 +82,7 @@ export class DecisionService {
     const { decider, facts, clock, deadlineMs } = this.deps;
     const decided = async (): Promise<Decision | typeof LATE> => {
       const known = await within(fromStore(facts.read(shopper, decider.fields(), clock())), deadlineMs);
-      return known === LATE ? LATE : decider.decide({ ...question, facts: known, isStored: true });
+      return known === LATE ? LATE : decider.decide({ facts: known, isStored: true, ...question });
     };
     return this.#guarded(performance.now(), decided());
   }

@@ -197,7 +197,7 @@ export class CuePlayer {
     const through: Promise<CueChunk | undefined>[] = [];
     for (let from = 0; from < ordered.length; from += CUE_LIMITS.chunkMax) {
       const job = { ladder, shoppers: ordered.slice(from, from + CUE_LIMITS.chunkMax), areReturning };
-      through.push(new Promise((done) => { this.#queue.push({ ...job, done }); }));
+      through.push(new Promise((done) => { this.#queue.push({ done, ...job }); }));
     }
     this.#pump();
     this.#follow(this.#concludeAll(await Promise.all(through)));

@@ -100,7 +100,7 @@ export class RecommendationService {
     if (roomId === undefined) return list;
     if (list.scene !== 'live' || list.itemIds !== undefined) throw new AppError('invalid_request', 'roomId goes with the scene live, and without itemIds: it stands for the products of the room.');
     const { products } = await findRoom(this.rooms, roomId);
-    return { ...list, itemIds: [...products], filter: { inStock: true, ...filter } };
+    return Object.assign({}, list, { itemIds: [...products], filter: { inStock: true, ...filter } });
   }
 
   #begin({ requestId }: RankedList): void {

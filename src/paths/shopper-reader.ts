@@ -119,7 +119,7 @@ export class ShopperReader {
     const events: ShopperEvent[] = [];
     const indexes: number[] = [];
     inputs.forEach((input, index) => {
-      const whole = typeof input === 'object' && input !== null && !('userId' in input) && !('anonymousId' in input) ? { ...input, ...owner } : input;
+      const whole = typeof input === 'object' && input !== null && !('userId' in input) && !('anonymousId' in input) ? Object.assign({}, input, owner) : input;
       const event = this.ingestor.validate(whole, receivedAt);
       const rejection: { code: ErrorCode; message: string } | undefined = 'code' in event ? event
         : event.shopper === shopper ? this.ingestor.refusalOf(event)

@@ -75,7 +75,7 @@ export class SharedRuns {
       gathered.items.set(slot.items.subarray(0, rows * itemWidth), i * rows * itemWidth);
     });
     try {
-      return await this.model.scoreBatch({ ...gathered, count: asked.length, rows });
+      return await this.model.scoreBatch({ count: asked.length, rows, ...gathered });
     } finally {
       this.#free.push(gathered);
     }

@@ -219,7 +219,7 @@ function finish(store: SimulatedStore, visit: VisitPlan, person: Person, bought:
 
 function add({ catalog, shoppers }: SimulatedStore, { shopper }: VisitPlan, person: Person, event: Omit<ShopperEvent, 'id' | 'shopper'>): void {
   const id = `sim-${person.made++}`;
-  fold(person.profile, { ...event, id, shopper: shoppers[shopper]!.key }, event.itemId === undefined ? undefined : catalog.facts(event.itemId));
+  fold(person.profile, { id, shopper: shoppers[shopper]!.key, ...event }, event.itemId === undefined ? undefined : catalog.facts(event.itemId));
 }
 
 /** For whoever plays at chance. */

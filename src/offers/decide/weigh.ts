@@ -47,7 +47,7 @@ export interface Drawn extends Omit<Weighed, 'choice'> {
 export function weigh(eligible: readonly LiveCase[], options: WeighOptions): Weighed {
   const { scores, seed, situation } = options;
   const { now } = situation;
-  const stakes = stakesOf(eligible, { ...options, order: likelyOrder(situation) }, ({ prepared: { offer }, usage }) => Math.fround(pacingPrice(offer, usage, now)));
+  const stakes = stakesOf(eligible, { order: likelyOrder(situation), ...options }, ({ prepared: { offer }, usage }) => Math.fround(pacingPrice(offer, usage, now)));
   const none = probability(scores[0]!);
   const contenders = contendersOf(stakes, none);
   return { eligible, stakes, none, contenders, seed, choice: choose(contenders.map((i) => stakes[i]!), none, seed) };
