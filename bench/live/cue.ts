@@ -17,7 +17,7 @@ import { fillLiveStore, launchOffers, openRoom } from './store.js';
 import { Swarm } from './swarm.js';
 import type { Viewer } from './viewer.js';
 
-const SIZE = { sockets: 10_000, warmups: 1, rounds: 5, apis: 2, items: 2000, histories: 4000 };
+const SIZE = { sockets: 10_000, warmups: 3, rounds: 5, apis: 2, items: 2000, histories: 4000 };
 type Size = typeof SIZE;
 
 const CUE = {
@@ -32,6 +32,8 @@ const CUE = {
   durationS: 600,
   /** Time of a personal offer to that of an identical frame. */
   ratioMax: 3,
+  /** Of a viewer's offer, most of it. */
+  frameBytesMax: 1024,
 } as const;
 
 const KINDS = ['pin', 'ladder', 'scarce'] as const;
@@ -73,11 +75,15 @@ class Stage {
   readonly #broken: string[] = [];
   #awaited: { readonly type: string; readonly arrivals: Arrivals } | undefined;
   #offers: { readonly userId: string; readonly head: FrameHead; readonly frame: Buffer }[] = [];
+  /** Of the offers of a play, one after another: ten thousand pieces of memory would have the client's garbage collector take the engine's time. */
+  readonly #frames: Buffer;
+  #framesEnd = 0;
 
   constructor(fleet: LiveFleet, size: Size, tools: Tools) {
     this.#fleet = fleet;
     this.#size = size;
     this.#tools = tools;
+    this.#frames = Buffer.alloc(2 * size.sockets * CUE.frameBytesMax);
     this.#swarm = new Swarm({
       viewers: size.sockets, addresses: [fleet.address], userIdOf: shopperId, random: seededRandom(tools.seed),
       channelsOf: (index) => [`user:${shopperId(index)}`, `room:${CUE.room}`],
@@ -112,6 +118,7 @@ class Stage {
     const name = `${kind}-${round}`;
     const offers = this.#ladders.get(name) ?? [];
     this.#offers = [];
+    this.#framesEnd = 0;
     const before = this.#fleet.cpu();
     const arrivals = new Arrivals(this.#size.sockets, performance.now());
     this.#awaited = { type: kind === 'pin' ? 'cue' : 'offer', arrivals };
@@ -147,7 +154,13 @@ class Stage {
     if (head.type !== this.#awaited?.type) return;
     this.#awaited.arrivals.note(viewer.index, at);
     // Parsed when all is quiet: here it would take the engine's time.
-    if (head.type === 'offer') this.#offers.push({ userId: viewer.userId, head, frame: Buffer.from(frame) });
+    if (head.type === 'offer') this.#offers.push({ userId: viewer.userId, head, frame: this.#keep(frame) });
+  }
+
+  #keep(frame: Buffer): Buffer {
+    const from = this.#framesEnd;
+    this.#framesEnd += frame.copy(this.#frames, from);
+    return this.#frames.subarray(from, this.#framesEnd);
   }
 
   /** Median over the rounds. */

@@ -41,6 +41,9 @@ const REDIS_TIMEOUT_MS = 5000;
 /** No shopper is spared anything, nobody is held back: all of them are to be served, round after round. */
 const SETTINGS = { REDIS_TIMEOUT_MS: String(REDIS_TIMEOUT_MS), CONTACTS_PER_DAY_MAX: '0', CONTACTS_PER_WEEK_MAX: '0', CLAIMS_PER_MINUTE: '', LOG_LEVEL: 'error', TRAIN_EVERY_S: '0' };
 
+/** A store this small would rewrite its append-only file every few seconds, a large one does every few hours. */
+const REDIS_SETTINGS = { 'auto-aof-rewrite-min-size': '1gb' };
+
 /** A Redis with an append-only file and an engine of several processes before it, as an operator runs them. */
 export class LiveFleet {
   readonly redis: TestRedis;
@@ -54,7 +57,7 @@ export class LiveFleet {
   }
 
   static async start({ apis, hasWorker = false, env = {}, nodeArgs = [] }: LiveFleetOptions): Promise<LiveFleet> {
-    const redis = await startRedis({ appendOnly: true });
+    const redis = await startRedis({ appendOnly: true, settings: REDIS_SETTINGS });
     try {
       const engine = await startEngine({ redis, role: hasWorker ? 'both' : 'api', env: { ...SETTINGS, API_PROCESSES: String(apis), ...env }, nodeArgs });
       return new LiveFleet(redis, engine, nodeArgs.includes('--cpu-prof'));
