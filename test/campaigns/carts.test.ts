@@ -74,19 +74,17 @@ await t.test('the pause begins again with every change', async (t) => {
 });
 
 await t.test('no offer for who bought, emptied the cart, or is gone', async (t) => {
-  await act({ userId: 'bought' }, { type: 'add_to_cart', itemId: 'i1' }, { type: 'add_to_cart', itemId: 'i2' });
-  await act({ userId: 'bought' }, { type: 'purchase', itemId: 'i1' });
-  await act({ userId: 'paid' }, { type: 'add_to_cart', itemId: 'i1' });
-  await act({ userId: 'paid' }, { type: 'purchase' });
-  await act({ userId: 'emptied' }, { type: 'add_to_cart', itemId: 'i1' });
-  await act({ userId: 'emptied' }, { type: 'remove_from_cart', itemId: 'i1' });
+  // Both at once: a machine that stands still between them would leave the cart behind.
+  await act({ userId: 'bought' }, { type: 'add_to_cart', itemId: 'i1' }, { type: 'add_to_cart', itemId: 'i2' }, { type: 'purchase', itemId: 'i1' });
+  await act({ userId: 'paid' }, { type: 'add_to_cart', itemId: 'i1' }, { type: 'purchase' });
+  await act({ userId: 'emptied' }, { type: 'add_to_cart', itemId: 'i1' }, { type: 'remove_from_cart', itemId: 'i1' });
   await act({ userId: 'looked' }, { type: 'view_item', itemId: 'i1' });
   await act({ userId: 'late' }, { type: 'add_to_cart', itemId: 'i1', timestamp: Date.now() - 2 * 3_600_000 });
-  await until(() => ['bought', 'paid', 'emptied'].every((user) => outcomesOf(user).length > 0), 'the jobs');
+  await until(() => ['bought', 'paid'].every((user) => outcomesOf(user).includes('goal_met')) && outcomesOf('emptied').includes('not_in_audience'), 'the jobs');
   await pause(200);
-  t.same([...new Set(outcomesOf('bought'))], ['goal_met']);
-  t.same([...new Set(outcomesOf('paid'))], ['goal_met']);
-  t.ok(outcomesOf('emptied').every((outcome) => outcome === 'not_in_audience' || outcome === 'restarted'));
+  // What began anew a millisecond later was begun twice.
+  for (const user of ['bought', 'paid']) t.same(outcomesOf(user).filter((outcome) => outcome !== 'goal_met' && outcome !== 'restarted'), [], user);
+  t.same(outcomesOf('emptied').filter((outcome) => outcome !== 'not_in_audience' && outcome !== 'restarted'), []);
   t.same([outcomesOf('looked'), outcomesOf('late')], [[], []], 'nothing to look at');
   for (const user of ['bought', 'paid', 'emptied', 'looked', 'late']) t.same(await inboxOf(user), [], user);
 });
