@@ -36,7 +36,7 @@ import { ModelWatcher } from './ranking/model-watcher.js';
 import { shadowOutcome } from './ranking/shadow-outcome.js';
 import type { AttributeStore } from './redis/attribute-store.js';
 import { CatalogStore } from './redis/catalog-store.js';
-import { connectRedis, mastersOf, untilReady, type RedisClient } from './redis/client.js';
+import { connectRedis, limitCommands, mastersOf, untilReady, type RedisClient } from './redis/client.js';
 import { DriftStore } from './redis/drift-store.js';
 import { ImpressionLog } from './redis/impression-log.js';
 import { makeKeys, type Keys } from './redis/keys.js';
@@ -57,7 +57,7 @@ import { wireRisk } from './wire/risk.js';
 import { wireRooms } from './wire/rooms.js';
 
 const START_LIMITS = {
-  /** Time Redis gets to come up, ms. */
+  /** Time Redis gets to come up, and for each answer until the process has started, ms. */
   redisMs: 30_000,
   /** Between failing readiness and closing the listener, ms. */
   leaveMs: 1000,
@@ -101,7 +101,7 @@ export async function startApi(config: Config, log: Logger, link?: PrimaryLink):
   const clock = Date.now;
   const keys = makeKeys(config.keyPrefix);
   const metrics = makeMetrics();
-  const redis = connectRedis(config.redisUrl, 'commands', { timeoutMs: config.redisTimeoutMs, name: 'rivulet-api' });
+  const redis = connectRedis(config.redisUrl, 'commands', { timeoutMs: START_LIMITS.redisMs, name: 'rivulet-api' });
   await untilReady(redis, START_LIMITS.redisMs);
   await checkLayout(redis, keys);
   const catalog = new Catalog();
@@ -153,6 +153,7 @@ export async function startApi(config: Config, log: Logger, link?: PrimaryLink):
   driftMetrics(metrics.common, new DriftStore(redis, keys));
   const watcher = new ModelWatcher(paths.model, new ModelRegistry(config.modelsDir, config.modelDir, clock));
   await watcher.start();
+  limitCommands(redis, config.redisTimeoutMs);
   const url = await app.listen({ host: config.host, port: config.port, backlog: START_LIMITS.backlog });
   return {
     url,

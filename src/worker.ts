@@ -30,7 +30,7 @@ import { readManifest } from './ranking/manifest.js';
 import { ENGINE_FEATURES } from './ranking/features.js';
 import { ModelRegistry } from './ranking/model-registry.js';
 import { CatalogStore } from './redis/catalog-store.js';
-import { connectRedis, untilReady, type RedisClient } from './redis/client.js';
+import { connectRedis, limitCommands, untilReady, type RedisClient } from './redis/client.js';
 import { DriftStore } from './redis/drift-store.js';
 import { makeKeys, PARTITIONS, type Keys } from './redis/keys.js';
 import { Lease } from './redis/lease.js';
@@ -50,6 +50,7 @@ import { claimJobs } from './wire/claim-jobs.js';
 import { roomRounds } from './wire/room-work.js';
 
 export const WORKER_LIMITS = {
+  /** Time Redis gets to come up, and for each answer until the process has started, ms. */
   redisMs: 30_000,
   /** Pauses between batches, ms: the longer, the fewer calls a trickle of events costs. */
   gatherMs: { archive: 200, trending: 500, triggers: 50, segments: 200, growth: 200, risk: 1000 },
@@ -80,7 +81,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   const keys = makeKeys(config.keyPrefix);
   /** Unique among all workers there ever were: archive files carry it. */
   const name = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
-  const redis = connectRedis(config.redisUrl, 'commands', { timeoutMs: config.redisTimeoutMs, name: 'rivulet-worker' });
+  const redis = connectRedis(config.redisUrl, 'commands', { timeoutMs: WORKER_LIMITS.redisMs, name: 'rivulet-worker' });
   const connect = (): RedisClient => connectRedis(config.redisUrl, 'listening', { timeoutMs: 0, name: 'rivulet-worker-reads' });
   await untilReady(redis, WORKER_LIMITS.redisMs);
   const events = Array.from({ length: PARTITIONS }, (_, i) => keys.events(i));
@@ -178,6 +179,7 @@ export async function startWorker(config: Config, log: Logger, { clock = Date.no
   workerMetrics(metrics, { consumers, registry, trimming, claims: claims.keeper });
 
   await Promise.all([segments.start(), campaigns.start(), growth.start(), risk.start()]);
+  limitCommands(redis, config.redisTimeoutMs);
   for (const consumer of Object.values(consumers)) consumer.start();
   publisher.start();
   catalogArchiver.start();

@@ -111,6 +111,12 @@ function accessOf({ username, password, tls }: ClusterAddress) {
 /** Whether keys lie on several nodes: no command, and no read that blocks, reaches over more than one slot. */
 export const isCluster = (redis: RedisClient): redis is Cluster => redis.isCluster;
 
+/** Gives each command so much time from now on, ms: a store that is slow is waited for while a process starts, and not by its requests. */
+export function limitCommands(redis: RedisClient, timeoutMs: number): void {
+  const nodes = isCluster(redis) ? [{ options: redis.options.redisOptions ?? {} }, ...redis.nodes('all')] : [redis];
+  for (const { options } of nodes) options.commandTimeout = timeoutMs;
+}
+
 /** Connections to all that hold keys. */
 export const mastersOf = (redis: RedisClient): Redis[] => (isCluster(redis) ? redis.nodes('master') : [redis]);
 

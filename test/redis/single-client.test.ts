@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import t from 'tap';
-import { connectRedis, untilReady } from '../../src/redis/client.js';
+import { connectRedis, limitCommands, untilReady } from '../../src/redis/client.js';
 import { startRedis } from '../helpers/redis.js';
 
 await t.test('what is sent in one turn waits for its end and leaves together, in order', async (t) => {
@@ -24,4 +24,17 @@ await t.test('what is sent in one turn waits for its end and leaves together, in
   redis.disconnect();
   t.equal(await last, '3', 'what was sent before the end is answered');
   await t.rejects(redis.get('a'), 'nothing is kept for a connection that may come');
+});
+
+await t.test('commands get the time that they are given by then', async (t) => {
+  const server = await startRedis();
+  t.teardown(() => server.stop());
+  const redis = connectRedis(server.url, 'commands', { timeoutMs: 60_000, name: 'test' }) as Redis;
+  t.teardown(() => { redis.disconnect(); });
+  await untilReady(redis, 10_000);
+  await redis.client('PAUSE', 2000, 'ALL');
+  const patient = redis.ping();
+  limitCommands(redis, 100);
+  await t.rejects(redis.ping(), /timed out/u);
+  t.equal(await patient, 'PONG');
 });
