@@ -1,11 +1,12 @@
 import { Type, type Static } from '../util/type.js';
+import { DaySchema } from './form.js';
 import { namedValues } from './named-values.js';
 
 /** Limits of what a store says of a shopper; each is checked at the boundary. */
 export const ATTRIBUTE_LIMITS = { purposesMax: 16, customMax: 32, nameCharsMax: 32, textCharsMax: 128 } as const;
 
 const text = (maxLength: number) => Type.Optional(Type.String({ minLength: 1, maxLength }));
-const NAME = { pattern: `^[A-Za-z][A-Za-z0-9_]{0,${ATTRIBUTE_LIMITS.nameCharsMax - 1}}$` } as const;
+const NAME = { pattern: `^[A-Za-z][A-Za-z0-9_]{0,${ATTRIBUTE_LIMITS.nameCharsMax - 1}}$`, description: `at most ${ATTRIBUTE_LIMITS.nameCharsMax} letters, digits and _, the first a letter` } as const;
 
 /** What the store knows of a shopper beside their behaviour. All of it is erased with the shopper, and none of it archived. */
 export const AttributesSchema = Type.Object({
@@ -20,7 +21,7 @@ export const AttributesSchema = Type.Object({
   /** BCP 47, e.g. `zh-CN`. */
   language: text(35),
   /** `MM-DD`, or with the year before it. */
-  birthday: Type.Optional(Type.String({ pattern: '^([0-9]{4}-)?(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' })),
+  birthday: Type.Optional(DaySchema),
   /** The store's own. */
   custom: Type.Optional(namedValues(NAME, Type.Union([
     Type.String({ maxLength: ATTRIBUTE_LIMITS.textCharsMax }), Type.Number({ minimum: -1e15, maximum: 1e15 }), Type.Boolean(),

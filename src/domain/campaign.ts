@@ -1,5 +1,6 @@
 import { Type, type Static } from '../util/type.js';
 import { EVENT_TYPES } from './event.js';
+import { DaySchema, title } from './form.js';
 import { OFFER_LIMITS, OfferIdSchema } from './offer.js';
 import { SCENES } from './scene.js';
 
@@ -40,7 +41,7 @@ export const TriggerSchema = Type.Union([
   /** Days of every year (`MM-DD`) or of one (`YYYY-MM-DD`), for the members of segments. */
   Type.Object({
     on: Type.Literal('date'), hour: Hour, segments: Segments,
-    dates: Type.Array(Type.String({ pattern: '^([0-9]{4}-)?(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' }), { minItems: 1, maxItems: CAMPAIGN_LIMITS.datesMax }),
+    dates: Type.Array(DaySchema, { minItems: 1, maxItems: CAMPAIGN_LIMITS.datesMax }),
   }, strict),
 ]);
 export type Trigger = Static<typeof TriggerSchema>;
@@ -73,7 +74,7 @@ export type Step = Static<typeof StepSchema>;
 
 /** A campaign as an operator states it. */
 export const CampaignInputSchema = Type.Object({
-  title: Type.String({ minLength: 1, maxLength: OFFER_LIMITS.titleCharsMax }),
+  title: title(OFFER_LIMITS.titleCharsMax),
   trigger: TriggerSchema,
   /** Who takes part, looked at before every step: an expression over the portrait, in the language of segments. Absent: everybody. */
   audience: Type.Optional(Type.String({ minLength: 1, maxLength: OFFER_LIMITS.expressionCharsMax })),

@@ -1,5 +1,6 @@
 import { Type, type Static } from '../util/type.js';
 import { EVENT_LIMITS } from './event.js';
+import { CurrencyCode } from './form.js';
 import { AmountMinorSchema, OFFER_LIMITS, OfferIdSchema } from './offer.js';
 
 export const CART_LIMITS = {
@@ -15,7 +16,7 @@ const strict = { additionalProperties: false } as const;
 
 /** What a shopper is about to buy. Amounts are integer minor units of one currency. */
 export const CartSchema = Type.Object({
-  currency: Type.Optional(Type.String({ pattern: '^[A-Z]{3}$' })),
+  currency: Type.Optional(CurrencyCode),
   lines: Type.Array(Type.Object({
     itemId: Id,
     unitMinor: AmountMinorSchema,

@@ -1,12 +1,13 @@
 import { Type, type Static } from '../util/type.js';
+import { form } from './form.js';
 
 /** Limits of what a claim is asked for with. */
 export const CLAIM_LIMITS = { idCharsMax: 256, deviceCharsMax: 256 } as const;
 
 /** No control characters: scripts part fields by them. */
-const plain = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: '^[^\\u0000-\\u001f]+$' });
+const plain = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: '^[^\\u0000-\\u001f]+$', description: 'text without control characters' });
 /** `<offer>.<32 hexadecimal digits>` */
-export const ClaimIdSchema = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}\\.[0-9a-f]{32}$' });
+export const ClaimIdSchema = form('^[A-Za-z0-9_-]{1,64}\\.[0-9a-f]{32}$', 'the id of a claim: <offer>.<32 hexadecimal digits>');
 
 /** Who claims an offer, and what of it. */
 export const ClaimInputSchema = Type.Object({

@@ -1,4 +1,5 @@
 import { Type, type Static } from '../util/type.js';
+import { CurrencyCode } from './form.js';
 import { namedValues } from './named-values.js';
 
 /**
@@ -65,7 +66,7 @@ export const EventInputSchema = Type.Object({
     Type.Number({ description: 'ms since 1970' }),
   ])),
   value: Type.Optional(Type.Number({ minimum: 0, maximum: EVENT_LIMITS.valueMax })),
-  currency: Type.Optional(Type.String({ pattern: '^[A-Z]{3}$' })),
+  currency: Type.Optional(CurrencyCode),
   quantity: Type.Optional(Type.Integer({ minimum: 0, maximum: EVENT_LIMITS.quantityMax })),
   query: Type.Optional(Type.String({ maxLength: EVENT_LIMITS.queryCharsMax })),
   roomId: Type.Optional(Id),

@@ -1,6 +1,7 @@
 import { Type, type Static, type TObject } from '../util/type.js';
 import { CUE_LIMITS } from './cue.js';
 import { EVENT_LIMITS } from './event.js';
+import { CurrencyCode, form } from './form.js';
 
 /** Limits of what a viewer does in a room; each is checked at the boundary. */
 export const INTERACTION_LIMITS = {
@@ -15,7 +16,7 @@ export const INTERACTION_LIMITS = {
 const Id = Type.String({ minLength: 1, maxLength: EVENT_LIMITS.idBytesMax });
 /** A product of the room. */
 const ItemId = Type.Optional(Id);
-const CueId = Type.String({ pattern: '^[A-Za-z0-9_-]{1,40}\\.[1-9][0-9]{0,5}$' });
+const CueId = form('^[A-Za-z0-9_-]{1,40}\\.[1-9][0-9]{0,5}$', 'the id of a cue: <room>.<number>');
 /** UTF-16 units: a character may take two, and marks on it more; `cleanText` counts characters. */
 const Text = Type.String({ minLength: 1, maxLength: INTERACTION_LIMITS.textCharsMax * 4 });
 const Name = Type.Optional(Type.String({ minLength: 1, maxLength: INTERACTION_LIMITS.nameCharsMax * 4 }));
@@ -29,7 +30,7 @@ export const ACTS = {
   /** Counts for the gift goals that are open. `value`: what all of them are worth, in major units. */
   gift: {
     action: Type.Literal('gift'), count: Type.Optional(Type.Integer({ minimum: 1, maximum: INTERACTION_LIMITS.giftsMax })),
-    value: Type.Optional(Type.Number({ minimum: 0, maximum: EVENT_LIMITS.valueMax })), currency: Type.Optional(Type.String({ pattern: '^[A-Z]{3}$' })),
+    value: Type.Optional(Type.Number({ minimum: 0, maximum: EVENT_LIMITS.valueMax })), currency: Type.Optional(CurrencyCode),
   },
   /** `option` counts from 0. */
   vote: { action: Type.Literal('vote'), cueId: CueId, option: Type.Integer({ minimum: 0, maximum: CUE_LIMITS.optionsMax - 1 }) },

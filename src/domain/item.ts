@@ -1,4 +1,5 @@
 import { Type, type Static } from '../util/type.js';
+import { CurrencyCode } from './form.js';
 import { namedValues } from './named-values.js';
 
 export const ITEM_KINDS = ['product', 'post', 'video', 'room'] as const;
@@ -25,7 +26,7 @@ export const ItemSchema = Type.Object({
   category: Type.Array(Name, { minItems: 1, maxItems: ITEM_LIMITS.categoryDepthMax }),
   brand: Type.Optional(Name),
   price: Type.Optional(Type.Number({ minimum: 0, maximum: 1e9 })),
-  currency: Type.Optional(Type.String({ pattern: '^[A-Z]{3}$' })),
+  currency: Type.Optional(CurrencyCode),
   /** Units on hand; absent: not counted, always available. */
   stock: Type.Optional(Type.Integer({ minimum: 0, maximum: 1e9 })),
   tags: Type.Optional(Type.Array(Name, { maxItems: ITEM_LIMITS.tagsMax })),

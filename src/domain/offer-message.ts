@@ -1,5 +1,6 @@
 import { Type, type Static } from '../util/type.js';
 import { EVENT_LIMITS } from './event.js';
+import { CurrencyCode } from './form.js';
 import { OfferIdSchema } from './offer.js';
 import { RoomIdSchema } from './room.js';
 
@@ -26,7 +27,7 @@ export const OfferMessageSchema = Type.Object({
   discount: Type.Optional(Type.Object({ type: Type.Enum(['percent', 'amount']), value: Amount }, { additionalProperties: false })),
   /** Of one item: what it cost when the shopper put it there, and now. */
   price: Type.Optional(Type.Object({ was: Amount, now: Amount }, { additionalProperties: false })),
-  currency: Type.Optional(Type.String({ pattern: '^[A-Z]{3}$' })),
+  currency: Type.Optional(CurrencyCode),
   /** Of a cue in a live room: which. */
   roomId: Type.Optional(RoomIdSchema),
   cueId: Type.Optional(Id),

@@ -1,5 +1,6 @@
 import { Type, type Static } from '../util/type.js';
 import { EVENT_LIMITS } from './event.js';
+import { CurrencyCode, form, title } from './form.js';
 import { SCENES } from './scene.js';
 
 /** Limits of offers, carts and claims; each is checked at the boundary. */
@@ -22,7 +23,7 @@ export const OFFER_LIMITS = {
 } as const;
 
 /** Letters that need no escaping in a key, a path or a hash tag. */
-export const OfferIdSchema = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$' });
+export const OfferIdSchema = form('^[A-Za-z0-9_-]{1,64}$', 'an id of 1 to 64 letters, digits, - or _');
 /** Integer minor units (cents): offers know no floats. */
 export const AmountMinorSchema = Type.Integer({ minimum: 0, maximum: OFFER_LIMITS.amountMinorMax });
 const PositiveMinor = Type.Integer({ minimum: 1, maximum: OFFER_LIMITS.amountMinorMax });
@@ -61,8 +62,8 @@ export type OfferStatus = (typeof OFFER_STATUSES)[number];
 /** An offer as an operator states it. Amounts are integer minor units, times ms since 1970. */
 export const OfferInputSchema = Type.Object({
   id: OfferIdSchema,
-  title: Type.String({ minLength: 1, maxLength: OFFER_LIMITS.titleCharsMax }),
-  currency: Type.Optional(Type.String({ pattern: '^[A-Z]{3}$' })),
+  title: title(OFFER_LIMITS.titleCharsMax),
+  currency: Type.Optional(CurrencyCode),
   terms: OfferTermsSchema,
   /** From `startsAt` until before `endsAt`. */
   window: Type.Object({ startsAt: Type.Integer({ minimum: 0, maximum: 8.64e15 }), endsAt: Type.Integer({ minimum: 0, maximum: 8.64e15 }) }, strict),

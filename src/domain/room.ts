@@ -1,5 +1,6 @@
 import { Type, type Static } from '../util/type.js';
 import { EVENT_LIMITS } from './event.js';
+import { form, title } from './form.js';
 import { ITEM_LIMITS, type Item } from './item.js';
 
 /** Limits of one room; each is checked at the boundary. */
@@ -10,9 +11,9 @@ export const ROOM_LIMITS = {
 } as const;
 
 /** Letters that need no escaping in a key, a channel or a hash tag; short enough to be part of other ids. */
-export const RoomIdSchema = Type.String({ pattern: '^[A-Za-z0-9_-]{1,40}$' });
+export const RoomIdSchema = form('^[A-Za-z0-9_-]{1,40}$', 'an id of 1 to 40 letters, digits, - or _');
 const Id = Type.String({ minLength: 1, maxLength: EVENT_LIMITS.idBytesMax });
-const Name = Type.String({ minLength: 1, maxLength: 128 });
+const Name = title(128);
 const strict = { additionalProperties: false } as const;
 
 /** Who may watch: everybody, or whoever's token names the room. */
@@ -25,7 +26,7 @@ export type RoomStatus = (typeof ROOM_STATUSES)[number];
 /** A room as its host states it. */
 export const RoomInputSchema = Type.Object({
   id: RoomIdSchema,
-  title: Type.String({ minLength: 1, maxLength: ROOM_LIMITS.titleCharsMax }),
+  title: title(ROOM_LIMITS.titleCharsMax),
   /** Shoppers come to like hosts as they like brands: by the name. */
   host: Type.Object({ id: Id, name: Name }, strict),
   /** What the show is about, from the root down, as of an item: `["shoes", "running"]`. */

@@ -1,4 +1,5 @@
 import { Type, type Static } from '../util/type.js';
+import { title } from './form.js';
 import { OFFER_LIMITS, OfferIdSchema } from './offer.js';
 
 /** Limits of segments; each is checked at the boundary. */
@@ -10,7 +11,7 @@ export const SEGMENT_KINDS = ['segment', 'tag'] as const;
 
 /** A segment as an operator states it. */
 export const SegmentInputSchema = Type.Object({
-  title: Type.String({ minLength: 1, maxLength: SEGMENT_LIMITS.titleCharsMax }),
+  title: title(SEGMENT_LIMITS.titleCharsMax),
   kind: Type.Optional(Type.Enum([...SEGMENT_KINDS])),
   /** Who is in it: an expression over the portrait. */
   expression: Type.String({ minLength: 1, maxLength: OFFER_LIMITS.expressionCharsMax }),

@@ -1,4 +1,5 @@
 import { Type, type Static } from '../util/type.js';
+import { form } from './form.js';
 import { OfferIdSchema } from './offer.js';
 
 /** Limits of webhooks; each is checked at the boundary. */
@@ -14,8 +15,8 @@ export const WebhookInputSchema = Type.Object({
   url: Type.String({ minLength: 1, maxLength: WEBHOOK_LIMITS.urlCharsMax }),
   /** Absent: all. */
   events: Type.Optional(Type.Array(Type.Enum([...WEBHOOK_EVENTS]), { minItems: 1, uniqueItems: true })),
-  /** `whsec_` and 24 to 64 bytes in base64, by which deliveries are signed. Absent: stays, or is made and told once. */
-  secret: Type.Optional(Type.String({ pattern: '^whsec_[A-Za-z0-9+/]{32,88}={0,2}$' })),
+  /** By which deliveries are signed. Absent: stays, or is made and told once. */
+  secret: Type.Optional(form('^whsec_[A-Za-z0-9+/]{32,88}={0,2}$', 'whsec_ and 24 to 64 bytes in base64')),
 }, { additionalProperties: false });
 export type WebhookInput = Static<typeof WebhookInputSchema>;
 

@@ -1,5 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
+import { EntryCursor } from '../domain/form.js';
 import { GROWTH_LIMITS, GrowthRulesSchema } from '../domain/growth.js';
 import type { GrowthDesk } from '../paths/growth-desk.js';
 import type { GrowthLedger } from '../paths/growth-ledger.js';
@@ -9,7 +10,7 @@ import { addressedKey, Kind, KindQuery, ShopperParams } from './shopper-address.
 
 const LedgerQuery = Type.Object({
   kind: Kind,
-  cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,16}-[0-9]{1,16}$' })),
+  cursor: Type.Optional(EntryCursor),
   limit: pageLimit(GROWTH_LIMITS.ledgerPageMax),
 }, { additionalProperties: false });
 

@@ -1,6 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import type { Catalog } from '../catalog/catalog.js';
+import { cursor } from '../domain/form.js';
 import { isoTime } from '../domain/iso-time.js';
 import { ITEM_LIMITS, ItemSchema, type Item } from '../domain/item.js';
 import { currencyFault } from '../domain/money.js';
@@ -22,7 +23,7 @@ const Body = Type.Object({ items: Type.Array(Type.Unknown(), { minItems: 1, maxI
 const Params = Type.Object({ id: Type.String({ minLength: 1 }) });
 const SceneParams = Type.Object({ scene: Type.Enum([...SCENES]) });
 const Page = Type.Object({
-  cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,19}$' })),
+  cursor: Type.Optional(cursor('^[0-9]{1,19}$')),
   limit: pageLimit(1000, 100),
 }, { additionalProperties: false });
 const Pins = Type.Object({ itemIds: Type.Array(Type.String({ minLength: 1, maxLength: 256 }), { maxItems: PINS_MAX, uniqueItems: true }) }, { additionalProperties: false });

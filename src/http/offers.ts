@@ -1,5 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
+import { EntryCursor } from '../domain/form.js';
 import { OFFER_STATUSES, OfferIdSchema, OfferInputSchema } from '../domain/offer.js';
 import { OFFER_DESK_LIMITS, type OfferDesk, type OfferMove } from '../paths/offer-desk.js';
 import { Type } from '../util/type.js';
@@ -11,7 +12,7 @@ const Params = Type.Object({ id: OfferIdSchema });
 const MoveParams = Type.Object({ id: OfferIdSchema, move: Type.Enum(['activate', 'pause', 'archive']) });
 const Limit = pageLimit(OFFER_DESK_LIMITS.listMax);
 const Page = Type.Object({ cursor: Type.Optional(OfferIdSchema), limit: Limit, status: Type.Optional(Type.Enum([...OFFER_STATUSES])) }, strict);
-const AuditPage = Type.Object({ cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,16}-[0-9]{1,16}$' })), limit: Limit }, strict);
+const AuditPage = Type.Object({ cursor: Type.Optional(EntryCursor), limit: Limit }, strict);
 
 /** What operators do to offers. */
 export function offerRoutes(server: FastifyInstance, desk: OfferDesk): void {

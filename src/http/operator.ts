@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
+import { form } from '../domain/form.js';
 import { Type, type Static } from '../util/type.js';
 
 /** `If-Match` of a change: versions are whole numbers, in quotes or not. */
-export const VersionMatch = Type.Object({ 'if-match': Type.Optional(Type.String({ pattern: '^"?[0-9]{1,12}"?$' })) });
+export const VersionMatch = Type.Object({ 'if-match': Type.Optional(form('^"?[0-9]{1,12}"?$', 'the version that was read, a whole number')) });
 
 /** @returns the version that an operator has seen, if they say so */
 export function versionOf(headers: Static<typeof VersionMatch>): number | undefined {

@@ -1,5 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
+import { cursor } from '../domain/form.js';
 import { RiskFlagSchema, type RiskChange, type RiskState } from '../domain/risk.js';
 import { shopperIds } from '../domain/shopper.js';
 import type { RiskLedger } from '../paths/risk-ledger.js';
@@ -11,7 +12,7 @@ import { addressedKey, KindQuery, ShopperParams } from './shopper-address.js';
 
 const LIST_MAX = 200;
 const Page = Type.Object({
-  cursor: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_-]{1,1500}$' })),
+  cursor: Type.Optional(cursor('^[A-Za-z0-9_-]{1,1500}$')),
   limit: pageLimit(LIST_MAX),
 }, { additionalProperties: false });
 

@@ -1,6 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import { CueInputSchema } from '../domain/cue.js';
+import { cursor, form } from '../domain/form.js';
 import { ROOM_STATUSES, RoomIdSchema, RoomInputSchema } from '../domain/room.js';
 import { ROOM_CUES_LIMITS, type RoomCues } from '../paths/room-cues.js';
 import { ROOM_DESK_LIMITS, type RoomDesk } from '../paths/room-desk.js';
@@ -11,9 +12,9 @@ import { pageLimit, pageSize } from './page-limit.js';
 
 const strict = { additionalProperties: false } as const;
 const Params = Type.Object({ id: RoomIdSchema });
-const CueParams = Type.Object({ id: RoomIdSchema, number: Type.String({ pattern: '^[1-9][0-9]{0,8}$' }) });
+const CueParams = Type.Object({ id: RoomIdSchema, number: form('^[1-9][0-9]{0,8}$', 'the number of a cue, from 1 on') });
 const Page = Type.Object({ cursor: Type.Optional(RoomIdSchema), limit: pageLimit(ROOM_DESK_LIMITS.listMax), status: Type.Optional(Type.Enum([...ROOM_STATUSES])) }, strict);
-const CuePage = Type.Object({ cursor: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,8}$' })), limit: pageLimit(ROOM_CUES_LIMITS.listMax) }, strict);
+const CuePage = Type.Object({ cursor: Type.Optional(cursor('^[1-9][0-9]{0,8}$')), limit: pageLimit(ROOM_CUES_LIMITS.listMax) }, strict);
 
 /** What hosts do to their rooms, and what everybody may know of them. */
 export function roomRoutes(server: FastifyInstance, desk: RoomDesk, cues: RoomCues): void {

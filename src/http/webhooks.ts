@@ -1,5 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
+import { cursor } from '../domain/form.js';
 import { WEBHOOK_LIMITS, WebhookIdSchema, WebhookInputSchema } from '../domain/webhook.js';
 import type { WebhookDesk } from '../paths/webhook-desk.js';
 import { Type } from '../util/type.js';
@@ -9,7 +10,7 @@ const strict = { additionalProperties: false } as const;
 const Params = Type.Object({ id: WebhookIdSchema });
 const DeadParams = Type.Object({ id: WebhookIdSchema, messageId: Type.String({ minLength: 1, maxLength: 256 }) });
 const Page = Type.Object({
-  cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,16}-.{1,256}$' })),
+  cursor: Type.Optional(cursor('^[0-9]{1,16}-.{1,256}$')),
   limit: pageLimit(WEBHOOK_LIMITS.deadPerPageMax),
 }, strict);
 

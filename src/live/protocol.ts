@@ -1,5 +1,6 @@
 import type { Position } from '../domain/channel.js';
 import { EVENT_LIMITS } from '../domain/event.js';
+import { form } from '../domain/form.js';
 import { ACTS } from '../domain/interaction.js';
 import { RECOMMENDATION_LIMITS, RecommendationSchema } from '../domain/recommendation.js';
 import { RoomIdSchema } from '../domain/room.js';
@@ -20,10 +21,12 @@ const FRAME_LIMITS = {
 } as const;
 
 /** What one can subscribe to: the own channel of a shopper, a room, or fresh lists after each own event. */
-const ChannelName = Type.String({ minLength: 1, maxLength: 'user:'.length + EVENT_LIMITS.idBytesMax, pattern: '^(user:|room:|recommendations$)' });
+const ChannelName = Type.String({
+  minLength: 1, maxLength: 'user:'.length + EVENT_LIMITS.idBytesMax, pattern: '^(user:|room:|recommendations$)', description: 'user:<id>, room:<id> or recommendations',
+});
 /** Where a client stood in a channel's log. */
 const POSITION = {
-  epoch: Type.Optional(Type.String({ pattern: '^[0-9]{1,20}$' })),
+  epoch: Type.Optional(form('^[0-9]{1,20}$', 'the epoch of a frame, digits')),
   offset: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
 } as const;
 

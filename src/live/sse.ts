@@ -19,7 +19,7 @@ export interface LiveStreamOptions {
   readonly clock: Clock;
 }
 
-const ChannelName = Type.String({ pattern: '^(user|room):', maxLength: 'user:'.length + EVENT_LIMITS.idBytesMax });
+const ChannelName = Type.String({ pattern: '^(user|room):', maxLength: 'user:'.length + EVENT_LIMITS.idBytesMax, description: 'user:<id> or room:<id>' });
 const ShopperId = Type.Optional(Type.String({ minLength: 1, maxLength: EVENT_LIMITS.idBytesMax }));
 /** A token is not among them: addresses are logged on the way. */
 const Query = Type.Object({

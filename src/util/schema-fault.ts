@@ -23,7 +23,8 @@ function faultOf(schema: TSchema, value: unknown, at: readonly string[], what: s
   if (choice !== undefined) return faultOfChoice(choice, [...at, ...choice.at], what);
   const path = [...at, ...partsOf(fault.instancePath)].join('.');
   const { params } = fault;
-  if (fault.schemaPath.endsWith('/propertyNames')) return `A name in ${[...at, ...partsOf(fault.instancePath).slice(0, -1)].join('.')} ${fault.message}.`;
+  const message = messageOf(schema, fault);
+  if (fault.schemaPath.endsWith('/propertyNames')) return `A name in ${[...at, ...partsOf(fault.instancePath).slice(0, -1)].join('.')} ${message}.`;
   if ('requiredProperties' in params) {
     const names = params.requiredProperties.map((name) => (path === '' ? name : `${path}.${name}`));
     return `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} missing.`;
@@ -36,7 +37,7 @@ function faultOf(schema: TSchema, value: unknown, at: readonly string[], what: s
   if (fault.keyword === 'boolean') return `${path.slice(0, 100)} is not a known field.`;
   if (fault.keyword === 'enum') return `${path || what} is not one of ${fault.params.allowedValues.join(', ')}.`;
   if (fault.keyword === 'anyOf') return `${path || what} is not one of the allowed values.`;
-  return `${path || `The ${what}`} ${fault.keyword === 'type' ? `must be ${typesOf(faults, fault.instancePath).join(' or ')}` : fault.message}.`;
+  return `${path || `The ${what}`} ${fault.keyword === 'type' ? `must be ${typesOf(faults, fault.instancePath).join(' or ')}` : message}.`;
 }
 
 /** @returns all that a value may be where it is of no type that it could have */
@@ -95,6 +96,12 @@ function faultOfChoice({ branches, value }: Choice, at: readonly string[], what:
     return Object.keys(value).filter((field) => Object.hasOwn(properties, field)).length;
   };
   return faultOf(branches.reduce((best, branch) => (known(branch) > known(best) ? branch : best)), value, at, what);
+}
+
+/** @returns what is wrong; where a form is described, in its words rather than by its pattern */
+function messageOf(schema: TSchema, { keyword, schemaPath, message }: Fault): string {
+  const words = keyword === 'pattern' ? childOf(partsOf(schemaPath).reduce<unknown>(childOf, schema), 'description') : undefined;
+  return typeof words === 'string' ? `must be ${words}` : message;
 }
 
 const partsOf = (pointer: string): string[] => pointer.split('/').slice(1);

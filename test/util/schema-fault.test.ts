@@ -41,9 +41,10 @@ void test('of one or a list, what is wrong with the list', (t) => {
 void test('so it is in lists, and without a kind to tell by', (t) => {
   const campaigns = makeChecker(CampaignInputSchema, 'body');
   const withOffer = (offer: unknown) => campaigns.fault({ title: 'A', trigger: { on: 'first_seen' }, steps: [{ afterS: 0, message: { title: 'A' } }, { afterS: 0, message: { title: 'A' }, offer }] });
-  t.equal(withOffer({ id: 'a b' }), 'steps.1.offer.id must match pattern "^[A-Za-z0-9_-]{1,64}$".');
+  t.equal(withOffer({ id: 'a b' }), 'steps.1.offer.id must be an id of 1 to 64 letters, digits, - or _.');
   t.equal(withOffer({ decide: { scene: 'moon' } }), 'steps.1.offer.decide.scene is not one of home, product, cart, search, live, post_purchase, feed.');
   t.equal(withOffer({ decide: { scene: 'home', foo: 1 } }), 'steps.1.offer.decide.foo is not a known field.');
+  t.equal(campaigns.fault({ title: ' ', trigger: { on: 'first_seen' }, steps: [] }), 'title must be words, not only blanks.');
   t.match(campaigns.fault({ title: 'A', trigger: { on: 'moon' }, steps: [] }), /^trigger\.on is not one of event, first_seen, /u);
   t.end();
 });
@@ -52,7 +53,7 @@ void test('names of a client’s choosing are all looked at, and so are their va
   const attributes = makeChecker(AttributesSchema, 'body');
   for (const custom of [{ 'a-b': 1 }, { 'a\nb': {} }, { '': 1 }, { ok: {} }, { ['x'.repeat(33)]: true }]) t.notOk(attributes.check({ custom }), JSON.stringify(custom));
   t.ok(attributes.check({ custom: { vip: true, spent_2025: 3 }, consent: { marketing: false } }));
-  t.match(attributes.fault({ custom: { 'a-b': 1 } }), /^A name in custom must match pattern/u);
+  t.match(attributes.fault({ custom: { 'a-b': 1 } }), /^A name in custom must be at most 32 letters/u);
   t.equal(attributes.fault({ custom: { vip: null } }), 'custom.vip must be string or number or boolean.');
   t.end();
 });
