@@ -24,9 +24,13 @@ export class Places {
   }
 }
 
+/** In no log any more: who comes from there is told that something may be missing. */
+const LONG_GONE: Position = { epoch: '1', offset: 0 };
+
 /**
  * Reads an id back.
- * @returns where the client stood in a channel; undefined for one that the id does not know, and of an id that is not ours
+ * @returns where the client stood in a channel; undefined for one that the id does not know. Of an id that cannot be read the client has been
+ * somewhere, too.
  */
 export function placesIn(id: string | undefined): (channel: string) => Position | undefined {
   const known = new Map<string, Position>();
@@ -34,5 +38,6 @@ export function placesIn(id: string | undefined): (channel: string) => Position 
     const [, mark, epoch, offset] = PLACE.exec(text) ?? [];
     if (mark !== undefined && epoch !== undefined) known.set(mark, { epoch, offset: Number(offset) });
   }
-  return (channel) => known.get(markOf(channel));
+  const otherwise = id === undefined || id === '' || known.size > 0 ? undefined : LONG_GONE;
+  return (channel) => known.get(markOf(channel)) ?? otherwise;
 }

@@ -98,11 +98,16 @@ await t.test('an id that is too old is told so, and what things have come to', a
   const again = await SseClient.open(server.url, [`user:${name}`], { query: { userId: name }, lastEventId: first.lastEventId });
   t.match(await again.next('subscribed'), { recovered: false, offset: LOG_LIMITS.framesMax + 1, state: { offers: [] } });
   t.same(again.frames, []);
-  for (const lastEventId of ['nonsense', '~~..~', 'a.1.1~'.repeat(1000), again.lastEventId.replace(/^[^.]+/u, 'zzz')]) {
+  const ids = { nonsense: false, '~~..~': false, ['a.1.1~'.repeat(1000)]: false, [again.lastEventId.replace(/^[^.]+/u, 'zzz')]: undefined };
+  for (const [lastEventId, recovered] of Object.entries(ids)) {
     const stranger = await SseClient.open(server.url, [`user:${name}`], { query: { userId: name }, lastEventId });
-    t.match(await stranger.next('subscribed'), { recovered: undefined, offset: LOG_LIMITS.framesMax + 1, state: {} }, 'an id that says nothing begins anew');
+    t.match(await stranger.next('subscribed'), { recovered, offset: LOG_LIMITS.framesMax + 1, state: {} }, 'begins anew: after what cannot be read by saying so, in a channel that the id does not know as the first time');
     stranger.cut();
   }
+  const newcomer = newName();
+  const lost = await SseClient.open(server.url, [`user:${newcomer}`], { query: { userId: newcomer }, lastEventId: 'nonsense' });
+  t.match(await lost.next('subscribed'), { recovered: false, state: { offers: [] } }, 'where there is no log, too');
+  lost.cut();
 });
 
 await t.test('who may listen to what', async (t) => {
