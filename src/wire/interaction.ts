@@ -61,8 +61,9 @@ export function wireInteraction(app: FastifyInstance, { redis, keys, catalog, ro
         if (type === 'cue') cues.forget(roomId);
         if (type !== 'room') return;
         const { room } = JSON.parse(json.toString()) as { room: Room };
-        // Who has waited for it joins when it opens.
+        // Who has waited for it joins when it opens, and who stays after its end watches no more.
         if (room.status === 'live') for (const shopper of pulse.viewersOf(roomId)) events.joined(room, shopper);
+        if (room.status === 'closed') for (const shopper of pulse.viewersOf(roomId)) events.left(roomId, shopper);
       },
       onJoin: (roomId, { shopper }) => {
         const room = rooms.finder.get(roomId);

@@ -96,7 +96,7 @@ export async function startLive(redisUrl: string, options: LiveServerOptions = {
   const app = Fastify();
   const interaction = wireInteraction(app, {
     redis, keys: KEYS, catalog, rooms: { store: rooms, finder: { get: () => undefined, read: (id) => rooms.read(id) } }, flagged: { has: () => false },
-    ingest: (events) => ingestor.ingest(events), metrics: { gauge: () => { /* not measured */ } }, clock: Date.now, onFault: (error) => faults.push(error),
+    ingest: (events) => ingestor.ingest(events), metrics: { gauge: () => { /* not measured */ } }, clock, onFault: (error) => faults.push(error),
   });
   hub.watchRooms(interaction.hooks);
   const { channels, reader } = liveChannels({ keys: KEYS, book: { get: () => undefined }, store: rooms, pulses: interaction.pulses, inbox, clock: Date.now });

@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { RoomComment, RoomStats } from '../../src/domain/interaction.js';
 import type { Room } from '../../src/domain/room.js';
+import { ROOM_EVENTS_LIMITS } from '../../src/paths/room-events.js';
 import { LiveClient, type Frame } from '../helpers/live-client.js';
 import { ITEMS, startLive } from '../helpers/live.js';
 import { startRedis } from '../helpers/redis.js';
@@ -99,5 +100,24 @@ await t.test('who has waited for a room joins it when it opens, once', async (t)
   await here.rooms.write({ ...live, version: 3, title: 'Changed' }, now);
   await until(() => ann.frames.some(({ type, ...frame }) => type === 'room' && (frame as { room?: Room }).room?.version === 3), 'the change');
   t.equal((await joins()).length, 1);
+  await ann.close();
+});
+
+await t.test('a show that has ended is watched no longer by who stays', async (t) => {
+  let aheadMs = 0;
+  const server = await startLive(redis.url, { items: ITEMS, clock: () => Date.now() + aheadMs });
+  t.teardown(() => server.close());
+  await openRoom('ends', { status: 'scheduled' });
+  const ann = await viewer(server, 'ann-ends', 'ends');
+  const now = Date.now();
+  const live: Room = { ...(await server.rooms.read('ends'))!, status: 'live', version: 2, openedAt: now };
+  await server.rooms.write(live, now);
+  await server.rooms.write({ ...live, status: 'closed', version: 3, closedAt: now }, now);
+  await until(() => ann.frames.some(({ type, ...frame }) => type === 'room' && (frame as { room?: Room }).room?.status === 'closed'), 'the end');
+  aheadMs = 2 * ROOM_EVENTS_LIMITS.leaveAfterMs;
+  const leaves = async (): Promise<{ context: { watchedS: number } }[]> => (await server.redis.xrange(server.keys.eventsOf('u:ann-ends'), '-', '+'))
+    .map(([, fields]) => JSON.parse(fields[1]!) as { type: string; context: { watchedS: number } }).filter(({ type }) => type === 'leave_live');
+  await until(async () => (await leaves()).length === 1, 'left');
+  t.ok((await leaves())[0]!.context.watchedS < ROOM_EVENTS_LIMITS.leaveAfterMs / 1000, 'the time until its end');
   await ann.close();
 });
