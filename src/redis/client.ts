@@ -113,8 +113,10 @@ export const isCluster = (redis: RedisClient): redis is Cluster => redis.isClust
 
 /** Gives each command so much time from now on, ms: a store that is slow is waited for while a process starts, and not by its requests. */
 export function limitCommands(redis: RedisClient, timeoutMs: number): void {
-  const nodes = isCluster(redis) ? [{ options: redis.options.redisOptions ?? {} }, ...redis.nodes('all')] : [redis];
-  for (const { options } of nodes) options.commandTimeout = timeoutMs;
+  const limit = ({ options }: Redis): void => { options.commandTimeout = timeoutMs; };
+  for (const node of isCluster(redis) ? redis.nodes('all') : [redis]) limit(node);
+  // Nodes of a cluster come and go.
+  if (isCluster(redis)) redis.on('+node', limit);
 }
 
 /** Connections to all that hold keys. */

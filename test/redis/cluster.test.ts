@@ -4,7 +4,7 @@ import t from 'tap';
 import { ChannelLog, shopperChannel } from '../../src/redis/channel-log.js';
 import { ClaimStore } from '../../src/redis/claim-store.js';
 import { codeSource } from '../../src/domain/claim-code.js';
-import { connectRedis, untilReady } from '../../src/redis/client.js';
+import { connectRedis, limitCommands, untilReady } from '../../src/redis/client.js';
 import { PARTITIONS } from '../../src/redis/keys.js';
 import { ProfileStore } from '../../src/redis/profile-store.js';
 import { SegmentStore } from '../../src/redis/segment-store.js';
@@ -52,6 +52,21 @@ await t.test('a command whose reply is lost is not sent again; one that is late 
   await until(async () => Number(await redis.get('counter').catch(() => 0)) === 2, 'both were executed');
   await pause(300);
   t.equal(await redis.get('counter'), '2', 'once each');
+});
+
+await t.test('commands get the time that they are given by then, of nodes that come later, too', async (t) => {
+  const client = connectRedis(cluster.url, 'commands', { timeoutMs: 60_000, name: 'test-limit' }) as Cluster;
+  t.teardown(() => { client.disconnect(); });
+  await untilReady(client, 5000);
+  const times = (): (number | undefined)[] => client.nodes('all').map(({ options }) => options.commandTimeout);
+  const [all, before] = [times().length, times()];
+  t.same(before, Array.from({ length: all }, () => 60_000));
+  limitCommands(client, 1234);
+  t.same(times(), Array.from({ length: all }, () => 1234));
+  client.disconnect();
+  await client.connect();
+  await until(() => times().length === all, 'all nodes');
+  t.same(times(), Array.from({ length: all }, () => 1234));
 });
 
 await t.test('claims are waited for on the master that has them', async (t) => {
