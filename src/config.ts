@@ -34,7 +34,7 @@ export const SETTINGS = {
   REQUESTS_PER_MINUTE_MAX: { fallback: '0', about: 'requests a minute per key or address, over all processes; 0: no limit' },
   RECOMMEND_DEADLINE_MS: { fallback: '150', about: 'a ranking that takes longer answers from the next rung of the ladder, ms' },
   CANDIDATES_MAX: { fallback: '200', about: 'candidates ranked per request (at most 512)' },
-  REDIS_TIMEOUT_MS: { fallback: '1000', about: 'a Redis command without a reply by then is unknown, ms' },
+  REDIS_TIMEOUT_MS: { fallback: '1000', about: 'a Redis command without a reply by then is unknown, ms; a process that is starting waits for up to 30 s' },
   PROFILE_TTL_DAYS: { fallback: '400', about: 'a profile is forgotten this long after its last event, days' },
   STREAM_ENTRIES_MAX: { fallback: '1000000', about: 'unarchived events per partition before new ones are refused' },
   CART_ABANDONED_AFTER_S: { fallback: '1800', about: 'pause after the last change of a cart, or step of a checkout, before a message, s; 15 in the demo store' },
