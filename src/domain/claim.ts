@@ -5,7 +5,7 @@ import { form } from './form.js';
 export const CLAIM_LIMITS = { idCharsMax: 256, deviceCharsMax: 256 } as const;
 
 /** No control characters: scripts part fields by them. */
-const plain = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: '^[^\\u0000-\\u001f]+$', description: 'text without control characters' });
+const plain = (maxLength: number) => form('^[^\\u0000-\\u001f]+$', 'text without control characters', { minLength: 1, maxLength });
 /** `<offer>.<32 hexadecimal digits>` */
 export const ClaimIdSchema = form('^[A-Za-z0-9_-]{1,64}\\.[0-9a-f]{32}$', 'the id of a claim: <offer>.<32 hexadecimal digits>');
 

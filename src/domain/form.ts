@@ -1,7 +1,7 @@
-import { Type } from '../util/type.js';
+import { Type, type TStringOptions } from '../util/type.js';
 
 /** @param words what a text of this form is: a message about one that is not says `… must be <words>.` */
-export const form = (pattern: string, words: string) => Type.String({ pattern, description: words });
+export const form = (pattern: string, words: string, lengths?: Pick<TStringOptions, 'minLength' | 'maxLength'>) => Type.String({ pattern, description: words, ...lengths });
 
 export const CurrencyCode = form('^[A-Z]{3}$', 'a currency of three capital letters (ISO 4217), e.g. EUR');
 export const DaySchema = form('^([0-9]{4}-)?(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$', 'a day as MM-DD or YYYY-MM-DD');
@@ -10,4 +10,4 @@ export const cursor = (pattern: string) => form(pattern, 'the cursor that an ear
 /** Of a stream in Redis. */
 export const EntryCursor = cursor('^[0-9]{1,16}-[0-9]{1,16}$');
 /** Words for people: blank ones say nothing. */
-export const title = (maxLength: number) => Type.String({ maxLength, pattern: '\\S', description: 'words, not only blanks' });
+export const title = (maxLength: number) => form('\\S', 'words, not only blanks', { maxLength });

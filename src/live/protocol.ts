@@ -21,9 +21,7 @@ const FRAME_LIMITS = {
 } as const;
 
 /** What one can subscribe to: the own channel of a shopper, a room, or fresh lists after each own event. */
-const ChannelName = Type.String({
-  minLength: 1, maxLength: 'user:'.length + EVENT_LIMITS.idBytesMax, pattern: '^(user:|room:|recommendations$)', description: 'user:<id>, room:<id> or recommendations',
-});
+const ChannelName = form('^(user:|room:|recommendations$)', 'user:<id>, room:<id> or recommendations', { minLength: 1, maxLength: 'user:'.length + EVENT_LIMITS.idBytesMax });
 /** Where a client stood in a channel's log. */
 const POSITION = {
   epoch: Type.Optional(form('^[0-9]{1,20}$', 'the epoch of a frame, digits')),

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { EVENT_LIMITS } from '../domain/event.js';
+import { form } from '../domain/form.js';
 import type { Clock } from '../util/clock.js';
 import { Type, type Static } from '../util/type.js';
 import { requireScope } from './authentication.js';
@@ -19,7 +20,7 @@ export interface LiveStreamOptions {
   readonly clock: Clock;
 }
 
-const ChannelName = Type.String({ pattern: '^(user|room):', maxLength: 'user:'.length + EVENT_LIMITS.idBytesMax, description: 'user:<id> or room:<id>' });
+const ChannelName = form('^(user|room):', 'user:<id> or room:<id>', { maxLength: 'user:'.length + EVENT_LIMITS.idBytesMax });
 const ShopperId = Type.Optional(Type.String({ minLength: 1, maxLength: EVENT_LIMITS.idBytesMax }));
 /** A token is not among them: addresses are logged on the way. */
 const Query = Type.Object({
